@@ -1,1 +1,9 @@
-//! Reprise.
+//! Reprise: an LLM gateway whose first answer to a prompt is its own memory.
+//!
+//! A module uses only modules further up this list.
+
+pub mod chat;
+
+/// The process's allocator: one that gives memory back under churn.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

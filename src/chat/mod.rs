@@ -1,0 +1,21 @@
+//! The vocabulary every other module speaks: a chat request, its answer, the
+//! chunks of a streamed answer and the ids they carry. Pure values, no I/O.
+
+mod answer;
+mod canonical;
+mod chunk;
+mod ids;
+mod json;
+mod record;
+mod replay;
+mod request;
+mod shape;
+
+pub use answer::{Answer, AnswerError};
+pub use canonical::CanonicalHasher;
+pub use chunk::{Chunk, ChunkError, DONE};
+pub use ids::{RequestId, completion_id, unix_ms, unix_seconds};
+pub use json::parse_strict;
+pub use record::{Recorder, Unstorable};
+pub use replay::Replay;
+pub use request::{ChatRequest, InvalidRequest, NoQuestion};

@@ -1,0 +1,240 @@
+//! Serves a remembered answer again in the shape of a fresh one: a new id and
+//! date, as JSON or as a stream, whichever way it first came.
+
+use bytes::Bytes;
+use serde_json::{Map, Value, json};
+
+use super::answer::Answer;
+use super::chunk::DONE;
+use super::ids::{completion_id, unix_seconds};
+
+/// Bytes of text in one replayed chunk: small enough that a client which renders
+/// as it reads shows progress, large enough that framing stays a minor cost.
+const PIECE: usize = 256;
+
+/// An answer made ready to be served many times.
+#[derive(Debug, Clone)]
+pub struct Replay {
+    answer: Answer,
+    tail: Bytes,
+}
+
+impl Replay {
+    /// Prepares an answer; what is equal in each replay is rendered here once.
+    #[must_use]
+    pub fn new(answer: Answer) -> Self {
+        let members = serde_json::to_vec(answer.members()).unwrap_or_default();
+        // An answer always has `choices`, so that what follows `{` is never empty.
+        let tail = Bytes::from(members).slice(1..);
+        Self { answer, tail }
+    }
+
+    /// The answer itself.
+    #[must_use]
+    pub fn answer(&self) -> &Answer {
+        &self.answer
+    }
+
+    /// Bytes that it holds in memory, roughly: the rendered form and the parsed one.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        self.tail.len() * 3 + 256
+    }
+
+    /// As the body of a plain response.
+    #[must_use]
+    pub fn json(&self) -> Bytes {
+        let head = format!(
+            r#"{{"id":"{}","object":"chat.completion","created":{},"#,
+            completion_id(),
+            unix_seconds()
+        );
+        let mut body = Vec::with_capacity(head.len() + self.tail.len());
+        body.extend_from_slice(head.as_bytes());
+        body.extend_from_slice(&self.tail);
+        body.into()
+    }
+
+    /// As the whole body of an event stream.
+    #[must_use]
+    pub fn events(&self, include_usage: bool) -> Bytes {
+        let mut out = Stream::begin(&self.answer, include_usage);
+        for choice in self.answer.choices() {
+            out.choice(choice);
+        }
+        out.end(self.answer.members().get("usage"))
+    }
+}
+
+struct Stream {
+    base: Map<String, Value>,
+    out: String,
+    include_usage: bool,
+}
+
+impl Stream {
+    fn begin(answer: &Answer, include_usage: bool) -> Self {
+        let mut base = Map::new();
+        base.insert("id".into(), completion_id().into());
+        base.insert("object".into(), "chat.completion.chunk".into());
+        base.insert("created".into(), unix_seconds().into());
+        for (key, value) in answer.members() {
+            if key != "choices" && key != "usage" {
+                base.insert(key.clone(), value.clone());
+            }
+        }
+        Self {
+            base,
+            out: String::new(),
+            include_usage,
+        }
+    }
+
+    fn choice(&mut self, choice: &Value) {
+        let index = choice.get("index").cloned().unwrap_or(json!(0));
+        let empty = Map::new();
+        let message = choice
+            .get("message")
+            .and_then(Value::as_object)
+            .unwrap_or(&empty);
+        self.delta(&index, opening(message), Value::Null);
+        for (key, value) in message {
+            match value {
+                Value::String(text) if key != "role" => {
+                    for piece in pieces(text) {
+                        self.delta(&index, json!({ key: piece }), Value::Null);
+                    }
+                }
+                Value::Array(calls) if key == "tool_calls" => {
+                    for (i, call) in calls.iter().enumerate() {
+                        let mut call = call.clone();
+                        if let Value::Object(call) = &mut call {
+                            call.shift_insert(0, "index".into(), json!(i));
+                        }
+                        self.delta(&index, json!({ key: [call] }), Value::Null);
+                    }
+                }
+                _ => {}
+            }
+        }
+        let finish = choice.get("finish_reason").cloned().unwrap_or_default();
+        self.delta(&index, json!({}), finish);
+    }
+
+    fn delta(&mut self, index: &Value, delta: Value, finish: Value) {
+        let choice = json!([{"index": index, "delta": delta, "logprobs": null,
+            "finish_reason": finish}]);
+        self.chunk(choice, Value::Null);
+    }
+
+    fn chunk(&mut self, choices: Value, usage: Value) {
+        self.base.insert("choices".into(), choices);
+        if self.include_usage {
+            self.base.insert("usage".into(), usage);
+        }
+        let json = serde_json::to_string(&self.base).unwrap_or_default();
+        self.out.push_str("data: ");
+        self.out.push_str(&json);
+        self.out.push_str("\n\n");
+    }
+
+    fn end(mut self, usage: Option<&Value>) -> Bytes {
+        if let (true, Some(usage)) = (self.include_usage, usage) {
+            self.chunk(json!([]), usage.clone());
+        }
+        self.out.push_str("data: ");
+        self.out.push_str(DONE);
+        self.out.push_str("\n\n");
+        self.out.into()
+    }
+}
+
+/// The first delta: the role, and whatever of the message cannot come in pieces.
+fn opening(message: &Map<String, Value>) -> Value {
+    let mut delta = Map::new();
+    for (key, value) in message {
+        match value {
+            Value::String(_) if key != "role" => {}
+            Value::Array(_) if key == "tool_calls" => {}
+            _ => {
+                delta.insert(key.clone(), value.clone());
+            }
+        }
+    }
+    if message.get("content").is_some_and(Value::is_string) {
+        delta.insert("content".into(), "".into());
+    }
+    Value::Object(delta)
+}
+
+/// Cuts a text at character boundaries.
+fn pieces(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let end = (PIECE.min(rest.len())..rest.len())
+            .find(|i| rest.is_char_boundary(*i))
+            .unwrap_or(rest.len());
+        let (piece, after) = rest.split_at(end);
+        rest = after;
+        Some(piece)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::{Chunk, Recorder};
+
+    fn answer(text: &str) -> Answer {
+        let body = json!({"model": "m", "system_fingerprint": "fp",
+            "choices": [{"index": 0, "message": {"role": "assistant", "content": text,
+                "refusal": null}, "logprobs": null, "finish_reason": "stop"}],
+            "usage": {"prompt_tokens": 2, "completion_tokens": 9, "total_tokens": 11}});
+        Answer::parse(body.to_string().as_bytes()).unwrap()
+    }
+
+    fn recorded(events: &[u8]) -> Answer {
+        let mut recorder = Recorder::new();
+        let text = std::str::from_utf8(events).unwrap();
+        let payloads: Vec<_> = text
+            .split("\n\n")
+            .filter_map(|e| e.strip_prefix("data: "))
+            .collect();
+        assert_eq!(payloads.last(), Some(&DONE));
+        for payload in &payloads[..payloads.len() - 1] {
+            recorder.push(&Chunk::parse(payload).unwrap());
+        }
+        recorder.finish(true).unwrap()
+    }
+
+    #[test]
+    fn json_has_a_fresh_id_and_the_same_rest() {
+        let replay = Replay::new(answer("Grüße"));
+        let first: Value = serde_json::from_slice(&replay.json()).unwrap();
+        let second: Value = serde_json::from_slice(&replay.json()).unwrap();
+        assert_ne!(first["id"], second["id"]);
+        assert_eq!(first["object"], "chat.completion");
+        assert_eq!(Answer::parse(&replay.json()).unwrap(), answer("Grüße"));
+    }
+
+    #[test]
+    fn a_stream_carries_the_same_answer_byte_for_byte() {
+        for text in ["short", "", &"ä🍎 long ".repeat(300)] {
+            let replay = Replay::new(answer(text));
+            assert_eq!(recorded(&replay.events(true)), answer(text));
+            assert!(!String::from_utf8_lossy(&replay.events(false)).contains("\"usage\""));
+        }
+    }
+
+    #[test]
+    fn tool_calls_survive_a_replay() {
+        let mut body = answer("").members().clone();
+        body["choices"][0]["message"]["tool_calls"] = json!([
+            {"id": "c0", "type": "function", "function": {"name": "f", "arguments": "{}"}}]);
+        let whole = Answer::from_members(body).unwrap();
+        assert_eq!(recorded(&Replay::new(whole.clone()).events(true)), whole);
+    }
+}

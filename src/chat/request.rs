@@ -1,0 +1,412 @@
+//! A chat request as it came in, checked, with the one part that may be
+//! compared by meaning, the last user text, told apart from everything else.
+
+use serde_json::{Map, Value};
+
+use super::canonical::CanonicalHasher;
+use super::json::parse_strict;
+use super::shape;
+
+/// Members that change neither the answer nor who may see it. Everything else,
+/// known or not, is part of the scope: a field of tomorrow cannot be forgotten.
+const NOT_IN_SCOPE: [&str; 8] = [
+    "stream",
+    "stream_options",
+    "user",
+    "safety_identifier",
+    "metadata",
+    "store",
+    "service_tier",
+    "prompt_cache_key",
+];
+
+/// A fault in a request body, worded for the client.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct InvalidRequest {
+    /// Path of the faulty field, `messages[0].role`; none for a fault of the whole body.
+    pub param: Option<String>,
+    /// What is wrong with it.
+    pub message: String,
+}
+
+impl InvalidRequest {
+    /// A fault of the field at `param`.
+    pub fn at(param: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            param: Some(param.into()),
+            message: message.into(),
+        }
+    }
+
+    /// A fault of the whole body.
+    pub fn whole(message: impl Into<String>) -> Self {
+        Self {
+            param: None,
+            message: message.into(),
+        }
+    }
+}
+
+/// Why a request holds no question that could be compared by meaning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoQuestion {
+    /// The last message is not the user's: a tool result, or a prefilled answer.
+    LastNotUser,
+    /// The last user text is empty or only white space.
+    Empty,
+    /// The last user message, or one before it, holds an image, audio or a file.
+    NonText,
+    /// More than one answer was asked for.
+    SeveralChoices,
+    /// Token probabilities belong to one run of the model.
+    Logprobs,
+    /// A seed asks for one particular run of the model.
+    Seed,
+}
+
+impl NoQuestion {
+    /// The reason as headers and metrics spell it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::LastNotUser => "last_not_user",
+            Self::Empty => "empty_question",
+            Self::NonText => "non_text",
+            Self::SeveralChoices => "several_choices",
+            Self::Logprobs => "logprobs",
+            Self::Seed => "seed",
+        }
+    }
+}
+
+/// A checked chat-completion request.
+#[derive(Debug, Clone)]
+pub struct ChatRequest {
+    body: Map<String, Value>,
+    model: String,
+    question: Result<String, NoQuestion>,
+}
+
+impl ChatRequest {
+    /// Parses and checks a request body.
+    ///
+    /// # Errors
+    /// Bad JSON, or a known field that is missing, of the wrong type or out of range.
+    pub fn parse(body: &[u8]) -> Result<Self, InvalidRequest> {
+        let value = parse_strict(body).map_err(|e| {
+            InvalidRequest::whole(format!("The request body is not valid JSON: {e}"))
+        })?;
+        let Value::Object(body) = value else {
+            return Err(InvalidRequest::whole(
+                "The request body must be a JSON object.",
+            ));
+        };
+        let model = shape::check(&body)?.to_owned();
+        let question = question_of(&body);
+        Ok(Self {
+            body,
+            model,
+            question,
+        })
+    }
+
+    /// The model name that the client asked for.
+    #[must_use]
+    pub fn model(&self) -> &str {
+        &self.model
+    }
+
+    /// Whether the client wants server-sent events.
+    #[must_use]
+    pub fn stream(&self) -> bool {
+        self.body.get("stream").and_then(Value::as_bool) == Some(true)
+    }
+
+    /// Whether the client wants the usage as a last chunk of a stream.
+    #[must_use]
+    pub fn include_usage(&self) -> bool {
+        self.body
+            .get("stream_options")
+            .and_then(|o| o.get("include_usage"))
+            .and_then(Value::as_bool)
+            == Some(true)
+    }
+
+    /// Sampling temperature, if the client set one.
+    #[must_use]
+    pub fn temperature(&self) -> Option<f64> {
+        self.body.get("temperature").and_then(Value::as_f64)
+    }
+
+    /// The text that may be compared by meaning, or why there is none.
+    ///
+    /// # Errors
+    /// The reason why this request can only be matched exactly.
+    pub fn question(&self) -> Result<&str, NoQuestion> {
+        self.question.as_deref().map_err(|why| *why)
+    }
+
+    /// The whole body, member order kept.
+    #[must_use]
+    pub fn body(&self) -> &Map<String, Value> {
+        &self.body
+    }
+
+    /// Adds to `hasher` everything that must be equal before two questions may be compared.
+    pub fn hash_scope(&self, hasher: &mut CanonicalHasher) {
+        hasher.object(&self.body, |key, value| {
+            key != "messages" && !NOT_IN_SCOPE.contains(&key) && !value.is_null()
+        });
+        let messages = self.messages();
+        let Some((last, before)) = messages.split_last() else {
+            return;
+        };
+        hasher.bytes(&before.len().to_le_bytes());
+        for message in before {
+            hasher.value(message);
+        }
+        match (&self.question, last) {
+            (Ok(_), Value::Object(last)) => {
+                hasher.text("question");
+                hasher.object(last, |key, _| key != "content");
+                hasher.bytes(&text_parts(last).to_le_bytes());
+            }
+            _ => {
+                hasher.text("whole").value(last);
+            }
+        }
+    }
+
+    /// The body to send to a provider: its own model name, and usage always asked for in a stream.
+    #[must_use]
+    pub fn upstream_body(&self, model: &str) -> Vec<u8> {
+        let mut body = self.body.clone();
+        body.insert("model".into(), Value::from(model));
+        if self.stream() {
+            let options = body
+                .entry("stream_options")
+                .or_insert_with(|| Value::Object(Map::new()));
+            if !options.is_object() {
+                *options = Value::Object(Map::new());
+            }
+            if let Value::Object(options) = options {
+                options.insert("include_usage".into(), Value::Bool(true));
+            }
+        }
+        serde_json::to_vec(&body).unwrap_or_default()
+    }
+
+    /// Length of all message texts in bytes: a base for estimating tokens.
+    #[must_use]
+    pub fn text_bytes(&self) -> usize {
+        self.messages()
+            .iter()
+            .map(|m| match m.get("content") {
+                Some(Value::String(text)) => text.len(),
+                Some(Value::Array(parts)) => parts
+                    .iter()
+                    .filter_map(|p| p.get("text").and_then(Value::as_str))
+                    .map(str::len)
+                    .sum(),
+                _ => 0,
+            })
+            .sum()
+    }
+
+    fn messages(&self) -> &[Value] {
+        self.body
+            .get("messages")
+            .and_then(Value::as_array)
+            .map_or(&[], Vec::as_slice)
+    }
+}
+
+/// Finds the last user text, or says why meaning cannot be compared.
+fn question_of(body: &Map<String, Value>) -> Result<String, NoQuestion> {
+    if body.get("n").and_then(Value::as_u64).is_some_and(|n| n > 1) {
+        return Err(NoQuestion::SeveralChoices);
+    }
+    let logprobs = body.get("logprobs").and_then(Value::as_bool) == Some(true);
+    if logprobs || body.get("top_logprobs").is_some_and(|v| !v.is_null()) {
+        return Err(NoQuestion::Logprobs);
+    }
+    if body.get("seed").is_some_and(|seed| !seed.is_null()) {
+        return Err(NoQuestion::Seed);
+    }
+    let messages = body.get("messages").and_then(Value::as_array);
+    let Some((last, before)) = messages.and_then(|m| m.split_last()) else {
+        return Err(NoQuestion::Empty);
+    };
+    if before.iter().any(has_non_text) {
+        return Err(NoQuestion::NonText);
+    }
+    if last.get("role").and_then(Value::as_str) != Some("user") {
+        return Err(NoQuestion::LastNotUser);
+    }
+    if has_non_text(last) {
+        return Err(NoQuestion::NonText);
+    }
+    let text = joined_text(last.get("content"));
+    if text.trim().is_empty() {
+        return Err(NoQuestion::Empty);
+    }
+    Ok(text)
+}
+
+fn has_non_text(message: &Value) -> bool {
+    let parts = message.get("content").and_then(Value::as_array);
+    parts.is_some_and(|parts| {
+        parts.iter().any(|part| {
+            let kind = part.get("type").and_then(Value::as_str);
+            // A text part with members of its own (annotations, cache marks) is more than its text.
+            let plain = part.as_object().is_some_and(|p| p.len() == 2);
+            !(plain && matches!(kind, Some("text" | "refusal")))
+        })
+    })
+}
+
+fn joined_text(content: Option<&Value>) -> String {
+    match content {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Array(parts)) => {
+            let texts: Vec<_> = parts
+                .iter()
+                .filter_map(|p| p.get("text").and_then(Value::as_str))
+                .collect();
+            texts.join("\n")
+        }
+        _ => String::new(),
+    }
+}
+
+/// How the last user text was laid out: a plain string and a single text part say the same.
+fn text_parts(message: &Map<String, Value>) -> usize {
+    match message.get("content") {
+        Some(Value::Array(parts)) => parts.len(),
+        _ => 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn parse(body: &Value) -> ChatRequest {
+        ChatRequest::parse(body.to_string().as_bytes()).unwrap()
+    }
+
+    fn scope(body: &Value) -> [u8; 32] {
+        let mut hasher = CanonicalHasher::new("t");
+        parse(body).hash_scope(&mut hasher);
+        hasher.finish()
+    }
+
+    fn base() -> Value {
+        json!({"model": "m", "messages": [
+            {"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi?"}]})
+    }
+
+    fn with(key: &str, value: Value) -> Value {
+        let mut body = base();
+        body[key] = value;
+        body
+    }
+
+    #[test]
+    fn the_question_and_delivery_are_outside_the_scope() {
+        let mut reworded = base();
+        reworded["messages"][1]["content"] = json!("Hello?");
+        assert_eq!(scope(&base()), scope(&reworded));
+        reworded["messages"][1]["content"] = json!([{"type": "text", "text": "Hello?"}]);
+        assert_eq!(scope(&base()), scope(&reworded));
+        for key in ["stream", "store"] {
+            assert_eq!(scope(&base()), scope(&with(key, json!(true))), "{key}");
+        }
+        for key in [
+            "user",
+            "safety_identifier",
+            "service_tier",
+            "prompt_cache_key",
+        ] {
+            assert_eq!(scope(&base()), scope(&with(key, json!("x"))), "{key}");
+        }
+        assert_eq!(scope(&base()), scope(&with("metadata", json!({"a": "b"}))));
+    }
+
+    #[test]
+    fn every_other_field_is_part_of_the_scope() {
+        let fields = [
+            ("model", json!("n")),
+            ("temperature", json!(0.5)),
+            ("max_tokens", json!(5)),
+            ("stop", json!("x")),
+            (
+                "tools",
+                json!([{"type": "function", "function": {"name": "f"}}]),
+            ),
+            ("response_format", json!({"type": "json_object"})),
+            ("reasoning_effort", json!("low")),
+            ("a_field_of_tomorrow", json!(1)),
+        ];
+        for (key, value) in fields {
+            assert_ne!(scope(&base()), scope(&with(key, value)), "{key}");
+        }
+        let mut system = base();
+        system["messages"][0]["content"] = json!("Be long.");
+        assert_ne!(scope(&base()), scope(&system));
+        let mut named = base();
+        named["messages"][1]["name"] = json!("ann");
+        assert_ne!(scope(&base()), scope(&named));
+    }
+
+    #[test]
+    fn what_cannot_be_compared_by_meaning_says_why() {
+        let image = json!([{"type": "image_url", "image_url": {"url": "data:,"}}]);
+        let cases = [
+            (with("n", json!(2)), NoQuestion::SeveralChoices),
+            (with("logprobs", json!(true)), NoQuestion::Logprobs),
+            (with("seed", json!(7)), NoQuestion::Seed),
+            (
+                with("messages", json!([{"role": "user", "content": " \n"}])),
+                NoQuestion::Empty,
+            ),
+            (
+                with("messages", json!([{"role": "user", "content": image}])),
+                NoQuestion::NonText,
+            ),
+            (
+                with(
+                    "messages",
+                    json!([{"role": "tool", "tool_call_id": "c", "content": "3"}]),
+                ),
+                NoQuestion::LastNotUser,
+            ),
+        ];
+        for (body, why) in cases {
+            assert_eq!(parse(&body).question(), Err(why), "{body}");
+        }
+    }
+
+    #[test]
+    fn without_a_question_the_last_message_is_part_of_the_scope() {
+        let tool = |text: &str| {
+            with(
+                "messages",
+                json!([{"role": "tool", "tool_call_id": "c", "content": text}]),
+            )
+        };
+        assert_ne!(scope(&tool("3")), scope(&tool("4")));
+    }
+
+    #[test]
+    fn the_upstream_body_keeps_unknown_fields_and_asks_for_usage() {
+        let mut body = with("stream", json!(true));
+        body["x_vendor"] = json!({"deep": [1, 2]});
+        let sent: Value = serde_json::from_slice(&parse(&body).upstream_body("up")).unwrap();
+        assert_eq!(sent["model"], "up");
+        assert_eq!(sent["x_vendor"], json!({"deep": [1, 2]}));
+        assert_eq!(sent["stream_options"], json!({"include_usage": true}));
+    }
+}

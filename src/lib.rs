@@ -1,9 +1,4 @@
-//! Reprise: an LLM gateway whose first answer to a prompt is its own memory.
-//!
-//! A module uses only modules further up this list.
+//! Reprise.
 
-pub mod chat;
-
-/// The process's allocator: one that gives memory back under churn.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+/// The nearest remembered questions of one scope, by int8 codes.
+pub mod index;

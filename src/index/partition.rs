@@ -1,0 +1,426 @@
+//! One scope: entries by id, found by likeness. Starts as a scan, becomes a graph when it is large,
+//! and is renumbered when too much of it is dead. Knows no lifetime but a time stamp, no scope but itself.
+
+use std::sync::Arc;
+
+use parking_lot::{Mutex, RwLock};
+
+use super::build::{BuildError, build};
+use super::code::{Code, Gate};
+use super::dump::Stored;
+use super::flat::Flat;
+use super::shelf::{Frozen, Shelf};
+use super::table::Table;
+use super::{IndexConfig, Slot};
+
+/// A remembered question that may be near; the exact cosine of the stored vector decides.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Candidate {
+    /// The entry.
+    pub id: u64,
+    /// Cosine of the int8 codes, within about 0.01 of the exact one.
+    pub approx: f32,
+}
+
+/// How a partition got its graph.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Promotion {
+    /// It has one already, or is too small for one.
+    NotNeeded,
+    /// Read from the snapshot that the partition came from.
+    Loaded,
+    /// Built from the codes.
+    Built,
+}
+
+/// The codes of one scope. All methods may be called from any thread at any time.
+///
+/// [`Partition::promote`] and [`Partition::compact`] take seconds on a large partition: call them on
+/// a background thread. Searches and inserts go on meanwhile.
+pub struct Partition {
+    config: IndexConfig,
+    /// Replaced by compaction. Inserts and removals hold it for reading, so that none falls between.
+    shelf: RwLock<Arc<Shelf>>,
+    /// One promotion, compaction or snapshot at a time.
+    maintenance: Mutex<()>,
+}
+
+impl Partition {
+    /// An empty partition.
+    #[must_use]
+    pub fn new(config: &IndexConfig) -> Self {
+        Self::restored(config, Table::default(), Flat::new(config.dimension), None)
+    }
+
+    pub(super) fn restored(
+        config: &IndexConfig,
+        table: Table,
+        flat: Flat,
+        stored: Option<Stored>,
+    ) -> Self {
+        Self {
+            config: config.clone(),
+            shelf: RwLock::new(Arc::new(Shelf::new(table, flat, stored))),
+            maintenance: Mutex::default(),
+        }
+    }
+
+    /// Remembers `code` for entry `id` until `expires_ms` (Unix milliseconds; it no longer counts
+    /// from that moment on). A code that the entry had is replaced. Found from the moment this
+    /// returns; in a large partition it takes about a millisecond to link it.
+    ///
+    /// # Errors
+    /// [`Gate::Dimension`] when the code has another length; [`Gate::Full`] after 2^32 slots.
+    pub fn insert(&self, id: u64, code: &Code, expires_ms: u64) -> Result<(), Gate> {
+        let held = self.shelf.read();
+        held.push(id, code.row(), expires_ms)?;
+        let shelf = Arc::clone(&held);
+        drop(held);
+        shelf.drain();
+        Ok(())
+    }
+
+    /// Forgets entry `id` at once. False when it is not there.
+    pub fn remove(&self, id: u64) -> bool {
+        self.shelf.read().remove(id)
+    }
+
+    /// Up to `k` live entries near `query`, best first. None for a query of another dimension.
+    #[must_use]
+    pub fn search(&self, query: &Code, k: usize, now_ms: u64) -> Vec<Candidate> {
+        let shelf = self.current();
+        let found = shelf.search(query, k, now_ms);
+        shelf.table(|table| {
+            let candidate = |slot: Slot, approx| Candidate {
+                id: table.ids[slot as usize],
+                approx,
+            };
+            found
+                .into_iter()
+                .map(|near| candidate(near.slot, near.similarity))
+                .collect()
+        })
+    }
+
+    /// Entries that a search may return at `now_ms`. Looks at each slot.
+    #[must_use]
+    pub fn live(&self, now_ms: u64) -> usize {
+        self.current()
+            .table(|table| table.live_slots(now_ms).count())
+    }
+
+    /// Slots in use, dead and expired ones included.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.current().table(Table::len)
+    }
+
+    /// True when nothing was ever inserted (or all of it was compacted away).
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Share of slots that are removed, replaced or expired, in [0, 1]. Looks at each slot.
+    #[must_use]
+    pub fn dead_share(&self, now_ms: u64) -> f32 {
+        let (live, all) = self
+            .current()
+            .table(|table| (table.live_slots(now_ms).count(), table.len()));
+        if all == 0 {
+            0.0
+        } else {
+            (all - live) as f32 / all as f32
+        }
+    }
+
+    /// Whether searches go through a graph.
+    #[must_use]
+    pub fn has_graph(&self) -> bool {
+        self.current().has_graph()
+    }
+
+    /// Whether the partition has outgrown the scan.
+    #[must_use]
+    pub fn wants_promotion(&self) -> bool {
+        let shelf = self.current();
+        !shelf.has_graph() && shelf.table(Table::len) > self.config.flat_max
+    }
+
+    /// Whether too much is dead, or too much is scanned beside the graph that a new one would find.
+    #[must_use]
+    pub fn wants_compaction(&self, now_ms: u64) -> bool {
+        let lost = self.current().lost_since_build() as f32;
+        self.dead_share(now_ms) > self.config.dead_limit
+            || lost > self.config.unreachable_limit * self.len() as f32
+    }
+
+    /// Gives a partition that wants one its graph: the one that its snapshot holds when that is
+    /// sound, else a new one, built in parallel at about 1,000 entries per second and core.
+    ///
+    /// # Errors
+    /// [`BuildError`]; the partition is scanned as before and may be promoted later.
+    pub fn promote(&self) -> Result<Promotion, BuildError> {
+        let _alone = self.maintenance.lock();
+        if !self.wants_promotion() {
+            return Ok(Promotion::NotNeeded);
+        }
+        let shelf = self.current();
+        if let Some(stored) = shelf.take_stored() {
+            match stored.load(&shelf.flat, &self.config) {
+                Ok(graph) => {
+                    shelf.attach(graph, stored.unreachable, stored.pending, stored.slots);
+                    return Ok(Promotion::Loaded);
+                }
+                Err(cause) => {
+                    tracing::warn!(%cause, "the stored graph is not used; it is built again")
+                }
+            }
+        }
+        let (slots, upto) =
+            shelf.table(|table| (table.live_slots(0).collect(), table.len() as Slot));
+        let built = build(&shelf.flat, slots, &self.config)?;
+        shelf.attach(built.graph, built.unreachable, Vec::new(), upto);
+        Ok(Promotion::Built)
+    }
+
+    /// Drops dead and expired slots, renumbers the rest and builds its graph again if it is still large.
+    ///
+    /// # Errors
+    /// [`BuildError`]; nothing has changed then.
+    pub fn compact(&self, now_ms: u64) -> Result<(), BuildError> {
+        let _alone = self.maintenance.lock();
+        let old = self.current();
+        let (fresh, kept, upto) = old.copy_live(now_ms, self.config.dimension);
+        if kept.len() > self.config.flat_max {
+            let slots = (0..kept.len() as Slot).collect();
+            let built = build(&fresh.flat, slots, &self.config)?;
+            fresh.attach(
+                built.graph,
+                built.unreachable,
+                Vec::new(),
+                kept.len() as Slot,
+            );
+        }
+        let fresh = Arc::new(fresh);
+        {
+            let mut shelf = self.shelf.write();
+            fresh.catch_up(&old, &kept, upto);
+            *shelf = Arc::clone(&fresh);
+        }
+        fresh.drain();
+        Ok(())
+    }
+
+    /// Runs `work` on the partition as it is now; see [`Shelf::frozen`].
+    pub(super) fn frozen<R>(&self, work: impl FnOnce(Frozen) -> R) -> R {
+        let _alone = self.maintenance.lock();
+        self.current().frozen(work)
+    }
+
+    pub(super) fn config(&self) -> &IndexConfig {
+        &self.config
+    }
+
+    fn current(&self) -> Arc<Shelf> {
+        Arc::clone(&self.shelf.read())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::index::suite::{clustered, config};
+    use std::collections::HashSet;
+
+    const NEVER: u64 = u64::MAX;
+
+    fn filled(flat_max: usize, codes: &[Code]) -> Partition {
+        let partition = Partition::new(&config(flat_max));
+        for (id, code) in codes.iter().enumerate() {
+            partition.insert(id as u64, code, NEVER).unwrap();
+        }
+        partition
+    }
+
+    fn own_id_found(partition: &Partition, id: u64, code: &Code) -> bool {
+        partition.search(code, 4, 0).iter().any(|c| c.id == id)
+    }
+
+    #[test]
+    fn a_removed_entry_is_hidden_at_once_in_scan_and_graph() {
+        let codes = clustered(600, 1);
+        for flat_max in [10_000, 100] {
+            let partition = filled(flat_max, &codes);
+            partition.promote().unwrap();
+            assert!(own_id_found(&partition, 7, &codes[7]));
+            assert!(partition.remove(7));
+            assert!(!partition.remove(7));
+            assert!(!own_id_found(&partition, 7, &codes[7]));
+        }
+    }
+
+    #[test]
+    fn an_entry_counts_until_its_expiry_and_not_at_it() {
+        let codes = clustered(300, 2);
+        for flat_max in [10_000, 100] {
+            let partition = filled(flat_max, &codes);
+            partition.insert(9000, &codes[0], 50).unwrap();
+            partition.promote().unwrap();
+            let ids = |now| {
+                partition
+                    .search(&codes[0], 3, now)
+                    .iter()
+                    .map(|c| c.id)
+                    .collect::<Vec<_>>()
+            };
+            assert!(ids(49).contains(&9000));
+            assert!(!ids(50).contains(&9000));
+        }
+    }
+
+    #[test]
+    fn an_entry_inserted_again_is_found_by_its_new_code_only() {
+        let codes = clustered(2, 3);
+        let partition = filled(10, &codes[..1]);
+        partition.insert(0, &codes[1], NEVER).unwrap();
+        let found = partition.search(&codes[0], 5, 0);
+        assert_eq!(found.len(), 1);
+        assert!(found[0].approx < 0.99);
+        assert_eq!((partition.live(0), partition.len()), (1, 2));
+    }
+
+    #[test]
+    fn the_same_entry_replayed_takes_no_slot() {
+        let codes = clustered(3, 4);
+        let partition = filled(10, &codes);
+        partition.insert(1, &codes[1], NEVER).unwrap();
+        assert_eq!(partition.len(), 3);
+    }
+
+    #[test]
+    fn another_dimension_is_refused_and_finds_nothing() {
+        let partition = filled(10, &clustered(3, 5));
+        let short = Code::of(&[1.0, 0.0]).unwrap();
+        let refusal = partition.insert(9, &short, NEVER);
+        assert_eq!(
+            refusal,
+            Err(Gate::Dimension {
+                expected: 64,
+                found: 2
+            })
+        );
+        assert!(partition.search(&short, 1, 0).is_empty());
+        assert_eq!(partition.len(), 3);
+    }
+
+    #[test]
+    fn a_partition_is_promoted_once_when_it_outgrows_the_scan() {
+        let partition = filled(100, &clustered(100, 6));
+        assert!(!partition.wants_promotion());
+        partition.insert(100, &clustered(1, 60)[0], NEVER).unwrap();
+        assert!(partition.wants_promotion());
+        assert_eq!(partition.promote().unwrap(), Promotion::Built);
+        assert!(partition.has_graph() && !partition.wants_promotion());
+        assert_eq!(partition.promote().unwrap(), Promotion::NotNeeded);
+    }
+
+    #[test]
+    fn promotion_and_compaction_amid_inserts_and_removals_lose_and_resurrect_nothing() {
+        let codes = clustered(2400, 8);
+        let partition = filled(200, &codes[..800]);
+        std::thread::scope(|scope| {
+            for part in [800..1600_usize, 1600..2400] {
+                let (partition, codes) = (&partition, &codes);
+                scope.spawn(move || {
+                    for id in part {
+                        partition.insert(id as u64, &codes[id], NEVER).unwrap();
+                        assert!(own_id_found(partition, id as u64, &codes[id]));
+                        partition.remove(id as u64 - 800);
+                    }
+                });
+            }
+            scope.spawn(|| {
+                partition.promote().unwrap();
+                partition.compact(0).unwrap();
+                partition.compact(0).unwrap();
+            });
+        });
+        // The second half of the removals took ids that may not have been there yet.
+        for id in 0..800 {
+            assert!(
+                !own_id_found(&partition, id, &codes[id as usize]),
+                "{id} came back"
+            );
+        }
+        for id in 1600..2400 {
+            assert!(
+                own_id_found(&partition, id, &codes[id as usize]),
+                "{id} is lost"
+            );
+        }
+    }
+
+    #[test]
+    fn compaction_drops_the_dead_and_the_expired_and_keeps_the_rest() {
+        let codes = clustered(900, 9);
+        let partition = filled(300, &codes[..600]);
+        for (id, code) in codes.iter().enumerate().skip(600) {
+            partition.insert(id as u64, code, 1000).unwrap();
+        }
+        partition.promote().unwrap();
+        assert!(!partition.wants_compaction(0));
+        (0..100).for_each(|id| assert!(partition.remove(id)));
+        assert!(partition.wants_compaction(1000));
+        partition.compact(1000).unwrap();
+        assert_eq!((partition.len(), partition.live(1000)), (500, 500));
+        assert!(partition.dead_share(1000) < f32::EPSILON && partition.has_graph());
+        let found = (100..600)
+            .filter(|&id| own_id_found(&partition, id as u64, &codes[id]))
+            .count();
+        assert_eq!(found, 500);
+    }
+
+    #[test]
+    fn a_partition_that_shrank_goes_back_to_the_scan() {
+        let codes = clustered(300, 10);
+        let partition = filled(200, &codes);
+        partition.promote().unwrap();
+        (0..150).for_each(|id| assert!(partition.remove(id)));
+        partition.compact(0).unwrap();
+        assert!(!partition.has_graph());
+        assert_eq!(partition.live(0), 150);
+    }
+
+    #[test]
+    fn a_full_answer_comes_even_when_nearly_all_is_dead() {
+        let codes = clustered(1500, 11);
+        let partition = filled(100, &codes);
+        partition.promote().unwrap();
+        (0..1490).for_each(|id| assert!(partition.remove(id)));
+        let found: HashSet<u64> = partition
+            .search(&codes[3], 10, 0)
+            .iter()
+            .map(|c| c.id)
+            .collect();
+        assert_eq!(found, (1490..1500).collect());
+    }
+
+    #[test]
+    fn entries_with_one_and_the_same_code_are_all_found() {
+        let code = &clustered(1, 12)[0];
+        let partition = Partition::new(&config(100));
+        (0..400).for_each(|id| partition.insert(id, code, NEVER).unwrap());
+        partition.promote().unwrap();
+        (0..399).for_each(|id| assert!(partition.remove(id)));
+        assert_eq!(partition.search(code, 1, 0)[0].id, 399);
+        assert!(partition.lost_is_settled());
+    }
+
+    impl Partition {
+        /// What a build leaves unreachable must not ask for the next build.
+        fn lost_is_settled(&self) -> bool {
+            self.current().lost_since_build() == 0
+        }
+    }
+}

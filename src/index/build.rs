@@ -125,16 +125,16 @@ mod tests {
     #[test]
     fn the_built_graph_agrees_with_the_scan_on_the_nearest_of_held_out_queries() {
         let config = suite::config(0);
-        let codes = suite::clustered(3200, 42);
-        let (stored, queries) = codes.split_at(3000);
+        let codes = suite::clustered(1200, 42);
+        let (stored, queries) = codes.split_at(1000);
         let flat = Arc::new(Flat::new(suite::DIMENSION));
         for (slot, code) in stored.iter().enumerate() {
             flat.insert(slot as Slot, code);
         }
-        let built = build(&flat, (0..3000).collect(), &config).unwrap();
-        assert_eq!(built.graph.len(), 3000);
+        let built = build(&flat, (0..1000).collect(), &config).unwrap();
+        assert_eq!(built.graph.len(), 1000);
         assert!(
-            built.unreachable.len() < 15,
+            built.unreachable.len() <= 5,
             "{} unreachable",
             built.unreachable.len()
         );

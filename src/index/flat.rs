@@ -219,7 +219,7 @@ mod tests {
     use super::*;
     use crate::index::suite;
 
-    suite::index_tests!(|dimension| Flat::new(dimension));
+    suite::index_tests!(Flat::new);
 
     #[test]
     fn the_scan_goes_on_beyond_a_chunk() {

@@ -218,10 +218,6 @@ impl Partition {
         self.current().frozen(work)
     }
 
-    pub(super) fn config(&self) -> &IndexConfig {
-        &self.config
-    }
-
     fn current(&self) -> Arc<Shelf> {
         Arc::clone(&self.shelf.read())
     }
@@ -327,16 +323,19 @@ mod tests {
 
     #[test]
     fn promotion_and_compaction_amid_inserts_and_removals_lose_and_resurrect_nothing() {
-        let codes = clustered(2400, 8);
-        let partition = filled(200, &codes[..800]);
+        let codes = clustered(1200, 8);
+        let partition = filled(200, &codes[..400]);
         std::thread::scope(|scope| {
-            for part in [800..1600_usize, 1600..2400] {
+            for part in [400..800_usize, 800..1200] {
                 let (partition, codes) = (&partition, &codes);
                 scope.spawn(move || {
                     for id in part {
                         partition.insert(id as u64, &codes[id], NEVER).unwrap();
                         assert!(own_id_found(partition, id as u64, &codes[id]));
-                        partition.remove(id as u64 - 800);
+                        // Of the first 400 only: the others are being inserted.
+                        if id < 800 {
+                            assert!(partition.remove(id as u64 - 400));
+                        }
                     }
                 });
             }
@@ -346,14 +345,13 @@ mod tests {
                 partition.compact(0).unwrap();
             });
         });
-        // The second half of the removals took ids that may not have been there yet.
-        for id in 0..800 {
+        for id in 0..400 {
             assert!(
                 !own_id_found(&partition, id, &codes[id as usize]),
                 "{id} came back"
             );
         }
-        for id in 1600..2400 {
+        for id in 400..1200 {
             assert!(
                 own_id_found(&partition, id, &codes[id as usize]),
                 "{id} is lost"
@@ -394,16 +392,16 @@ mod tests {
 
     #[test]
     fn a_full_answer_comes_even_when_nearly_all_is_dead() {
-        let codes = clustered(1500, 11);
+        let codes = clustered(500, 11);
         let partition = filled(100, &codes);
         partition.promote().unwrap();
-        (0..1490).for_each(|id| assert!(partition.remove(id)));
+        (0..490).for_each(|id| assert!(partition.remove(id)));
         let found: HashSet<u64> = partition
             .search(&codes[3], 10, 0)
             .iter()
             .map(|c| c.id)
             .collect();
-        assert_eq!(found, (1490..1500).collect());
+        assert_eq!(found, (490..500).collect());
     }
 
     #[test]

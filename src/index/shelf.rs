@@ -2,14 +2,15 @@
 //! Holds the invariant that makes concurrent search safe: each standing slot is in the flat codes,
 //! and either the graph finds it or it is on a list that is scanned beside the graph.
 //!
-//! Locks are taken in the order gate, table, links, flat; a search holds one at a time.
+//! Locks: `gate` before `adding` before the rest; of table, links and flat none is waited for while
+//! another is held for writing, so a scan may look into the table while it reads the codes.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock};
 
-use super::code::{Code, Gate};
+use super::code::{Code, Gate, TAIL};
 use super::dump::Stored;
 use super::flat::{Flat, best_first};
 use super::graph::Graph;
@@ -39,6 +40,8 @@ pub(super) struct Frozen {
 
 /// See the module.
 pub(super) struct Shelf {
+    /// Held while a slot is added or a moment between two additions is looked at.
+    adding: Mutex<()>,
     table: RwLock<Table>,
     pub(super) flat: Arc<Flat>,
     links: RwLock<Links>,
@@ -51,6 +54,7 @@ pub(super) struct Shelf {
 impl Shelf {
     pub(super) fn new(table: Table, flat: Flat, stored: Option<Stored>) -> Self {
         Self {
+            adding: Mutex::default(),
             table: RwLock::new(table),
             flat: Arc::new(flat),
             links: RwLock::default(),
@@ -62,28 +66,36 @@ impl Shelf {
     /// Puts a row into the next slot; it is found from the moment this returns. The graph gets it
     /// with the next [`Shelf::drain`].
     pub(super) fn push(&self, id: u64, row: &[i8], expires_ms: u64) -> Result<(), Gate> {
-        let mut table = self.table.write();
-        let slot = Slot::try_from(table.len()).map_err(|_| Gate::Full)?;
-        if let Some(old) = table.slot_of(id)
-            && table.expiries[old as usize] == expires_ms
-            && self.flat.row(old) == row
-        {
+        let _one_by_one = self.adding.lock();
+        let slot = Slot::try_from(self.table.read().len()).map_err(|_| Gate::Full)?;
+        if self.holds(id, row, expires_ms) {
             // A replay after a restart brings what is there already.
             return Ok(());
         }
+        // The code goes first: a scan that meets it before the table knows its slot takes it for dead.
         if !self.flat.push(row) {
-            let tail = self.flat.stride().min(super::code::TAIL);
+            let dimension = |length: usize| length.saturating_sub(TAIL);
             return Err(Gate::Dimension {
-                expected: self.flat.stride() - tail,
-                found: row.len() - tail,
+                expected: dimension(self.flat.stride()),
+                found: dimension(row.len()),
             });
         }
-        table.push(id, expires_ms);
+        self.table.write().push(id, expires_ms);
         let mut links = self.links.write();
         if links.graph.is_some() {
             links.pending.push_back(slot);
         }
         Ok(())
+    }
+
+    fn holds(&self, id: u64, row: &[i8], expires_ms: u64) -> bool {
+        let there = {
+            let table = self.table.read();
+            table
+                .slot_of(id)
+                .filter(|&slot| table.expiries[slot as usize] == expires_ms)
+        };
+        there.is_some_and(|slot| self.flat.row(slot) == row)
     }
 
     pub(super) fn remove(&self, id: u64) -> bool {
@@ -92,7 +104,7 @@ impl Shelf {
 
     /// Links what is pending, unless another thread is at it and will see this as well.
     pub(super) fn drain(&self) {
-        while let Some(_gate) = self.gate.try_lock() {
+        while let Some(gate) = self.gate.try_lock() {
             while let Some((graph, slot)) = self.next_pending() {
                 let row = self.flat.row(slot);
                 let found = graph.link(slot, &row) && graph.finds(slot, &row);
@@ -102,7 +114,7 @@ impl Shelf {
                     links.unreachable.push(slot);
                 }
             }
-            drop(_gate);
+            drop(gate);
             // One that came after the last look, while the gate was still shut, has nobody else.
             if self.links.read().pending.is_empty() {
                 return;
@@ -153,37 +165,33 @@ impl Shelf {
         mut pending: Vec<Slot>,
         upto: Slot,
     ) {
-        // While the table is read-locked no slot is added that the list would miss.
-        let table = self.table.read();
-        pending.extend(upto..table.len() as Slot);
+        let adding = self.adding.lock();
+        pending.extend(upto..self.table.read().len() as Slot);
         *self.links.write() = Links {
             graph: Some(Arc::new(graph)),
             pending: pending.into(),
             left_by_build: unreachable.len(),
             unreachable,
         };
-        drop(table);
+        drop(adding);
         self.drain();
     }
 
     /// Runs `work` on the shelf as it is now. Inserts and searches go on; the graph stands still.
     pub(super) fn frozen<R>(&self, work: impl FnOnce(Frozen) -> R) -> R {
         let gate = self.gate.lock();
-        let table = self.table.read().clone();
-        let links = self.links.read();
-        let frozen = Frozen {
-            pending: links
-                .pending
-                .iter()
-                .copied()
-                .filter(|&slot| (slot as usize) < table.len())
-                .collect(),
-            unreachable: links.unreachable.clone(),
-            graph: links.graph.clone(),
-            flat: Arc::clone(&self.flat),
-            table,
+        let frozen = {
+            let _between = self.adding.lock();
+            let table = self.table.read().clone();
+            let links = self.links.read();
+            Frozen {
+                table,
+                flat: Arc::clone(&self.flat),
+                graph: links.graph.clone(),
+                pending: links.pending.iter().copied().collect(),
+                unreachable: links.unreachable.clone(),
+            }
         };
-        drop(links);
         let result = work(frozen);
         drop(gate);
         self.drain();
@@ -194,15 +202,12 @@ impl Shelf {
     pub(super) fn copy_live(&self, now_ms: u64, dimension: usize) -> (Self, Vec<Slot>, Slot) {
         let table = self.table.read().clone();
         let kept: Vec<Slot> = table.live_slots(now_ms).collect();
-        let copy = Self::new(Table::default(), Flat::new(dimension), None);
-        {
-            let mut fresh = copy.table.write();
-            for &slot in &kept {
-                copy.flat.push(&self.flat.row(slot));
-                fresh.push(table.ids[slot as usize], table.expiries[slot as usize]);
-            }
+        let (mut fresh, flat) = (Table::default(), Flat::new(dimension));
+        for &slot in &kept {
+            flat.push(&self.flat.row(slot));
+            fresh.push(table.ids[slot as usize], table.expiries[slot as usize]);
         }
-        (copy, kept, table.len() as Slot)
+        (Self::new(fresh, flat, None), kept, table.len() as Slot)
     }
 
     /// Brings a copy up to date with what happened to `old` since [`Shelf::copy_live`]: `kept` are the

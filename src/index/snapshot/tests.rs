@@ -7,7 +7,7 @@ const NEVER: u64 = u64::MAX;
 
 fn origin() -> Origin {
     Origin {
-        config: config(100),
+        config: config(50),
         embedding: "minilm".into(),
     }
 }
@@ -25,10 +25,10 @@ fn write_three(dir: &Path, codes: &[Code]) -> Generation {
     let small = filled(0..40, codes);
     small.remove(3);
     small.insert(4, &codes[4], 1000).unwrap();
-    let large = filled(40..400, codes);
+    let large = filled(40..140, codes);
     large.promote().unwrap();
     large.remove(41);
-    large.insert(400, &codes[400], NEVER).unwrap();
+    large.insert(140, &codes[140], NEVER).unwrap();
     let empty = Partition::new(&origin().config);
     write(
         dir,
@@ -65,7 +65,7 @@ fn assert_is_what_was_written(loaded: &Loaded, codes: &[Code]) {
             large.live(0),
             empty.live(0)
         ),
-        (39, 38, 360, 0)
+        (39, 38, 100, 0)
     );
     for id in (0..40).filter(|id| ![3, 4].contains(id)) {
         assert_eq!(small.search(&codes[id], 1, 2000)[0].id, id as u64);
@@ -75,9 +75,9 @@ fn assert_is_what_was_written(loaded: &Loaded, codes: &[Code]) {
 #[test]
 fn what_was_written_is_loaded_and_scanned_before_the_graph_is_there() {
     let dir = tempfile::tempdir().unwrap();
-    let codes = clustered(401, 20);
+    let codes = clustered(141, 20);
     let generation = write_three(dir.path(), &codes);
-    assert_eq!((generation.number, generation.slots), (1, 41 + 361));
+    assert_eq!((generation.number, generation.slots), (1, 41 + 101));
     let loaded = load(dir.path(), &origin()).unwrap().unwrap();
     assert_is_what_was_written(&loaded, &codes);
     let large = &loaded.partitions[1].1;
@@ -90,15 +90,15 @@ fn what_was_written_is_loaded_and_scanned_before_the_graph_is_there() {
 #[test]
 fn entries_that_come_between_load_and_promotion_are_found_after_it() {
     let dir = tempfile::tempdir().unwrap();
-    let codes = clustered(450, 21);
+    let codes = clustered(190, 21);
     write_three(dir.path(), &codes);
     let loaded = load(dir.path(), &origin()).unwrap().unwrap();
     let large = &loaded.partitions[1].1;
-    for (id, code) in codes.iter().enumerate().skip(401) {
+    for (id, code) in codes.iter().enumerate().skip(141) {
         large.insert(id as u64, code, NEVER).unwrap();
     }
     assert_eq!(large.promote().unwrap(), Promotion::Loaded);
-    for (id, code) in codes.iter().enumerate().skip(401) {
+    for (id, code) in codes.iter().enumerate().skip(141) {
         assert_eq!(large.search(code, 1, 0)[0].id, id as u64);
     }
 }
@@ -106,20 +106,20 @@ fn entries_that_come_between_load_and_promotion_are_found_after_it() {
 #[test]
 fn a_compaction_between_load_and_promotion_makes_the_stored_graph_useless_and_unused() {
     let dir = tempfile::tempdir().unwrap();
-    let codes = clustered(401, 22);
+    let codes = clustered(141, 22);
     write_three(dir.path(), &codes);
     let loaded = load(dir.path(), &origin()).unwrap().unwrap();
     let large = &loaded.partitions[1].1;
     large.compact(0).unwrap();
     assert!(large.has_graph());
     assert_eq!(large.search(&codes[50], 1, 0)[0].id, 50);
-    assert_eq!(large.len(), 360);
+    assert_eq!(large.len(), 100);
 }
 
 #[test]
 fn the_newest_generation_counts_and_the_older_is_gone() {
     let dir = tempfile::tempdir().unwrap();
-    let codes = clustered(401, 23);
+    let codes = clustered(141, 23);
     write_three(dir.path(), &codes);
     let only = Arc::new(filled(0..5, &codes));
     let second = write(dir.path(), &origin(), 99, [([9; 32], only)]).unwrap();
@@ -133,7 +133,7 @@ fn the_newest_generation_counts_and_the_older_is_gone() {
 fn a_generation_without_its_manifest_does_not_count() {
     let dir = tempfile::tempdir().unwrap();
     assert!(load(dir.path(), &origin()).unwrap().is_none());
-    let codes = clustered(401, 24);
+    let codes = clustered(141, 24);
     write_three(dir.path(), &codes);
     fs::create_dir(dir.path().join("generation-2")).unwrap();
     fs::write(dir.path().join("generation-2/slots.bin"), b"half").unwrap();
@@ -145,7 +145,7 @@ fn a_generation_without_its_manifest_does_not_count() {
 
 #[test]
 fn a_snapshot_of_other_vectors_is_discarded_with_the_reason() {
-    let codes = clustered(401, 25);
+    let codes = clustered(141, 25);
     let other_model = Origin {
         embedding: "other".into(),
         ..origin()
@@ -183,12 +183,12 @@ fn a_snapshot_of_other_vectors_is_discarded_with_the_reason() {
 #[test]
 fn a_snapshot_taken_amid_inserts_is_sound() {
     let dir = tempfile::tempdir().unwrap();
-    let codes = clustered(900, 26);
-    let partition = filled(0..300, &codes);
+    let codes = clustered(400, 26);
+    let partition = filled(0..100, &codes);
     partition.promote().unwrap();
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            for (id, code) in codes.iter().enumerate().skip(300) {
+            for (id, code) in codes.iter().enumerate().skip(100) {
                 partition.insert(id as u64, code, NEVER).unwrap();
             }
         });
@@ -197,12 +197,12 @@ fn a_snapshot_taken_amid_inserts_is_sound() {
             let loaded = load(dir.path(), &origin()).unwrap().unwrap();
             let copy = &loaded.partitions[0].1;
             assert_eq!(copy.promote().unwrap(), Promotion::Loaded);
-            for id in 0..copy.len() {
-                assert_eq!(copy.search(&codes[id], 1, 0)[0].id, id as u64);
+            for (id, code) in codes.iter().enumerate().take(copy.len()) {
+                assert_eq!(copy.search(code, 1, 0)[0].id, id as u64);
             }
         }
     });
-    assert!((0..900).all(|id| partition.search(&codes[id], 1, 0)[0].id == id as u64));
+    assert!((0..400).all(|id| partition.search(&codes[id], 1, 0)[0].id == id as u64));
 }
 
 /// The files of a snapshot, by path within it.
@@ -264,7 +264,7 @@ fn copy_all(from: &Path, to: &Path) {
 fn each_of_two_hundred_flipped_bytes_and_truncations_is_noticed() {
     let root = tempfile::tempdir().unwrap();
     let dir = root.path().join("snapshot");
-    let codes = clustered(401, 27);
+    let codes = clustered(141, 27);
     write_three(&dir, &codes);
     assert!(
         !noticed(&dir, &dir.join(MANIFEST), |_| (), &codes),
@@ -294,7 +294,7 @@ fn each_of_two_hundred_flipped_bytes_and_truncations_is_noticed() {
 #[test]
 fn a_missing_file_is_noticed() {
     let root = tempfile::tempdir().unwrap();
-    let codes = clustered(401, 29);
+    let codes = clustered(141, 29);
     for number in 0..3 {
         let dir = root.path().join(number.to_string());
         write_three(&dir, &codes);

@@ -1,4 +1,4 @@
 //! Reprise.
 
-/// The nearest remembered questions of one scope, by int8 codes.
-pub mod index;
+/// What must outlive the process: cached entries, keys and policies, the audit trail.
+pub mod store;

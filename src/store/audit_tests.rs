@@ -1,0 +1,88 @@
+use super::super::damage::{Damage, files, inflict};
+use super::*;
+
+fn event(target: usize) -> AuditEvent {
+    AuditEvent {
+        ts_ms: 1,
+        actor: "key-1".into(),
+        action: "policy.put".into(),
+        target: format!("namespace-{target}"),
+        before: Value::Null,
+        after: serde_json::json!({"threshold": 0.95}),
+    }
+}
+
+fn filled(records: usize) -> (tempfile::TempDir, Vec<AuditRecord>) {
+    let temp = tempfile::tempdir().unwrap();
+    let folder = DataFolder::open(temp.path()).unwrap();
+    let (log, broken) = AuditLog::with_segments(&folder, 1000).unwrap();
+    assert!(broken.is_empty());
+    for target in 0..records {
+        log.append(&event(target)).unwrap();
+    }
+    let all = log.read(1, usize::MAX).unwrap();
+    assert_eq!(all.len(), records);
+    (temp, all)
+}
+
+#[test]
+fn the_trail_goes_on_where_it_ended() {
+    let (temp, _) = filled(10);
+    let folder = DataFolder::open(temp.path()).unwrap();
+    let (log, broken) = AuditLog::open(&folder).unwrap();
+    assert_eq!(broken, []);
+    assert_eq!(log.append(&event(10)).unwrap(), 11);
+    let last = log.read(11, 5).unwrap();
+    assert_eq!((last[0].seq, &last[0].event), (11, &event(10)));
+    assert_eq!(log.verify().unwrap(), []);
+}
+
+#[test]
+fn a_changed_record_is_reported_with_its_place_and_the_rest_stays() {
+    let (temp, _) = filled(10);
+    let path = temp.path().join("audit/0000000001.log");
+    let text = fs::read_to_string(&path).unwrap();
+    let second = text.find('\n').unwrap() + 1;
+    fs::write(&path, text.replacen("namespace-1", "namespace-7", 1)).unwrap();
+    let folder = DataFolder::open(temp.path()).unwrap();
+    let (log, broken) = AuditLog::open(&folder).unwrap();
+    assert_eq!(broken, [Broken { segment: 1, offset: second as u64, reason: "line does not verify" }]);
+    let seqs: Vec<u64> = log.read(1, 99).unwrap().iter().map(|record| record.seq).collect();
+    assert_eq!(seqs, [1, 3, 4, 5, 6, 7, 8, 9, 10]);
+}
+
+#[test]
+fn records_cut_off_at_the_end_are_missed() {
+    let (temp, _) = filled(10);
+    let last = files(&temp.path().join("audit")).into_iter().rfind(|path| path.ends_with("0000000004.log")).unwrap();
+    fs::write(&last, b"").unwrap();
+    let folder = DataFolder::open(temp.path()).unwrap();
+    let (log, broken) = AuditLog::open(&folder).unwrap();
+    assert_eq!(broken.last().unwrap().reason, MISSING);
+    assert_eq!(log.append(&event(0)).unwrap(), 11);
+    assert_eq!(log.read(11, 1).unwrap().len(), 1);
+}
+
+#[test]
+fn any_damage_is_reported_or_harmless_and_costs_at_most_what_it_hit() {
+    let (original, all) = filled(12);
+    for seed in 0..80 {
+        let temp = super::super::damage::copy(original.path());
+        let (path, damage) = inflict(&temp.path().join("audit"), seed);
+        let folder = DataFolder::open(temp.path()).unwrap();
+        let (log, broken) = AuditLog::with_segments(&folder, 1000).unwrap();
+        let kept = log.read(1, usize::MAX).unwrap();
+        assert!(kept.iter().all(|record| all.contains(record)), "seed {seed}: a record was made up");
+        let in_head = path.ends_with("head");
+        if in_head {
+            assert_eq!(kept, all, "seed {seed}");
+        } else if matches!(damage, Damage::Flip { .. }) {
+            assert!(!broken.is_empty() && kept.len() + 1 >= all.len(), "seed {seed}: {broken:?} {}", kept.len());
+        } else {
+            assert!(kept.len() == all.len() || !broken.is_empty(), "seed {seed}");
+        }
+        let seq = log.append(&event(99)).unwrap();
+        assert_eq!(log.read(seq, 9).unwrap().len(), 1, "seed {seed}: a new record is readable");
+        assert!(seq > all.len() as u64, "seed {seed}: numbers are not used twice");
+    }
+}

@@ -1,0 +1,35 @@
+//! The truth on disk. Knows folders, records and checksums; knows nothing of HTTP, runtimes, embeddings or policies.
+//!
+//! Three kinds of data live under one data folder, because losing them means three different things:
+//! - `cache/` ([`CacheStore`]): entries and vectors. Losing one costs money, so any doubt becomes a miss and a
+//!   folder that cannot be opened is put aside.
+//! - `state/` ([`StateStore`]): keys and policies. Losing one is a breach, so any doubt stops the start.
+//! - `audit/` ([`AuditLog`]): append-only. A broken record is reported and the rest stays readable.
+//!
+//! Everything here blocks; call it from threads that may wait.
+
+mod audit;
+mod block;
+mod bytes;
+mod entries;
+mod export;
+mod folder;
+mod memory;
+mod open;
+mod record;
+mod scan;
+mod state;
+mod trees;
+mod writer;
+
+#[cfg(test)]
+mod crash_tests;
+#[cfg(test)]
+mod damage;
+
+pub use audit::{AuditError, AuditEvent, AuditLog, AuditRecord, Broken};
+pub use entries::{CacheStats, CacheStore, CacheStoreConfig, OnRemoved, OpenReport, Put, Removal, Status, StoreError};
+pub use folder::{DataFolder, FolderError};
+pub use record::Entry;
+pub use scan::{EntryFilter, Order, Page};
+pub use state::{StateError, StateStore};

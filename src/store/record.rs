@@ -1,0 +1,268 @@
+//! The form of one entry and one vector at rest: version, flags, checksum, payload. Knows nothing of trees or files.
+//!
+//! ```text
+//! version u8 | flags u8 | checksum [u8; 16] | payload
+//! ```
+//! The checksum is the first half of a BLAKE3 over kind, version, flags, id and payload: a record that is found
+//! under another id, or as another kind, fails just like a flipped byte.
+
+use serde_json::value::RawValue;
+
+use super::bytes::{Fields, put_prefixed};
+
+/// The record form that this build writes.
+pub(super) const RECORD_VERSION: u8 = 1;
+const HEADER: usize = 2 + 16;
+const FLAG_ZSTD: u8 = 1;
+/// A stored answer is refused above 1 MiB, so an unpacked one that claims more is damage.
+const MAX_UNPACKED: usize = 2 << 20;
+
+/// One remembered answer and everything that decides where it may be served.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// Unique in this data folder for all time; see `CacheStore::next_id`.
+    pub id: u64,
+    /// Hash of everything that must be equal before questions are compared.
+    pub scope: [u8; 32],
+    /// Hash of the whole canonical request.
+    pub exact: [u8; 32],
+    /// Whose entry it is.
+    pub tenant: String,
+    /// The namespace inside the tenant.
+    pub namespace: String,
+    /// The model name that was asked for.
+    pub model: String,
+    /// Provider, base URL and upstream model that answered.
+    pub origin: String,
+    /// The question, where the policy keeps text.
+    pub question: Option<String>,
+    /// Hash of the question's token ids.
+    pub tokens: Option<[u8; 16]>,
+    /// Unix milliseconds of the answer.
+    pub created_ms: u64,
+    /// Unix milliseconds after which it is never served.
+    pub expires_ms: u64,
+    /// The answer, byte for byte.
+    pub answer: Box<RawValue>,
+}
+
+impl Entry {
+    /// Uncompressed bytes of the variable parts; what the size limit and the queue count.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        let texts = self.tenant.len() + self.namespace.len() + self.model.len() + self.origin.len();
+        texts + self.question.as_ref().map_or(0, String::len) + self.answer.get().len()
+    }
+}
+
+/// Turns entries into records; owns the compressor, whose set-up costs more than most answers.
+pub(super) struct Encoder {
+    zstd: zstd::bulk::Compressor<'static>,
+    min_bytes: usize,
+}
+
+impl Encoder {
+    pub(super) fn new(level: i32, min_bytes: usize) -> std::io::Result<Self> {
+        Ok(Self { zstd: zstd::bulk::Compressor::new(level)?, min_bytes })
+    }
+
+    /// Appends the record of `entry` to `out`.
+    pub(super) fn entry(&mut self, entry: &Entry, out: &mut Vec<u8>) {
+        let start = reserve_header(out);
+        out.extend_from_slice(&entry.scope);
+        out.extend_from_slice(&entry.exact);
+        out.extend_from_slice(&entry.created_ms.to_le_bytes());
+        out.extend_from_slice(&entry.expires_ms.to_le_bytes());
+        put_optional(out, entry.tokens.as_ref().map(<[u8; 16]>::as_slice));
+        put_optional(out, entry.question.as_ref().map(String::as_bytes));
+        for text in [&entry.tenant, &entry.namespace, &entry.model, &entry.origin] {
+            put_prefixed(out, text.as_bytes());
+        }
+        let flags = self.answer(entry.answer.get().as_bytes(), out);
+        seal(out, start, Kind::Entry, flags, entry.id);
+    }
+
+    fn answer(&mut self, answer: &[u8], out: &mut Vec<u8>) -> u8 {
+        if answer.len() >= self.min_bytes
+            && let Ok(packed) = self.zstd.compress(answer)
+            && packed.len() < answer.len()
+        {
+            out.extend_from_slice(&u32::try_from(answer.len()).unwrap_or(u32::MAX).to_le_bytes());
+            out.extend_from_slice(&packed);
+            return FLAG_ZSTD;
+        }
+        out.extend_from_slice(answer);
+        0
+    }
+}
+
+/// Appends the record of a vector, bound to its entry's id and scope.
+pub(super) fn encode_vector(id: u64, scope: &[u8; 32], vector: &[f32], out: &mut Vec<u8>) {
+    let start = reserve_header(out);
+    out.extend_from_slice(scope);
+    out.reserve(vector.len() * 4);
+    for value in vector {
+        out.extend_from_slice(&value.to_le_bytes());
+    }
+    seal(out, start, Kind::Vector, 0, id);
+}
+
+/// The entry in `record`, if every byte of it is what was written for `id`.
+pub(super) fn decode_entry(id: u64, record: &[u8]) -> Option<Entry> {
+    let (flags, payload) = verify(record, Kind::Entry, id)?;
+    let mut fields = Fields::new(payload);
+    let scope = fields.array()?;
+    let exact = fields.array()?;
+    let created_ms = fields.u64()?;
+    let expires_ms = fields.u64()?;
+    let tokens = match optional(&mut fields)? {
+        Some(bytes) => Some(bytes.try_into().ok()?),
+        None => None,
+    };
+    let question = match optional(&mut fields)? {
+        Some(bytes) => Some(std::str::from_utf8(bytes).ok()?.to_owned()),
+        None => None,
+    };
+    let [tenant, namespace, model, origin] =
+        [fields.text()?, fields.text()?, fields.text()?, fields.text()?];
+    let answer = decode_answer(flags, fields)?;
+    Some(Entry { id, scope, exact, tenant, namespace, model, origin, question, tokens, created_ms, expires_ms, answer })
+}
+
+/// Scope and vector in `record`, if every byte of it is what was written for `id`.
+pub(super) fn decode_vector(id: u64, record: &[u8]) -> Option<([u8; 32], Vec<f32>)> {
+    let (_, payload) = verify(record, Kind::Vector, id)?;
+    let mut fields = Fields::new(payload);
+    let scope = fields.array()?;
+    let (values, rest) = fields.rest().as_chunks::<4>();
+    rest.is_empty().then(|| (scope, values.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()))
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Entry = 1,
+    Vector = 2,
+}
+
+fn decode_answer(flags: u8, mut fields: Fields<'_>) -> Option<Box<RawValue>> {
+    let text = if flags & FLAG_ZSTD == 0 {
+        fields.rest().to_vec()
+    } else {
+        let length = fields.u32()? as usize;
+        if length > MAX_UNPACKED {
+            return None;
+        }
+        zstd::bulk::decompress(fields.rest(), length).ok()?
+    };
+    RawValue::from_string(String::from_utf8(text).ok()?).ok()
+}
+
+fn reserve_header(out: &mut Vec<u8>) -> usize {
+    let start = out.len();
+    out.extend_from_slice(&[0; HEADER]);
+    start
+}
+
+fn seal(out: &mut [u8], start: usize, kind: Kind, flags: u8, id: u64) {
+    let Some((header, payload)) = out.get_mut(start..).and_then(|record| record.split_at_mut_checked(HEADER)) else {
+        return;
+    };
+    let sum = checksum(kind, RECORD_VERSION, flags, id, payload);
+    header[0] = RECORD_VERSION;
+    header[1] = flags;
+    header[2..].copy_from_slice(&sum);
+}
+
+fn verify(record: &[u8], kind: Kind, id: u64) -> Option<(u8, &[u8])> {
+    let mut fields = Fields::new(record);
+    let version = fields.u8()?;
+    let flags = fields.u8()?;
+    let sum: [u8; 16] = fields.array()?;
+    let payload = fields.rest();
+    (version == RECORD_VERSION && sum == checksum(kind, version, flags, id, payload)).then_some((flags, payload))
+}
+
+fn checksum(kind: Kind, version: u8, flags: u8, id: u64, payload: &[u8]) -> [u8; 16] {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&[kind as u8, version, flags]);
+    hasher.update(&id.to_le_bytes());
+    hasher.update(payload);
+    let mut half = [0; 16];
+    half.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+    half
+}
+
+fn put_optional(out: &mut Vec<u8>, bytes: Option<&[u8]>) {
+    out.push(u8::from(bytes.is_some()));
+    if let Some(bytes) = bytes {
+        put_prefixed(out, bytes);
+    }
+}
+
+fn optional<'a>(fields: &mut Fields<'a>) -> Option<Option<&'a [u8]>> {
+    match fields.u8()? {
+        0 => Some(None),
+        1 => Some(Some(fields.prefixed()?)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    pub(crate) fn entry(id: u64, exact: u8, answer: &str) -> Entry {
+        Entry {
+            id,
+            scope: [3; 32],
+            exact: [exact; 32],
+            tenant: "acme".into(),
+            namespace: "acme".into(),
+            model: "gpt-4o".into(),
+            origin: "openai".into(),
+            question: Some(format!("question {id}?")),
+            tokens: Some([9; 16]),
+            created_ms: 1,
+            expires_ms: u64::MAX,
+            answer: RawValue::from_string(serde_json::to_string(answer).unwrap()).unwrap(),
+        }
+    }
+
+    fn encoded(entry: &Entry) -> Vec<u8> {
+        let mut out = Vec::new();
+        Encoder::new(1, 1024).unwrap().entry(entry, &mut out);
+        out
+    }
+
+    #[test]
+    fn an_entry_comes_back_byte_for_byte_packed_or_not() {
+        for answer in ["short", &"long ".repeat(1000)] {
+            let entry = entry(7, 1, answer);
+            let record = encoded(&entry);
+            let back = decode_entry(7, &record).unwrap();
+            assert_eq!(back.answer.get(), entry.answer.get());
+            assert_eq!((back.exact, back.question, back.tokens), (entry.exact, entry.question, entry.tokens));
+        }
+        assert!(encoded(&entry(7, 1, &"long ".repeat(1000))).len() < 1000);
+    }
+
+    #[test]
+    fn a_record_under_another_id_is_refused() {
+        assert!(decode_entry(8, &encoded(&entry(7, 1, "a"))).is_none());
+        let mut vector = Vec::new();
+        encode_vector(7, &[3; 32], &[1.0, 0.0], &mut vector);
+        assert_eq!(decode_vector(7, &vector), Some(([3; 32], vec![1.0, 0.0])));
+        assert_eq!(decode_vector(8, &vector), None);
+    }
+
+    #[test]
+    fn every_flipped_bit_and_every_cut_is_noticed() {
+        let record = encoded(&entry(7, 1, "an answer"));
+        for at in 0..record.len() {
+            let mut bad = record.clone();
+            bad[at] ^= 1 << (at % 8);
+            assert!(decode_entry(7, &bad).is_none(), "byte {at}");
+            assert!(decode_entry(7, &record[..at]).is_none(), "cut at {at}");
+        }
+    }
+}

@@ -1,0 +1,382 @@
+//! Keys, policies and other small rows that must never silently be fewer. Knows tables and rows of JSON, not what they mean.
+//!
+//! Every change is one transaction that also writes the generation, the row count and a digest over all rows; it is fsynced,
+//! then exported to `exports/state-<generation>.json`. Opening refuses, with one line naming the newest export, whatever
+//! does not add up. Rows are held in memory, so reads never touch the disk.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sled::transaction::{ConflictableTransactionError, TransactionError};
+
+use super::export::{self, Export, Listing, Rows, digest};
+use super::folder::{DataFolder, create_private, sync_folder, write_atomically};
+use super::open::{SledFault, SledSettings, guarded, open_sled, sync};
+
+const SCHEMA: u32 = 1;
+/// The table whose first row closes the folder for good.
+const KEYS: &str = "keys";
+/// Starts with a byte that no table name has.
+const META: &[u8] = b"\0meta";
+
+/// Why the state cannot be used; each prints as one line that tells the operator what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// The database is gone or does not hold what was acknowledged.
+    #[error("state in {} is damaged ({reason}); {}", path.display(), advice(newest.as_deref()))]
+    Damaged {
+        /// The state folder.
+        path: PathBuf,
+        /// What does not add up.
+        reason: String,
+        /// The newest readable export.
+        newest: Option<PathBuf>,
+    },
+    /// A newer build wrote it.
+    #[error("state in {} has schema {found}, this build knows {SCHEMA}: use a newer build", path.display())]
+    NewerSchema {
+        /// The state folder.
+        path: PathBuf,
+        /// Its schema.
+        found: u32,
+    },
+    /// An export that was to be restored is not what was written.
+    #[error("export {} cannot be restored: {source}", path.display())]
+    Export {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A table name that cannot be stored.
+    #[error("a table name is neither empty nor contains a NUL")]
+    Table,
+    /// A change that did not reach the disk; what is in memory did not change.
+    #[error("state was not written: {0}")]
+    Write(#[from] SledFault),
+    /// The file system refused.
+    #[error("state folder: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// The rows; changes are durable when they return.
+#[derive(Debug)]
+pub struct StateStore {
+    folder: PathBuf,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    db: Option<sled::Db>,
+    rows: Rows,
+    generation: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize, PartialEq)]
+struct Meta {
+    schema: u32,
+    generation: u64,
+    count: u64,
+    digest: String,
+}
+
+impl StateStore {
+    /// Opens `state/` and verifies it; a new folder starts empty.
+    ///
+    /// # Errors
+    /// [`StateError::Damaged`] whenever rows may be missing, [`StateError::NewerSchema`], or what the system refused.
+    pub fn open(folder: &DataFolder) -> Result<Self, StateError> {
+        let folder = folder.state();
+        let exports = Listing::scan(&folder.join("exports"))?;
+        let damaged = |reason: String| StateError::Damaged {
+            path: folder.clone(),
+            reason,
+            newest: exports.newest().cloned(),
+        };
+        let keyed = folder.join("KEYED").exists();
+        if !folder.join("db/db").exists() && (keyed || !exports.is_empty()) {
+            return Err(damaged("its database is missing".into()));
+        }
+        let db = open_db(&folder).map_err(|fault| damaged(fault.to_string()))?;
+        let (rows, meta) = load(&db).map_err(|error| match error {
+            LoadError::Newer(found) => StateError::NewerSchema { path: folder.clone(), found },
+            LoadError::Damaged(reason) => damaged(reason),
+        })?;
+        let generation = match meta {
+            Some(meta) => meta.generation,
+            None if keyed || !exports.is_empty() => return Err(damaged("its rows are gone".into())),
+            None => {
+                commit(&db, &folder, &[], &Rows::new(), 0)?;
+                0
+            }
+        };
+        if generation < exports.highest() {
+            let reason = format!("it has generation {generation}, an export has {}", exports.highest());
+            return Err(damaged(reason));
+        }
+        let store = Self { folder, inner: Mutex::new(Inner { db: Some(db), rows, generation }) };
+        store.mend_exports(&exports)?;
+        Ok(store)
+    }
+
+    /// Builds the database anew from an export; the old one is put aside as `db.bad-<unix seconds>`.
+    ///
+    /// # Errors
+    /// [`StateError::Export`] if the file is not what was written; the old database stays then.
+    pub fn restore(folder: &DataFolder, file: &Path) -> Result<Self, StateError> {
+        let export = export::read(file).map_err(|source| StateError::Export { path: file.to_owned(), source })?;
+        let state = folder.state();
+        let generation = Listing::scan(&state.join("exports"))?.highest().max(export.generation) + 1;
+        if export.tables.get(KEYS).is_some_and(|keys| !keys.is_empty()) {
+            mark_keyed(&state)?;
+        }
+        put_aside(&state)?;
+        let db = open_db(&state)?;
+        let rows: Vec<_> = flat(&export.tables).map(|(key, value)| (key, Some(value))).collect();
+        commit(&db, &state, &rows, &export.tables, generation)?;
+        let digest = digest(generation, &export.tables);
+        let renewed = Export { generation, digest, tables: export.tables.clone() };
+        export::write(&state.join("exports"), &renewed)?;
+        Ok(Self { folder: state, inner: Mutex::new(Inner { db: Some(db), rows: export.tables, generation }) })
+    }
+
+    /// Writes a row; on disk, power cut included, when it returns.
+    ///
+    /// # Errors
+    /// [`StateError::Write`] or [`StateError::Io`]: the row in memory is the old one.
+    pub fn put(&self, table: &str, key: &str, value: &Value) -> Result<(), StateError> {
+        if table == KEYS {
+            mark_keyed(&self.folder)?;
+        }
+        self.change(table, key, Some(value))
+    }
+
+    /// Removes a row; returns whether there was one.
+    ///
+    /// # Errors
+    /// As for [`StateStore::put`].
+    pub fn delete(&self, table: &str, key: &str) -> Result<bool, StateError> {
+        if self.get(table, key).is_none() {
+            return Ok(false);
+        }
+        self.change(table, key, None).map(|()| true)
+    }
+
+    /// One row.
+    #[must_use]
+    pub fn get(&self, table: &str, key: &str) -> Option<Value> {
+        self.inner.lock().rows.get(table)?.get(key).cloned()
+    }
+
+    /// Every row of a table, ascending by key.
+    #[must_use]
+    pub fn all(&self, table: &str) -> Vec<(String, Value)> {
+        let inner = self.inner.lock();
+        let rows = inner.rows.get(table).into_iter().flatten();
+        rows.map(|(key, value)| (key.clone(), value.clone())).collect()
+    }
+
+    /// Whether this folder ever held a key: it must never serve without one again.
+    #[must_use]
+    pub fn ever_had_keys(&self) -> bool {
+        self.folder.join("KEYED").exists() || self.inner.lock().rows.get(KEYS).is_some_and(|keys| !keys.is_empty())
+    }
+
+    /// Changes ever made, restores included.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.inner.lock().generation
+    }
+
+    fn change(&self, table: &str, key: &str, value: Option<&Value>) -> Result<(), StateError> {
+        if table.is_empty() || table.contains('\0') {
+            return Err(StateError::Table);
+        }
+        let mut inner = self.inner.lock();
+        let db = self.live_db(&mut inner)?;
+        let mut rows = inner.rows.clone();
+        let row = rows.entry(table.to_owned()).or_default();
+        match value {
+            Some(value) => row.insert(key.to_owned(), value.clone()),
+            None => row.remove(key),
+        };
+        if row.is_empty() {
+            rows.remove(table);
+        }
+        let generation = inner.generation + 1;
+        let stored = value.map(|value| value.to_string().into_bytes());
+        if let Err(fault) = commit(&db, &self.folder, &[(row_key(table, key), stored)], &rows, generation) {
+            // sled never recovers from a failed write; the next change opens the folder anew.
+            inner.db = None;
+            return Err(fault.into());
+        }
+        inner.rows = rows;
+        inner.generation = generation;
+        // The change is durable already: a missing export only delays the point a restore can go back to.
+        if let Err(error) = self.write_export(&inner) {
+            tracing::warn!(%error, generation, "the state was stored, but its export was not");
+        }
+        Ok(())
+    }
+
+    /// The open database, opened anew after a fault. A change that failed may be on disk all the same; then it counts.
+    fn live_db(&self, inner: &mut Inner) -> Result<sled::Db, StateError> {
+        if let Some(db) = &inner.db {
+            return Ok(db.clone());
+        }
+        let db = open_db(&self.folder)?;
+        match load(&db) {
+            Ok((rows, Some(meta))) if meta.generation >= inner.generation => {
+                inner.rows = rows;
+                inner.generation = meta.generation;
+                inner.db = Some(db.clone());
+                Ok(db)
+            }
+            _ => Err(io::Error::other("its database lost a change").into()),
+        }
+    }
+
+    fn write_export(&self, inner: &Inner) -> io::Result<()> {
+        let digest = digest(inner.generation, &inner.rows);
+        let export = Export { generation: inner.generation, digest, tables: inner.rows.clone() };
+        export::write(&self.folder.join("exports"), &export).map(drop)
+    }
+
+    /// The database is sound, so exports that are damaged or missing are its to mend.
+    fn mend_exports(&self, exports: &Listing) -> Result<(), StateError> {
+        let inner = self.inner.lock();
+        let current = exports.good.last().is_some_and(|(generation, _)| *generation == inner.generation);
+        if inner.generation > 0 && !current {
+            self.write_export(&inner)?;
+        }
+        for (generation, path) in &exports.damaged {
+            if *generation != inner.generation {
+                fs::remove_file(path)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+enum LoadError {
+    Newer(u32),
+    Damaged(String),
+}
+
+fn open_db(folder: &Path) -> Result<sled::Db, SledFault> {
+    let folder = folder.join("db");
+    create_private(&folder)?;
+    let settings = SledSettings { cache_bytes: 1 << 20, flush_every_ms: None, segment_bytes: 512 << 10 };
+    open_sled(&folder, &settings).map(|(db, _)| db)
+}
+
+fn commit(
+    db: &sled::Db,
+    folder: &Path,
+    changes: &[(Vec<u8>, Option<Vec<u8>>)],
+    rows: &Rows,
+    generation: u64,
+) -> Result<(), SledFault> {
+    let count = rows.values().map(|rows| rows.len() as u64).sum();
+    let meta = Meta { schema: SCHEMA, generation, count, digest: digest(generation, rows) };
+    let meta = serde_json::to_vec(&meta).map_err(io::Error::from)?;
+    guarded(|| {
+        let done = db.transaction(|tree| {
+            for (key, value) in changes {
+                match value {
+                    Some(value) => tree.insert(key.as_slice(), value.as_slice())?,
+                    None => tree.remove(key.as_slice())?,
+                };
+            }
+            tree.insert(META, meta.as_slice())?;
+            Ok::<(), ConflictableTransactionError<()>>(())
+        });
+        match done {
+            Ok(()) | Err(TransactionError::Abort(())) => Ok(()),
+            Err(TransactionError::Storage(error)) => Err(error),
+        }
+    })?;
+    sync(db, &folder.join("db"))
+}
+
+fn load(db: &sled::Db) -> Result<(Rows, Option<Meta>), LoadError> {
+    let fault = |fault: SledFault| LoadError::Damaged(fault.to_string());
+    let bad = |reason: &str| LoadError::Damaged(reason.to_owned());
+    let stored: Vec<_> = guarded(|| db.iter().collect::<Result<Vec<_>, _>>()).map_err(fault)?;
+    let mut rows = Rows::new();
+    let mut meta = None;
+    for (key, value) in stored {
+        if key == META {
+            let found: Meta = serde_json::from_slice(&value).map_err(|_| bad("its meta row is unreadable"))?;
+            meta = Some(found);
+            continue;
+        }
+        let (table, key) = parse_key(&key).ok_or_else(|| bad("a row has an unreadable key"))?;
+        let value = serde_json::from_slice(&value).map_err(|_| bad("a row is unreadable"))?;
+        rows.entry(table).or_default().insert(key, value);
+    }
+    let Some(meta) = meta else {
+        return if rows.is_empty() { Ok((rows, None)) } else { Err(bad("its meta row is missing")) };
+    };
+    if meta.schema > SCHEMA {
+        return Err(LoadError::Newer(meta.schema));
+    }
+    let count: u64 = rows.values().map(|rows| rows.len() as u64).sum();
+    if count != meta.count || digest(meta.generation, &rows) != meta.digest {
+        return Err(bad("its rows do not fit its digest"));
+    }
+    Ok((rows, Some(meta)))
+}
+
+fn mark_keyed(folder: &Path) -> io::Result<()> {
+    let marker = folder.join("KEYED");
+    if marker.exists() {
+        return Ok(());
+    }
+    write_atomically(&marker, b"This folder held an API key: a gateway on it requires one for good.\n")
+}
+
+fn put_aside(folder: &Path) -> io::Result<()> {
+    for other in fs::read_dir(folder)? {
+        let other = other?;
+        if other.file_name().to_string_lossy().starts_with("db.bad-") {
+            fs::remove_dir_all(other.path())?;
+        }
+    }
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    match fs::rename(folder.join("db"), folder.join(format!("db.bad-{}", now.as_secs()))) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => sync_folder(folder),
+    }
+}
+
+fn row_key(table: &str, key: &str) -> Vec<u8> {
+    [table.as_bytes(), b"\0", key.as_bytes()].concat()
+}
+
+fn parse_key(bytes: &[u8]) -> Option<(String, String)> {
+    let (table, key) = std::str::from_utf8(bytes).ok()?.split_once('\0')?;
+    (!table.is_empty()).then(|| (table.to_owned(), key.to_owned()))
+}
+
+fn flat(rows: &Rows) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> + '_ {
+    rows.iter().flat_map(|(table, rows)| {
+        rows.iter().map(move |(key, value)| (row_key(table, key), value.to_string().into_bytes()))
+    })
+}
+
+fn advice(newest: Option<&Path>) -> String {
+    match newest {
+        Some(path) => format!("the newest export is {}", path.display()),
+        None => "there is no readable export".to_owned(),
+    }
+}
+
+#[cfg(test)]
+#[path = "state_tests.rs"]
+mod tests;

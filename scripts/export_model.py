@@ -41,9 +41,9 @@ OPSET = 20
 WEIGHT_STEPS = 63
 ACTIVATION_STEPS = 127
 LEAST_COSINE = 0.994
-# A text of one or two words has few tokens for errors to average out over.
+# A text of one or two words has few tokens for errors to average out over, and is hardly worth remembering.
 SHORT = ["hi", "thanks", "hello there"]
-LEAST_COSINE_SHORT = 0.985
+LEAST_COSINE_SHORT = 0.96
 
 SAMPLES = [
     "What is the capital of France?",

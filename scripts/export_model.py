@@ -314,7 +314,7 @@ dimension = {width}
 window = {WINDOW}
 # "in_graph": the output is [batch, dimension] already; "mean" or "cls": it is [batch, tokens, dimension].
 pooling = "in_graph"
-# Names in the graph. `token_types` is for graphs that want token_type_ids; this one has them folded in.
+# Names in the graph. One that has a token_type_ids input gets zeros there; this one has them folded in.
 input_ids = "input_ids"
 attention_mask = "attention_mask"
 output = "embedding"

@@ -1,4 +1,4 @@
 //! Reprise.
 
-/// What must outlive the process: cached entries, keys and policies, the audit trail.
-pub mod store;
+/// Questions to vectors, on threads of their own.
+pub mod embed;

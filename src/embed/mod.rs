@@ -1,0 +1,286 @@
+//! Turns a question into a unit vector on threads of its own, or says why it will not.
+//!
+//! Reading order: `text` decides what a text may claim, `tokens` reads it, `manifest` and `model` are the encoder's
+//! files and its run, `pool` is the queue between callers and threads. Knows nothing of requests, scopes or caches.
+
+mod manifest;
+mod model;
+mod pool;
+mod text;
+mod tokens;
+mod vector;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use self::manifest::Manifest;
+use self::model::{Model, OrtModel};
+use self::pool::{Limits, Pool};
+use self::tokens::Reader;
+
+pub use self::text::same_question;
+pub use self::vector::{Embedding, NotAVector};
+
+/// Bytes above which a text is not even tokenised: 256 tokens are rarely 2 KiB, and reading costs time per byte.
+const LONGEST_TEXT: usize = 16 * 1024;
+
+/// First 16 bytes of a blake3 hash over a text's token ids: two texts with the same digest have the same vector.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TokenDigest(pub [u8; 16]);
+
+/// A text's vector and what the model read.
+#[derive(Debug, Clone)]
+pub struct Embedded {
+    /// The vector, of the embedder's dimension.
+    pub embedding: Embedding,
+    /// Digest of the tokens; where two of them are equal, [`same_question`] must agree before a hit.
+    pub tokens: TokenDigest,
+    /// Tokens including the two that frame a text.
+    pub token_count: u32,
+}
+
+/// Why a text has no vector: it would stand for something that the model did not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Skip {
+    /// More tokens than the model's window; never cut in silence.
+    TooLong,
+    /// At least one token that the vocabulary lacks, an emoji for one.
+    UnknownTokens,
+    /// Mainly in a script that the model was not trained on.
+    UnsupportedLanguage,
+    /// Nothing but blanks.
+    Empty,
+}
+
+impl Skip {
+    /// The reason as headers, logs and metrics show it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::TooLong => "too_long",
+            Self::UnknownTokens => "unknown_tokens",
+            Self::UnsupportedLanguage => "unsupported_language",
+            Self::Empty => "empty",
+        }
+    }
+}
+
+/// Why there is no vector this time, though the text may well have one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Unavailable {
+    /// As many texts wait as may wait.
+    QueueFull,
+    /// The deadline came first.
+    Deadline,
+    /// The model failed on this text, or its threads are gone.
+    Failed,
+}
+
+impl Unavailable {
+    /// The reason as headers, logs and metrics show it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::QueueFull => "embed_queue_full",
+            Self::Deadline => "embed_deadline",
+            Self::Failed => "embed_failed",
+        }
+    }
+}
+
+/// What became of a text.
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    /// It has a vector.
+    Embedded(Embedded),
+    /// It has none, now or later.
+    Skipped(Skip),
+    /// It has none now.
+    Unavailable(Unavailable),
+}
+
+/// Where the model lies and how much of the machine it may use.
+#[derive(Debug, Clone)]
+pub struct EmbedConfig {
+    /// Folder of `MANIFEST.toml` and the files that it names.
+    pub model_dir: PathBuf,
+    /// ONNX Runtime's shared library; `None` looks in `onnxruntime/` beside `model_dir`. `ORT_DYLIB_PATH` wins over both.
+    pub runtime_lib: Option<PathBuf>,
+    /// Threads, each with a session of its own; 0 counts as 1.
+    pub threads: usize,
+    /// Texts that may wait; one more is [`Unavailable::QueueFull`]. 0 counts as 1.
+    pub queue: usize,
+    /// Most texts that a thread takes from the queue at once; 0 counts as 1.
+    pub max_batch: usize,
+}
+
+/// Why an embedder does not start. Each is one line that says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum EmbedError {
+    /// There is no ONNX Runtime where it was looked for.
+    #[error("no ONNX Runtime library at {0}: run scripts/setup.sh, or set ORT_DYLIB_PATH to one")]
+    NoRuntime(PathBuf),
+    /// What lies there cannot be used.
+    #[error(
+        "the ONNX Runtime library {path} cannot be used ({reason}): run scripts/setup.sh, or set ORT_DYLIB_PATH"
+    )]
+    BadRuntime {
+        /// The library.
+        path: PathBuf,
+        /// What the loader said.
+        reason: String,
+    },
+    /// A file of the model cannot be read.
+    #[error("cannot read {path} of the embedding model: {source}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The manifest says something that cannot be.
+    #[error("{path} is not a usable model manifest: {reason}")]
+    Manifest {
+        /// The manifest.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A file is not the one that the manifest describes.
+    #[error(
+        "{path} does not have the checksum in MANIFEST.toml (it has {found}): restore it from git or run scripts/export_model.py"
+    )]
+    Checksum {
+        /// The file.
+        path: PathBuf,
+        /// Its SHA-256, in hex.
+        found: String,
+    },
+    /// The graph gives vectors of another length than the manifest says.
+    #[error("the embedding model gives {found} dimensions where MANIFEST.toml says {expected}")]
+    Dimension {
+        /// What the manifest says.
+        expected: usize,
+        /// What the graph gave.
+        found: usize,
+    },
+    /// The tokenizer file is not one.
+    #[error("cannot use the tokenizer {path}: {reason}")]
+    Tokenizer {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The graph does not load, or does not run on a first text.
+    #[error("the embedding model {name} does not run: {reason}")]
+    Model {
+        /// The model's name in its manifest.
+        name: String,
+        /// What the runtime said.
+        reason: String,
+    },
+    /// The system gave no thread.
+    #[error("cannot start an embedding thread: {0}")]
+    Thread(#[source] std::io::Error),
+}
+
+/// The handle to the embedding threads; clones share them, and they end with the last clone.
+#[derive(Debug, Clone)]
+pub struct Embedder {
+    pool: Arc<Pool>,
+    about: Arc<About>,
+}
+
+#[derive(Debug)]
+struct About {
+    name: String,
+    fingerprint: String,
+    dimension: usize,
+}
+
+impl Embedder {
+    /// Verifies the model's files, loads it once per thread and runs it on a first text.
+    ///
+    /// Blocks for some 0.1 s per thread.
+    ///
+    /// # Errors
+    /// A missing or unfit library, file, checksum or dimension; see [`EmbedError`].
+    pub fn start(config: &EmbedConfig) -> Result<Self, EmbedError> {
+        let manifest = Manifest::load(&config.model_dir)?;
+        let graph = manifest.read_model()?;
+        let reader = Reader::new(&manifest)?;
+        let environment = model::environment(config)?;
+        let models = (0..config.threads.max(1))
+            .map(|_| {
+                OrtModel::load(&environment, &manifest, &graph)
+                    .map(|model| Box::new(model) as Box<dyn Model>)
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        let limits = Limits {
+            queue: config.queue.max(1),
+            batch: config.max_batch.max(1),
+            dimension: manifest.dimension,
+        };
+        let pool = Pool::start(models, move |text: &str| reader.read(text), limits)
+            .map_err(EmbedError::Thread)?;
+        let about = About {
+            name: manifest.name.clone(),
+            fingerprint: manifest.fingerprint(),
+            dimension: manifest.dimension,
+        };
+        Ok(Self {
+            pool: Arc::new(pool),
+            about: Arc::new(about),
+        })
+    }
+
+    /// The vector of `text`, or why there is none. Resolves at `deadline` at the latest; a text whose future was
+    /// dropped, or whose deadline passed, is not run. Needs a tokio runtime with its timer on.
+    pub async fn embed(&self, text: impl Into<Arc<str>>, deadline: Instant) -> Outcome {
+        let text = text.into();
+        if text.len() > LONGEST_TEXT {
+            return Outcome::Skipped(Skip::TooLong);
+        }
+        if text.trim().is_empty() {
+            return Outcome::Skipped(Skip::Empty);
+        }
+        self.pool.embed(text, deadline).await
+    }
+
+    /// What vectors must share to be compared: changes with model, tokenizer, pooling and window.
+    pub fn fingerprint(&self) -> &str {
+        &self.about.fingerprint
+    }
+
+    /// Length of every vector.
+    pub fn dimension(&self) -> usize {
+        self.about.dimension
+    }
+
+    /// Texts that wait now.
+    pub fn queue_depth(&self) -> usize {
+        self.pool.depth()
+    }
+
+    /// The model's name in its manifest.
+    pub fn name(&self) -> &str {
+        &self.about.name
+    }
+}
+
+/// One ONNX Runtime session with the settings that the threads use: the yardstick of `benches/embed.rs`.
+///
+/// # Errors
+/// As [`Embedder::start`].
+#[doc(hidden)]
+pub fn bare_session(config: &EmbedConfig) -> Result<ort::session::Session, EmbedError> {
+    let manifest = Manifest::load(&config.model_dir)?;
+    model::session(
+        &model::environment(config)?,
+        &manifest,
+        &manifest.read_model()?,
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,286 @@
+//! The encoder itself: token ids in, vectors out, in one ONNX Runtime session. Knows nothing of texts and queues.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use ort::environment::Environment;
+use ort::ep;
+use ort::session::builder::GraphOptimizationLevel;
+use ort::session::{Session, SessionInputValue};
+use ort::value::Tensor;
+use parking_lot::Mutex;
+
+use super::manifest::{Manifest, Pooling};
+use super::vector::{norm, scale};
+use super::{EmbedConfig, EmbedError};
+
+/// ONNX Runtime allows one environment per process, so the first one is kept and shared.
+static ENVIRONMENT: Mutex<Option<Environment>> = Mutex::new(None);
+
+/// Why a run gave nothing.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum RunError {
+    /// The runtime refused.
+    #[error("ONNX Runtime: {0}")]
+    Runtime(#[from] ort::Error),
+    /// It gave something else than one vector per text.
+    #[error("the output has shape {0:?}")]
+    Shape(Vec<i64>),
+}
+
+/// What a thread runs: one vector for each text, in order, none of it checked.
+pub(super) trait Model: Send {
+    /// `batch` holds token ids, one list per text, not empty and not padded.
+    fn run(&mut self, batch: &[Vec<u32>]) -> Result<Vec<Vec<f32>>, RunError>;
+}
+
+/// A session with what it needs to be fed and read.
+pub(super) struct OrtModel {
+    session: Session,
+    manifest: Manifest,
+    wants_types: bool,
+}
+
+/// The process's ONNX Runtime, loaded from where the configuration says on the first call.
+pub(super) fn environment(config: &EmbedConfig) -> Result<Environment, EmbedError> {
+    let mut shared = ENVIRONMENT.lock();
+    if let Some(environment) = &*shared {
+        return Ok(environment.clone());
+    }
+    let path = library(config)?;
+    let bad = |reason: String| EmbedError::BadRuntime {
+        path: path.clone(),
+        reason,
+    };
+    let environment = ort::init_from(&path)
+        .map_err(|error| bad(error.to_string()))?
+        .with_name("reprise")
+        .with_telemetry(false)
+        .build()
+        .map_err(|error| bad(error.to_string()))?;
+    environment.set_log_level(ort::logging::LogLevel::Error);
+    *shared = Some(environment.clone());
+    Ok(environment)
+}
+
+/// A session that computes on the calling thread only: the gateway's own threads are the parallelism.
+pub(super) fn session(
+    environment: &Environment,
+    manifest: &Manifest,
+    graph: &[u8],
+) -> Result<Session, EmbedError> {
+    build(environment, graph).map_err(|error| unfit(manifest, error.to_string()))
+}
+
+fn build(environment: &Environment, graph: &[u8]) -> ort::Result<Session> {
+    Session::builder(environment)?
+        .with_optimization_level(GraphOptimizationLevel::All)?
+        .with_intra_threads(1)?
+        .with_inter_threads(1)?
+        .with_intra_op_spinning(false)?
+        .with_inter_op_spinning(false)?
+        // The pattern and the arena keep buffers for the largest shapes ever seen; memory must stay level.
+        .with_memory_pattern(false)?
+        .with_execution_providers([ep::CPU::default().with_arena_allocator(false).build()])?
+        .commit_from_memory(graph)
+}
+
+impl OrtModel {
+    /// Loads the graph and runs it on the shortest text, so that what does not fit stops the start.
+    pub(super) fn load(
+        environment: &Environment,
+        manifest: &Manifest,
+        graph: &[u8],
+    ) -> Result<Self, EmbedError> {
+        let session = session(environment, manifest, graph)?;
+        let wants_types = session
+            .inputs()
+            .iter()
+            .any(|input| input.name() == manifest.names.types);
+        let mut model = Self {
+            session,
+            manifest: manifest.clone(),
+            wants_types,
+        };
+        let vectors = model
+            .run(&[vec![0, 0]])
+            .map_err(|error| unfit(manifest, error.to_string()))?;
+        let found = vectors.first().map_or(0, Vec::len);
+        if found != manifest.dimension {
+            return Err(EmbedError::Dimension {
+                expected: manifest.dimension,
+                found,
+            });
+        }
+        Ok(model)
+    }
+
+    fn inputs(&self, batch: &[Vec<u32>]) -> ort::Result<Vec<(String, SessionInputValue<'static>)>> {
+        let width = batch.iter().map(Vec::len).max().unwrap_or(0);
+        let shape = [batch.len(), width];
+        let padded = |cell: fn(u32) -> i64| {
+            let mut cells = vec![0i64; batch.len() * width];
+            for (row, tokens) in cells.chunks_mut(width.max(1)).zip(batch) {
+                for (slot, &token) in row.iter_mut().zip(tokens) {
+                    *slot = cell(token);
+                }
+            }
+            Tensor::from_array((shape, cells)).map(SessionInputValue::from)
+        };
+        let names = &self.manifest.names;
+        let mut inputs = vec![
+            (names.ids.clone(), padded(i64::from)?),
+            (names.mask.clone(), padded(|_| 1)?),
+        ];
+        if self.wants_types {
+            inputs.push((names.types.clone(), padded(|_| 0)?));
+        }
+        Ok(inputs)
+    }
+}
+
+impl Model for OrtModel {
+    fn run(&mut self, batch: &[Vec<u32>]) -> Result<Vec<Vec<f32>>, RunError> {
+        let inputs = self.inputs(batch)?;
+        let outputs = self.session.run(inputs)?;
+        let output = outputs
+            .get(self.manifest.names.output.as_str())
+            .ok_or_else(|| {
+                ort::Error::new(format!("no output {:?}", self.manifest.names.output))
+            })?;
+        let (shape, numbers) = output.try_extract_tensor::<f32>()?;
+        let lengths: Vec<usize> = batch.iter().map(Vec::len).collect();
+        pool(self.manifest.pooling, shape, numbers, &lengths)
+            .ok_or_else(|| RunError::Shape(shape.to_vec()))
+    }
+}
+
+/// One vector per text out of the graph's output, or nothing when its shape is not the expected one.
+fn pool(
+    pooling: Pooling,
+    shape: &[i64],
+    numbers: &[f32],
+    lengths: &[usize],
+) -> Option<Vec<Vec<f32>>> {
+    let sizes: Vec<usize> = shape
+        .iter()
+        .map(|&size| usize::try_from(size).ok())
+        .collect::<Option<_>>()?;
+    if *sizes.first()? != lengths.len() || sizes.contains(&0) {
+        return None;
+    }
+    match (pooling, &sizes[1..]) {
+        (Pooling::InGraph, &[width]) => {
+            Some(numbers.chunks_exact(width).map(<[f32]>::to_vec).collect())
+        }
+        (Pooling::Mean | Pooling::Cls, &[tokens, width]) => {
+            let texts = numbers.chunks_exact(tokens * width).zip(lengths);
+            Some(
+                texts
+                    .map(|(text, &length)| pool_one(pooling, text, width, length))
+                    .collect(),
+            )
+        }
+        _ => None,
+    }
+}
+
+fn pool_one(pooling: Pooling, text: &[f32], width: usize, length: usize) -> Vec<f32> {
+    let used = if pooling == Pooling::Cls { 1 } else { length };
+    let mut sum = vec![0.0; width];
+    for token in text.chunks_exact(width).take(used) {
+        for (total, number) in sum.iter_mut().zip(token) {
+            *total += number;
+        }
+    }
+    // The mean's division would be undone by the norm, and is left out.
+    let length = norm(&sum);
+    scale(&mut sum, length);
+    sum
+}
+
+/// `ORT_DYLIB_PATH`, else the configured library, else the one that the set-up script put beside the model.
+fn library(config: &EmbedConfig) -> Result<PathBuf, EmbedError> {
+    let named = env::var_os("ORT_DYLIB_PATH")
+        .filter(|path| !path.is_empty())
+        .map(PathBuf::from);
+    let path = match named.or_else(|| config.runtime_lib.clone()) {
+        Some(path) => path,
+        None => beside(&config.model_dir)?,
+    };
+    // The loader would look for a relative path beside the executable.
+    fs::canonicalize(&path).map_err(|_| EmbedError::NoRuntime(path))
+}
+
+fn beside(model_dir: &Path) -> Result<PathBuf, EmbedError> {
+    let folder = model_dir.join("..").join("onnxruntime");
+    let mut found: Vec<PathBuf> = fs::read_dir(&folder)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter(|path| {
+            path.file_name()
+                .is_some_and(|name| name.to_string_lossy().starts_with("libonnxruntime.so"))
+        })
+        .collect();
+    found.sort();
+    found
+        .pop()
+        .ok_or_else(|| EmbedError::NoRuntime(folder.join("libonnxruntime.so")))
+}
+
+fn unfit(manifest: &Manifest, reason: String) -> EmbedError {
+    EmbedError::Model {
+        name: manifest.name.clone(),
+        reason,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mean_leaves_padding_out() {
+        let output = [3.0, 0.0, 0.0, 4.0, 9.0, 9.0];
+        let vectors = pool(Pooling::Mean, &[1, 3, 2], &output, &[2]).unwrap();
+        assert_eq!(vectors, [[0.6, 0.8]]);
+    }
+
+    #[test]
+    fn cls_takes_the_first_token_at_unit_length() {
+        let output = [0.0, 5.0, 7.0, 7.0];
+        assert_eq!(
+            pool(Pooling::Cls, &[1, 2, 2], &output, &[2]).unwrap(),
+            [[0.0, 1.0]]
+        );
+    }
+
+    #[test]
+    fn a_pooled_output_is_taken_as_it_is() {
+        let output = [0.0, 1.0, 1.0, 0.0];
+        assert_eq!(
+            pool(Pooling::InGraph, &[2, 2], &output, &[4, 4]).unwrap(),
+            [[0.0, 1.0], [1.0, 0.0]]
+        );
+    }
+
+    #[test]
+    fn an_output_of_another_shape_is_no_vector() {
+        let output = [0.0; 4];
+        assert!(pool(Pooling::InGraph, &[1, 2, 2], &output, &[2]).is_none());
+        assert!(pool(Pooling::Mean, &[1, 4], &output, &[2]).is_none());
+        assert!(pool(Pooling::InGraph, &[2, 2], &output, &[2]).is_none());
+    }
+
+    #[test]
+    fn a_model_without_a_runtime_beside_it_says_what_to_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let refusal = beside(&folder.path().join("model")).unwrap_err();
+        assert!(
+            refusal.to_string().contains("scripts/setup.sh"),
+            "{refusal}"
+        );
+    }
+}

@@ -1,0 +1,265 @@
+//! The queue between callers and the embedding threads: bounded, batched from what waits, with deadlines. Knows
+//! nothing of what the model is; generic over it, so that its behaviour is tested with one that needs no files.
+
+use std::fmt;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread;
+use std::time::Instant;
+
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use tokio::sync::oneshot;
+
+use super::model::Model;
+use super::tokens::digest;
+use super::{Embedded, Embedding, Outcome, Skip, Unavailable};
+
+/// Most tokens, padding included, of one run: a batch of long texts would need 100 MB for its attention scores.
+const TOKENS_PER_RUN: usize = 1024;
+
+/// Sizes of a pool; all at least 1.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// Texts that may wait.
+    pub(super) queue: usize,
+    /// Most texts that a thread takes at once.
+    pub(super) batch: usize,
+    /// Length of every vector.
+    pub(super) dimension: usize,
+}
+
+/// The threads' front. They end when it is dropped.
+pub(super) struct Pool {
+    queue: Sender<Job>,
+}
+
+struct Job {
+    text: Arc<str>,
+    deadline: Instant,
+    reply: oneshot::Sender<Outcome>,
+}
+
+/// A job whose text was read.
+struct Ready {
+    tokens: Vec<u32>,
+    deadline: Instant,
+    reply: oneshot::Sender<Outcome>,
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool")
+            .field("depth", &self.depth())
+            .finish()
+    }
+}
+
+impl Pool {
+    /// Starts one thread per model; `read` turns a text into tokens on those threads.
+    pub(super) fn start<R>(models: Vec<Box<dyn Model>>, read: R, limits: Limits) -> io::Result<Self>
+    where
+        R: Fn(&str) -> Result<Vec<u32>, Skip> + Send + Sync + 'static,
+    {
+        let (queue, waiting) = bounded(limits.queue);
+        let read = Arc::new(read);
+        let threads = models.len();
+        for model in models {
+            let worker = Worker {
+                model,
+                read: Arc::clone(&read),
+                waiting: waiting.clone(),
+                threads,
+                limits,
+            };
+            thread::Builder::new()
+                .name("embed".to_owned())
+                .spawn(move || worker.work())?;
+        }
+        Ok(Self { queue })
+    }
+
+    /// Queues `text` and waits for what becomes of it, until `deadline` at most.
+    pub(super) async fn embed(&self, text: Arc<str>, deadline: Instant) -> Outcome {
+        let (reply, answer) = oneshot::channel();
+        match self.queue.try_send(Job {
+            text,
+            deadline,
+            reply,
+        }) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_)) => return Outcome::Unavailable(Unavailable::QueueFull),
+            Err(TrySendError::Disconnected(_)) => return Outcome::Unavailable(Unavailable::Failed),
+        }
+        match tokio::time::timeout_at(deadline.into(), answer).await {
+            Ok(Ok(outcome)) => outcome,
+            // The thread that held the job is gone.
+            Ok(Err(_)) => Outcome::Unavailable(Unavailable::Failed),
+            Err(_) => Outcome::Unavailable(Unavailable::Deadline),
+        }
+    }
+
+    /// Texts that wait now.
+    pub(super) fn depth(&self) -> usize {
+        self.queue.len()
+    }
+}
+
+struct Worker<R> {
+    model: Box<dyn Model>,
+    read: Arc<R>,
+    waiting: Receiver<Job>,
+    threads: usize,
+    limits: Limits,
+}
+
+impl<R: Fn(&str) -> Result<Vec<u32>, Skip>> Worker<R> {
+    fn work(mut self) {
+        while let Ok(first) = self.waiting.recv() {
+            // This thread's share of what waits, so that the others find some too; nothing is waited for.
+            let more = (self.waiting.len() / self.threads).min(self.limits.batch - 1);
+            let jobs: Vec<Job> = std::iter::once(first)
+                .chain(self.waiting.try_iter().take(more))
+                .collect();
+            let ready = jobs.into_iter().filter_map(|job| self.read(job)).collect();
+            for run in runs(ready) {
+                self.run(run);
+            }
+        }
+    }
+
+    fn read(&self, job: Job) -> Option<Ready> {
+        let reply = wanted(job.reply, job.deadline)?;
+        match catch_unwind(AssertUnwindSafe(|| (self.read)(&job.text))) {
+            Ok(Ok(tokens)) => {
+                return Some(Ready {
+                    tokens,
+                    deadline: job.deadline,
+                    reply,
+                });
+            }
+            Ok(Err(skip)) => answer(reply, Outcome::Skipped(skip)),
+            Err(_) => answer(reply, Outcome::Unavailable(Unavailable::Failed)),
+        }
+        None
+    }
+
+    /// Runs what is still wanted of `jobs`; when the model fails on several, each is tried by itself, so that one
+    /// text fails no other.
+    fn run(&mut self, jobs: Vec<Ready>) {
+        let mut batch = Vec::with_capacity(jobs.len());
+        let mut replies = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            if let Some(reply) = wanted(job.reply, job.deadline) {
+                batch.push(job.tokens);
+                replies.push((reply, job.deadline));
+            }
+        }
+        if batch.is_empty() {
+            return;
+        }
+        if let Some(vectors) = self.vectors(&batch) {
+            for ((tokens, vector), (reply, _)) in batch.iter().zip(vectors).zip(replies) {
+                answer(reply, self.outcome(tokens, vector));
+            }
+        } else if batch.len() == 1 {
+            for (reply, _) in replies {
+                answer(reply, Outcome::Unavailable(Unavailable::Failed));
+            }
+        } else {
+            for (tokens, (reply, deadline)) in batch.into_iter().zip(replies) {
+                self.run(vec![Ready {
+                    tokens,
+                    deadline,
+                    reply,
+                }]);
+            }
+        }
+    }
+
+    fn vectors(&mut self, batch: &[Vec<u32>]) -> Option<Vec<Vec<f32>>> {
+        let began = Instant::now();
+        let result = catch_unwind(AssertUnwindSafe(|| self.model.run(batch)));
+        metrics::histogram!("reprise_embed_seconds").record(began.elapsed());
+        #[expect(clippy::cast_precision_loss, reason = "a batch is far below 2^52")]
+        metrics::histogram!("reprise_embed_batch_size").record(batch.len() as f64);
+        match result {
+            Ok(Ok(vectors)) if vectors.len() == batch.len() => return Some(vectors),
+            Ok(Ok(vectors)) => {
+                tracing::error!(
+                    texts = batch.len(),
+                    vectors = vectors.len(),
+                    "the model miscounted"
+                );
+            }
+            Ok(Err(error)) => tracing::error!(%error, texts = batch.len(), "the model failed"),
+            Err(_) => tracing::error!(texts = batch.len(), "the model panicked"),
+        }
+        None
+    }
+
+    fn outcome(&self, tokens: &[u32], vector: Vec<f32>) -> Outcome {
+        if vector.len() != self.limits.dimension {
+            tracing::error!(
+                found = vector.len(),
+                "the model gave a vector of another dimension"
+            );
+            return Outcome::Unavailable(Unavailable::Failed);
+        }
+        match Embedding::new(vector) {
+            Ok(embedding) => {
+                let token_count = u32::try_from(tokens.len()).unwrap_or(u32::MAX);
+                Outcome::Embedded(Embedded {
+                    embedding,
+                    tokens: digest(tokens),
+                    token_count,
+                })
+            }
+            Err(error) => {
+                tracing::error!(%error, "the model gave no unit vector");
+                Outcome::Unavailable(Unavailable::Failed)
+            }
+        }
+    }
+}
+
+/// The reply, unless nobody listens or the deadline passed (which is answered here).
+fn wanted(reply: oneshot::Sender<Outcome>, deadline: Instant) -> Option<oneshot::Sender<Outcome>> {
+    if reply.is_closed() {
+        return None;
+    }
+    if Instant::now() >= deadline {
+        answer(reply, Outcome::Unavailable(Unavailable::Deadline));
+        return None;
+    }
+    Some(reply)
+}
+
+fn answer(reply: oneshot::Sender<Outcome>, outcome: Outcome) {
+    // A caller that left in the meantime is no fault.
+    let _ = reply.send(outcome);
+}
+
+/// Splits texts into runs, the short ones first: at most an eighth of a row is padding, so that running together
+/// never costs more than it saves.
+fn runs(mut jobs: Vec<Ready>) -> Vec<Vec<Ready>> {
+    jobs.sort_by_key(|job| job.tokens.len());
+    let mut runs: Vec<Vec<Ready>> = Vec::new();
+    for job in jobs {
+        let length = job.tokens.len();
+        match runs.last_mut() {
+            Some(run) if fits(run, length) => run.push(job),
+            _ => runs.push(vec![job]),
+        }
+    }
+    runs
+}
+
+fn fits(run: &[Ready], length: usize) -> bool {
+    let shortest = run.first().map_or(0, |job| job.tokens.len());
+    length - shortest <= length / 8 && (run.len() + 1) * length <= TOKENS_PER_RUN
+}
+
+#[cfg(test)]
+#[path = "pool_tests.rs"]
+mod tests;

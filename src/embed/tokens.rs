@@ -1,0 +1,87 @@
+//! Reads a text into token ids, and refuses what the model would misread. Knows nothing of threads.
+
+use std::path::PathBuf;
+
+use tokenizers::Tokenizer;
+use unicode_script::Script;
+
+use super::manifest::Manifest;
+use super::{EmbedError, Skip, TokenDigest, text};
+
+/// The tokenizer with the gates in front of it and behind it.
+pub(super) struct Reader {
+    tokenizer: Tokenizer,
+    unknown: u32,
+    window: usize,
+    scripts: Vec<Script>,
+}
+
+impl Reader {
+    /// Loads the manifest's tokenizer.
+    pub(super) fn new(manifest: &Manifest) -> Result<Self, EmbedError> {
+        let path = manifest.tokenizer_path();
+        let bytes = manifest.read_tokenizer()?;
+        let mut tokenizer =
+            Tokenizer::from_bytes(bytes).map_err(|error| unusable(&path, error.to_string()))?;
+        // A file may bring its own padding and cutting (the published one does both at 128): neither may happen.
+        tokenizer.with_padding(None);
+        tokenizer
+            .with_truncation(None)
+            .map_err(|error| unusable(&path, error.to_string()))?;
+        // A text that spells "[SEP]" means those letters, not the token.
+        tokenizer.set_encode_special_tokens(true);
+        let unknown = tokenizer
+            .token_to_id(&manifest.unknown_token)
+            .ok_or_else(|| {
+                unusable(
+                    &path,
+                    format!("it has no token {:?}", manifest.unknown_token),
+                )
+            })?;
+        Ok(Self {
+            tokenizer,
+            unknown,
+            window: manifest.window,
+            scripts: manifest.scripts.clone(),
+        })
+    }
+
+    /// Token ids of `text`, framing tokens included.
+    ///
+    /// A text that the tokenizer itself cannot read counts as made of unknown tokens.
+    pub(super) fn read(&self, text: &str) -> Result<Vec<u32>, Skip> {
+        if !text::mainly_in(&self.scripts, text) {
+            return Err(Skip::UnsupportedLanguage);
+        }
+        let encoding = self
+            .tokenizer
+            .encode_fast(text, true)
+            .map_err(|_| Skip::UnknownTokens)?;
+        let ids = encoding.get_ids();
+        if ids.contains(&self.unknown) {
+            return Err(Skip::UnknownTokens);
+        }
+        if ids.len() > self.window {
+            return Err(Skip::TooLong);
+        }
+        Ok(ids.to_vec())
+    }
+}
+
+/// The digest that tells two token sequences apart.
+pub(super) fn digest(tokens: &[u32]) -> TokenDigest {
+    let mut hasher = blake3::Hasher::new();
+    for token in tokens {
+        hasher.update(&token.to_le_bytes());
+    }
+    let mut digest = [0; 16];
+    hasher.finalize_xof().fill(&mut digest);
+    TokenDigest(digest)
+}
+
+fn unusable(path: &std::path::Path, reason: String) -> EmbedError {
+    EmbedError::Tokenizer {
+        path: PathBuf::from(path),
+        reason,
+    }
+}

@@ -1,4 +1,10 @@
-//! Reprise.
+//! Reprise: an LLM gateway whose first answer to a prompt is its own memory.
+//!
+//! A module uses only modules further up this list.
 
-/// Questions to vectors, on threads of their own.
-pub mod embed;
+pub mod chat;
+pub mod config;
+
+/// The process's allocator: one that gives memory back under churn.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

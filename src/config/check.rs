@@ -1,0 +1,240 @@
+//! Ranges of single settings, and what settings must be to each other.
+
+use std::collections::HashSet;
+
+use super::Config;
+use super::layers::Layers;
+use super::sections::{Provider, ProviderKind, parse_bind};
+
+const MAX: f64 = f64::INFINITY;
+/// A day: no wait of ours is longer, and a number above it is a mistaken unit.
+const DAY_MS: f64 = 86_400_000.0;
+const DAY_S: f64 = 86_400.0;
+
+/// Lowest and highest value; a setting that is not named may be any of its type.
+const RANGES: &[(&str, f64, f64)] = &[
+    ("server.workers", 0.0, 1024.0),
+    ("server.max_connections", 1.0, 1_000_000.0),
+    ("server.body_limit_bytes", 1024.0, 4_294_967_296.0),
+    ("server.header_timeout_s", 1.0, DAY_S),
+    ("server.body_timeout_s", 1.0, DAY_S),
+    ("server.drain_notice_ms", 0.0, DAY_MS),
+    ("server.drain_deadline_s", 0.0, DAY_S),
+    ("embedding.threads", 1.0, 256.0),
+    ("embedding.queue", 1.0, 1_000_000.0),
+    ("embedding.max_batch", 1.0, 1024.0),
+    ("embedding.deadline_ms", 1.0, DAY_MS),
+    ("index.flat_max", 0.0, 10_000_000.0),
+    ("index.m", 4.0, 128.0),
+    ("index.ef_construction", 8.0, 4096.0),
+    ("index.ef_search", 1.0, 4096.0),
+    ("index.candidates", 1.0, 256.0),
+    ("index.dead_limit", 0.01, 0.9),
+    ("index.snapshot_every_s", 1.0, 30.0 * DAY_S),
+    ("store.flush_every_ms", 1.0, DAY_MS),
+    ("store.page_cache_bytes", 1_048_576.0, MAX),
+    ("store.capacity_bytes", 1_048_576.0, MAX),
+    ("store.queue", 1.0, 1_000_000.0),
+    ("cache.threshold", 0.0, 1.0),
+    ("cache.ttl_s", 1.0, 3650.0 * DAY_S),
+    ("cache.temperature_max", 0.0, 2.0),
+    ("cache.max_entry_bytes", 1024.0, 268_435_456.0),
+    ("cache.flight_wait_ms", 1.0, DAY_MS),
+    ("cache.lookup_deadline_ms", 1.0, DAY_MS),
+    ("cache.decisions", 0.0, 10_000_000.0),
+    ("deadlines.connect_ms", 1.0, DAY_MS),
+    ("deadlines.first_byte_ms", 1.0, DAY_MS),
+    ("deadlines.idle_ms", 1.0, DAY_MS),
+    ("deadlines.total_ms", 1.0, DAY_MS),
+    ("retry.max_attempts", 1.0, 10.0),
+    ("retry.base_ms", 1.0, DAY_MS),
+    ("retry.max_ms", 1.0, DAY_MS),
+];
+
+/// Adds a fault for each setting out of its range.
+pub(super) fn ranges(layers: &mut Layers) {
+    for (path, low, high) in RANGES {
+        match layers.number(path) {
+            Some(value) if value < *low || value > *high => {
+                let bound = match *high {
+                    MAX => format!("must be at least {low}"),
+                    high => format!("must be from {low} to {high}"),
+                };
+                layers.faults.add(path, layers.origin(path), bound);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Adds a fault for each relation that does not hold.
+pub(super) fn relations(config: &Config, layers: &mut Layers) {
+    let mut found = Found { layers };
+    found.addresses(config);
+    found.order(config);
+    found.namespaces(config);
+    found.providers(config);
+    found.routes(config);
+    found.prices(config);
+}
+
+struct Found<'a> {
+    layers: &'a mut Layers,
+}
+
+impl Found<'_> {
+    fn add(&mut self, path: &str, message: impl Into<String>) {
+        let origin = self.layers.origin(path);
+        self.layers.faults.add(path, origin, message);
+    }
+
+    fn addresses(&mut self, config: &Config) {
+        const ADDRESS: &str = "must be IP:PORT or localhost:PORT";
+        let server = &config.server;
+        if parse_bind(&server.bind).is_none() {
+            self.add("server.bind", ADDRESS);
+        }
+        if !server.metrics_bind.is_empty() && parse_bind(&server.metrics_bind).is_none() {
+            self.add("server.metrics_bind", ADDRESS);
+        }
+        if config.data.dir.trim().is_empty() {
+            self.add("data.dir", "must not be empty");
+        }
+    }
+
+    fn order(&mut self, config: &Config) {
+        let Config {
+            index,
+            store,
+            cache,
+            deadlines,
+            retry,
+            ..
+        } = config;
+        if retry.base_ms > retry.max_ms {
+            self.add("retry.base_ms", "must not be above retry.max_ms");
+        }
+        if deadlines.connect_ms > deadlines.total_ms {
+            self.add(
+                "deadlines.connect_ms",
+                "must not be above deadlines.total_ms",
+            );
+        }
+        if deadlines.first_byte_ms > deadlines.total_ms {
+            self.add(
+                "deadlines.first_byte_ms",
+                "must not be above deadlines.total_ms",
+            );
+        }
+        if index.candidates > index.ef_search {
+            self.add("index.candidates", "must not be above index.ef_search");
+        }
+        let entry = u64::try_from(cache.max_entry_bytes).unwrap_or(u64::MAX);
+        if entry > store.capacity_bytes {
+            self.add(
+                "cache.max_entry_bytes",
+                "must not be above store.capacity_bytes",
+            );
+        }
+    }
+
+    fn namespaces(&mut self, config: &Config) {
+        let mut seen = HashSet::new();
+        for (i, namespace) in config.namespaces.iter().enumerate() {
+            let path = format!("namespaces[{i}].name");
+            if !is_name(&namespace.name) {
+                self.add(&path, NAME);
+            } else if !seen.insert(&namespace.name) {
+                self.add(&path, "is declared twice");
+            }
+            for (field, tenants) in [("read", &namespace.read), ("write", &namespace.write)] {
+                if tenants
+                    .iter()
+                    .any(|tenant| tenant != "*" && !is_name(tenant))
+                {
+                    let path = format!("namespaces[{i}].{field}");
+                    self.add(&path, "must hold names of tenants, or \"*\"");
+                }
+            }
+        }
+    }
+
+    fn providers(&mut self, config: &Config) {
+        let mut seen = HashSet::new();
+        for (i, provider) in config.providers.iter().enumerate() {
+            let path = format!("providers[{i}].name");
+            if !is_name(&provider.name) {
+                self.add(&path, NAME);
+            } else if !seen.insert(&provider.name) {
+                self.add(&path, "is the name of another provider too");
+            }
+            if let Some(message) = base_url_fault(provider) {
+                self.add(&format!("providers[{i}].base_url"), message);
+            }
+            if !provider.api_key_env.is_empty() && !is_variable(&provider.api_key_env) {
+                let message = "must be the name of an environment variable, not the key itself";
+                self.add(&format!("providers[{i}].api_key_env"), message);
+            }
+            if provider.models.is_empty() {
+                self.add(&format!("providers[{i}].models"), "must not be empty");
+            }
+        }
+    }
+
+    fn routes(&mut self, config: &Config) {
+        for (i, route) in config.routes.iter().enumerate() {
+            if route.candidates.is_empty() {
+                self.add(&format!("routes[{i}].candidates"), "must not be empty");
+            }
+            for (j, candidate) in route.candidates.iter().enumerate() {
+                let path = format!("routes[{i}].candidates[{j}]");
+                if config
+                    .providers
+                    .iter()
+                    .all(|p| p.name != candidate.provider)
+                {
+                    self.add(&format!("{path}.provider"), "is not the name of a provider");
+                }
+                if candidate
+                    .model
+                    .as_deref()
+                    .is_some_and(|model| model.trim().is_empty())
+                {
+                    self.add(&format!("{path}.model"), "must not be empty");
+                }
+            }
+        }
+    }
+
+    fn prices(&mut self, config: &Config) {
+        for (i, price) in config.prices.iter().enumerate() {
+            for (field, usd) in [("input", price.input), ("output", price.output)] {
+                if usd < 0.0 {
+                    self.add(&format!("prices[{i}].{field}"), "must not be negative");
+                }
+            }
+        }
+    }
+}
+
+const NAME: &str = "must be 1 to 64 of the characters A-Z a-z 0-9 . _ -";
+
+/// `[A-Za-z0-9._-]{1,64}`: what tenants, namespaces and providers are called.
+fn is_name(text: &str) -> bool {
+    (1..=64).contains(&text.len())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+}
+
+fn is_variable(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+        && !text.starts_with(|c: char| c.is_ascii_digit())
+}
+
+fn base_url_fault(provider: &Provider) -> Option<String> {
+    match provider.kind {
+        ProviderKind::Demo if provider.base_url.is_empty() => None,
+        _ => super::providers::url_fault(&provider.base_url).map(str::to_owned),
+    }
+}

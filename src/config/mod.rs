@@ -1,0 +1,127 @@
+//! Settings: flags over environment over file over `default.toml`, which is the
+//! reference of all of them. Every fault is found before any is reported.
+
+mod check;
+mod faults;
+mod layers;
+mod model_dir;
+mod pattern;
+mod providers;
+mod schema;
+mod sections;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+pub use faults::{Fault, Faults, Origin};
+pub use model_dir::{ModelDirError, find_model_dir, model_search_starts};
+pub use pattern::{BadPattern, Pattern};
+pub use providers::ResolvedProvider;
+pub use sections::{
+    Cache, Candidate, Data, Deadlines, Embedding, Index, Ineligible, Log, LogFormat, Namespace,
+    Price, Provider, ProviderKind, Retry, Route, Server, Store,
+};
+
+use layers::Layers;
+
+/// Every setting, checked.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "each section's type is documented")]
+pub struct Config {
+    pub server: Server,
+    pub data: Data,
+    pub embedding: Embedding,
+    pub index: Index,
+    pub store: Store,
+    pub cache: Cache,
+    pub deadlines: Deadlines,
+    pub retry: Retry,
+    pub log: Log,
+    #[serde(default)]
+    pub namespaces: Vec<Namespace>,
+    #[serde(default)]
+    pub providers: Vec<Provider>,
+    #[serde(default)]
+    pub routes: Vec<Route>,
+    #[serde(default)]
+    pub prices: Vec<Price>,
+}
+
+/// Where settings come from, besides the defaults.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// `--config`; without it `REPRISE_CONFIG`, else `./reprise.toml` if there is one.
+    pub file: Option<PathBuf>,
+    /// The whole environment; variables that are not ours are ignored.
+    pub env: Vec<(String, String)>,
+    /// Flags, as (`section.key`, text).
+    pub overrides: Vec<(String, String)>,
+}
+
+impl Config {
+    /// Reads, merges and checks all `sources`.
+    ///
+    /// # Errors
+    /// All faults of all sources together.
+    pub fn load(sources: Sources) -> Result<Self, Faults> {
+        let named = sources.file.or_else(|| {
+            let set = sources
+                .env
+                .iter()
+                .find(|(name, _)| name == "REPRISE_CONFIG");
+            set.filter(|(_, path)| !path.is_empty())
+                .map(|(_, path)| PathBuf::from(path))
+        });
+        let path = named.or_else(|| {
+            let usual = PathBuf::from("reprise.toml");
+            usual.exists().then_some(usual)
+        });
+        let mut layers = Layers::new();
+        if let Some(path) = path {
+            match std::fs::read_to_string(&path) {
+                Ok(text) => layers.file(&path, &text),
+                Err(e) => layers
+                    .faults
+                    .add("", Origin::File(path), format!("cannot be read: {e}")),
+            }
+        }
+        layers.env(&sources.env);
+        layers.flags(&sources.overrides);
+        Self::checked(layers)
+    }
+
+    /// The shared namespace called `name`.
+    #[must_use]
+    pub fn namespace(&self, name: &str) -> Option<&Namespace> {
+        self.namespaces
+            .iter()
+            .find(|namespace| namespace.name == name)
+    }
+
+    /// The data folder.
+    #[must_use]
+    pub fn data_dir(&self) -> &Path {
+        Path::new(&self.data.dir)
+    }
+
+    fn checked(mut layers: Layers) -> Result<Self, Faults> {
+        check::ranges(&mut layers);
+        match Self::deserialize(layers.merged.clone()) {
+            Ok(config) => {
+                check::relations(&config, &mut layers);
+                layers.faults.or(config)
+            }
+            Err(e) => {
+                // A number too large for its type, already out of range, ends here too.
+                if layers.faults.0.is_empty() {
+                    layers.faults.add("", Origin::Default, e.message());
+                }
+                Err(layers.faults)
+            }
+        }
+    }
+}

@@ -1,0 +1,296 @@
+//! The shape of every setting: its type, and for lists the fields of an item.
+//! Types of plain settings are those of their defaults. Knows no ranges and no
+//! relations between settings.
+
+use toml::{Table, Value};
+
+use super::faults::{Faults, Origin};
+use super::pattern::Pattern;
+
+/// What a value has to be.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Kind {
+    Text,
+    Whole,
+    Number,
+    Flag,
+    Choice(&'static [&'static str]),
+    Pattern,
+    Patterns,
+    Texts,
+    Tables(&'static [Field]),
+}
+
+/// A field of a list's items.
+#[derive(Debug)]
+pub(super) struct Field {
+    pub(super) name: &'static str,
+    pub(super) kind: Kind,
+    pub(super) required: bool,
+}
+
+const fn required(name: &'static str, kind: Kind) -> Field {
+    Field {
+        name,
+        kind,
+        required: true,
+    }
+}
+
+const fn optional(name: &'static str, kind: Kind) -> Field {
+    Field {
+        name,
+        kind,
+        required: false,
+    }
+}
+
+const CANDIDATE: &[Field] = &[
+    required("provider", Kind::Text),
+    optional("model", Kind::Text),
+];
+
+/// The top-level lists; everything else at the top is a section.
+pub(super) const LISTS: &[Field] = &[
+    optional(
+        "namespaces",
+        Kind::Tables(&[
+            required("name", Kind::Text),
+            optional("read", Kind::Texts),
+            optional("write", Kind::Texts),
+        ]),
+    ),
+    optional(
+        "providers",
+        Kind::Tables(&[
+            required("name", Kind::Text),
+            optional("kind", Kind::Choice(&["openai", "demo"])),
+            optional("base_url", Kind::Text),
+            optional("api_key_env", Kind::Text),
+            optional("models", Kind::Patterns),
+        ]),
+    ),
+    optional(
+        "routes",
+        Kind::Tables(&[
+            required("model", Kind::Pattern),
+            required("candidates", Kind::Tables(CANDIDATE)),
+            optional("store_fallback", Kind::Flag),
+        ]),
+    ),
+    optional(
+        "prices",
+        Kind::Tables(&[
+            required("model", Kind::Pattern),
+            required("input", Kind::Number),
+            required("output", Kind::Number),
+        ]),
+    ),
+];
+
+/// Settings whose default does not tell that only some words are allowed.
+const CHOICES: &[(&str, &[&str])] = &[
+    ("cache.ineligible", &["exact", "bypass"]),
+    ("log.format", &["text", "json"]),
+];
+
+/// The kind of the setting at `path`; `None` when there is no such setting.
+pub(super) fn kind_of(defaults: &Table, path: &str) -> Option<Kind> {
+    if let Some(list) = LISTS.iter().find(|list| list.name == path) {
+        return Some(list.kind);
+    }
+    if let Some((_, words)) = CHOICES.iter().find(|(name, _)| *name == path) {
+        return Some(Kind::Choice(words));
+    }
+    let (section, key) = path.split_once('.')?;
+    match defaults.get(section)?.get(key)? {
+        Value::String(_) => Some(Kind::Text),
+        Value::Integer(_) => Some(Kind::Whole),
+        Value::Float(_) => Some(Kind::Number),
+        Value::Boolean(_) => Some(Kind::Flag),
+        Value::Array(_) => Some(Kind::Texts),
+        Value::Datetime(_) | Value::Table(_) => None,
+    }
+}
+
+/// All paths that [`kind_of`] knows.
+pub(super) fn paths(defaults: &Table) -> Vec<String> {
+    let mut paths: Vec<_> = LISTS.iter().map(|list| list.name.to_owned()).collect();
+    for (section, keys) in defaults {
+        let keys = keys.as_table().into_iter().flat_map(Table::keys);
+        paths.extend(keys.map(|key| format!("{section}.{key}")));
+    }
+    paths
+}
+
+/// Reads what an environment variable or a flag says. Lists are TOML text.
+pub(super) fn read_text(kind: Kind, text: &str) -> Result<Value, String> {
+    let trimmed = text.trim();
+    match kind {
+        Kind::Text | Kind::Choice(_) | Kind::Pattern => Ok(Value::String(text.to_owned())),
+        Kind::Whole => trimmed
+            .parse()
+            .map(Value::Integer)
+            .map_err(|_| expected(kind)),
+        Kind::Number => trimmed
+            .parse()
+            .map(Value::Float)
+            .map_err(|_| expected(kind)),
+        Kind::Flag => trimmed
+            .parse()
+            .map(Value::Boolean)
+            .map_err(|_| expected(kind)),
+        Kind::Patterns | Kind::Texts | Kind::Tables(_) => {
+            let wrapped: Result<Table, _> = toml::from_str(&format!("value = {trimmed}"));
+            let value = wrapped.ok().and_then(|mut table| table.remove("value"));
+            value.ok_or_else(|| format!("{}, written as TOML", expected(kind)))
+        }
+    }
+}
+
+/// Checks `value` against `kind`, reporting under `path`; gives what the typed
+/// structs take, with stand-ins for faulty parts so that checking can go on.
+pub(super) fn fit(
+    kind: Kind,
+    value: Value,
+    path: &str,
+    origin: &Origin,
+    faults: &mut Faults,
+) -> Option<Value> {
+    match (kind, value) {
+        (Kind::Number, Value::Integer(n)) =>
+        {
+            #[allow(clippy::cast_precision_loss, reason = "no setting is near 2^53")]
+            Some(Value::Float(n as f64))
+        }
+        (Kind::Tables(fields), Value::Array(items)) => {
+            let item = |(i, item)| fit_item(fields, item, &format!("{path}[{i}]"), origin, faults);
+            Some(Value::Array(
+                items.into_iter().enumerate().map(item).collect(),
+            ))
+        }
+        (kind, value) => match scalar_fault(kind, &value) {
+            None => Some(value),
+            Some(message) => {
+                faults.add(path, origin.clone(), message);
+                None
+            }
+        },
+    }
+}
+
+fn scalar_fault(kind: Kind, value: &Value) -> Option<String> {
+    match (kind, value) {
+        (Kind::Text, Value::String(_)) | (Kind::Flag, Value::Boolean(_)) => None,
+        (Kind::Whole, Value::Integer(0..)) => None,
+        (Kind::Whole, Value::Integer(_)) => Some("must not be negative".into()),
+        (Kind::Number, Value::Float(x)) if x.is_finite() => None,
+        (Kind::Choice(words), Value::String(word)) if words.contains(&word.as_str()) => None,
+        (Kind::Pattern, Value::String(text)) => Pattern::parse(text).err().map(|e| e.to_string()),
+        (Kind::Texts, Value::Array(items)) if items.iter().all(Value::is_str) => None,
+        (Kind::Patterns, Value::Array(items)) if items.iter().all(Value::is_str) => {
+            let mut texts = items.iter().filter_map(Value::as_str);
+            texts
+                .find_map(|text| Pattern::parse(text).err())
+                .map(|e| e.to_string())
+        }
+        _ => Some(expected(kind)),
+    }
+}
+
+fn fit_item(
+    fields: &[Field],
+    item: Value,
+    path: &str,
+    origin: &Origin,
+    faults: &mut Faults,
+) -> Value {
+    let given = match item {
+        Value::Table(table) => table,
+        _ => {
+            faults.add(path, origin.clone(), "must be a table");
+            Table::new()
+        }
+    };
+    let mut fitted = Table::new();
+    for (name, value) in given {
+        let place = format!("{path}.{name}");
+        match fields.iter().find(|field| field.name == name) {
+            Some(field) => {
+                let value = fit(field.kind, value, &place, origin, faults);
+                fitted.extend(value.map(|value| (name, value)));
+            }
+            None => {
+                let names = fields.iter().map(|field| field.name.to_owned());
+                faults.add(&place, origin.clone(), unknown(&name, names));
+            }
+        }
+    }
+    for field in fields.iter().filter(|field| field.required) {
+        if !fitted.contains_key(field.name) {
+            faults.add(
+                &format!("{path}.{}", field.name),
+                origin.clone(),
+                "is missing",
+            );
+            fitted.insert(field.name.to_owned(), stand_in(field.kind));
+        }
+    }
+    Value::Table(fitted)
+}
+
+/// A value of the right type in place of a faulty one; its fault is already told.
+fn stand_in(kind: Kind) -> Value {
+    match kind {
+        Kind::Text => Value::String(String::new()),
+        Kind::Choice(words) => Value::String(words.concat()),
+        Kind::Pattern => Value::String("*".into()),
+        Kind::Whole => Value::Integer(0),
+        Kind::Number => Value::Float(0.0),
+        Kind::Flag => Value::Boolean(false),
+        Kind::Patterns | Kind::Texts | Kind::Tables(_) => Value::Array(Vec::new()),
+    }
+}
+
+fn expected(kind: Kind) -> String {
+    match kind {
+        Kind::Text | Kind::Pattern => "must be text".into(),
+        Kind::Whole => "must be a whole number".into(),
+        Kind::Number => "must be a number".into(),
+        Kind::Flag => "must be true or false".into(),
+        Kind::Choice(words) => format!("must be one of \"{}\"", words.join("\", \"")),
+        Kind::Patterns | Kind::Texts => "must be a list of texts".into(),
+        Kind::Tables(_) => "must be a list of tables".into(),
+    }
+}
+
+/// Says that `name` is unknown, and which of `known` was probably meant.
+pub(super) fn unknown(name: &str, known: impl IntoIterator<Item = String>) -> String {
+    let key = |path: &str| path.rsplit('.').next().unwrap_or_default().to_owned();
+    let nearest = known.into_iter().min_by_key(|path| {
+        // A key right but for its section beats a mere resemblance.
+        let moved = key(path) == key(name);
+        if moved { 1 } else { distance(path, name) }
+    });
+    match nearest {
+        Some(path) if key(&path) == key(name) || distance(&path, name) <= name.len() / 3 => {
+            format!("is not a setting; did you mean `{path}`?")
+        }
+        _ => "is not a setting".into(),
+    }
+}
+
+/// Levenshtein's edit distance, in characters.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, to) in b.iter().enumerate() {
+            let substituted = diagonal + usize::from(from != *to);
+            diagonal = row[j + 1];
+            row[j + 1] = substituted.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row.last().copied().unwrap_or_default()
+}

@@ -1,0 +1,308 @@
+//! The settings as plain values. What each means, its unit and why its default
+//! is what it is stand in `default.toml`; here are only the types.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::pattern::Pattern;
+
+/// `[server]`: the front door.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "default.toml documents each setting")]
+pub struct Server {
+    pub bind: String,
+    pub workers: usize,
+    pub max_connections: usize,
+    pub body_limit_bytes: usize,
+    pub header_timeout_s: u64,
+    pub body_timeout_s: u64,
+    pub metrics_bind: String,
+    pub drain_notice_ms: u64,
+    pub drain_deadline_s: u64,
+}
+
+impl Server {
+    /// Where to listen; `None` only if `bind` was changed after the checks.
+    #[must_use]
+    pub fn bind_addr(&self) -> Option<SocketAddr> {
+        parse_bind(&self.bind)
+    }
+
+    /// Where `/metrics` listens on its own; `None` when it shares `bind`.
+    #[must_use]
+    pub fn metrics_addr(&self) -> Option<SocketAddr> {
+        parse_bind(&self.metrics_bind)
+    }
+
+    /// Whether only this machine can reach the gateway.
+    #[must_use]
+    pub fn bind_is_loopback(&self) -> bool {
+        self.bind_addr().is_some_and(|addr| addr.ip().is_loopback())
+    }
+}
+
+/// `IP:PORT`, `[IPv6]:PORT` or `localhost:PORT`. Other names are refused: what
+/// a resolver says must not decide whether a gateway is open.
+pub(super) fn parse_bind(text: &str) -> Option<SocketAddr> {
+    match text.strip_prefix("localhost:") {
+        Some(port) => Some(SocketAddr::from(([127, 0, 0, 1], port.parse().ok()?))),
+        None => text.parse().ok(),
+    }
+}
+
+/// `[data]`: where everything lasting lives.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "default.toml documents each setting")]
+pub struct Data {
+    pub dir: String,
+}
+
+/// `[embedding]`: the local model.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "default.toml documents each setting")]
+pub struct Embedding {
+    pub enabled: bool,
+    pub model_dir: String,
+    pub runtime_lib: String,
+    pub threads: usize,
+    pub queue: usize,
+    pub max_batch: usize,
+    pub deadline_ms: u64,
+}
+
+/// `[index]`: nearest neighbours.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "default.toml documents each setting")]
+pub struct Index {
+    pub flat_max: usize,
+    pub m: usize,
+    pub ef_construction: usize,
+    pub ef_search: usize,
+    pub candidates: usize,
+    pub dead_limit: f64,
+    pub snapshot_every_s: u64,
+}
+
+/// `[store]`: the truth on disk.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "default.toml documents each setting")]
+pub struct Store {
+    pub flush_every_ms: u64,
+    pub page_cache_bytes: u64,
+    pub capacity_bytes: u64,
+    pub queue: usize,
+    pub compress_min_bytes: usize,
+    pub min_free_bytes: u64,
+}
+
+/// What becomes of a request that the semantic tier must not answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Ineligible {
+    /// It may hit and store equal requests.
+    Exact,
+    /// It never touches the cache.
+    Bypass,
+}
+
+/// `[cache]`: what counts as the same question, and for how long.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "default.toml documents each setting")]
+pub struct Cache {
+    pub enabled: bool,
+    pub semantic: bool,
+    pub threshold: f64,
+    pub ttl_s: u64,
+    pub temperature_max: f64,
+    pub ineligible: Ineligible,
+    pub hot_bytes: u64,
+    pub max_entry_bytes: usize,
+    pub flight_wait_ms: u64,
+    pub lookup_deadline_ms: u64,
+    pub keep_text: bool,
+    pub decisions: usize,
+}
+
+/// `[deadlines]`: how long a provider may take.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "default.toml documents each setting")]
+pub struct Deadlines {
+    pub connect_ms: u64,
+    pub first_byte_ms: u64,
+    pub idle_ms: u64,
+    pub total_ms: u64,
+}
+
+/// `[retry]`: repeating a call that failed before its first byte.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "default.toml documents each setting")]
+pub struct Retry {
+    pub max_attempts: u32,
+    pub base_ms: u64,
+    pub max_ms: u64,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For eyes.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// `[log]`: what is written to stderr.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "default.toml documents each setting")]
+pub struct Log {
+    pub filter: String,
+    pub format: LogFormat,
+}
+
+/// One of `[[namespaces]]`: shared between tenants.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Namespace {
+    /// Its name, `[A-Za-z0-9._-]{1,64}`.
+    pub name: String,
+    /// Tenants that may be answered from it, or `*`.
+    #[serde(default)]
+    pub read: Vec<String>,
+    /// Tenants whose answers it remembers, or `*`.
+    #[serde(default)]
+    pub write: Vec<String>,
+}
+
+impl Namespace {
+    /// Whether `tenant` may be answered from it.
+    #[must_use]
+    pub fn may_read(&self, tenant: &str) -> bool {
+        self.read.iter().any(|t| t == "*" || t == tenant)
+    }
+
+    /// Whether `tenant` may add to it.
+    #[must_use]
+    pub fn may_write(&self, tenant: &str) -> bool {
+        self.write.iter().any(|t| t == "*" || t == tenant)
+    }
+}
+
+/// The wire dialect of a provider.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ProviderKind {
+    /// OpenAI and every compatible server.
+    #[default]
+    Openai,
+    /// Built in, deterministic, needs nothing.
+    Demo,
+}
+
+/// One of `[[providers]]` as written; `Config::providers_or_default` adds its key.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Provider {
+    /// Unique name, used by routes, headers and metrics.
+    pub name: String,
+    /// Its dialect.
+    #[serde(default)]
+    pub kind: ProviderKind,
+    /// `http(s)://…`, with or without a trailing slash; empty for `demo`.
+    #[serde(default)]
+    pub base_url: String,
+    /// Environment variable that holds the key; empty = send none.
+    #[serde(default)]
+    pub api_key_env: String,
+    /// Model names it answers.
+    #[serde(default = "every_model")]
+    pub models: Vec<Pattern>,
+}
+
+fn every_model() -> Vec<Pattern> {
+    vec![Pattern::any()]
+}
+
+/// One of `[[routes]]`: who answers a model, in order.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Route {
+    /// Model names it is for.
+    pub model: Pattern,
+    /// Tried from first to last; never empty.
+    pub candidates: Vec<Candidate>,
+    /// Whether a fallback model's answer may be stored under the requested one.
+    #[serde(default)]
+    pub store_fallback: bool,
+}
+
+/// One step of a route.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Candidate {
+    /// A provider's name.
+    pub provider: String,
+    /// The model to ask it for; `None` = the requested one.
+    #[serde(default)]
+    pub model: Option<String>,
+}
+
+/// One of `[[prices]]`, in USD per million tokens.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Price {
+    /// Model names it is for.
+    pub model: Pattern,
+    /// Prompt tokens.
+    pub input: f64,
+    /// Completion tokens.
+    pub output: f64,
+}
+
+/// Gives a setting in `_ms` or `_s` a [`Duration`] accessor without the suffix.
+macro_rules! durations {
+    ($($section:ident { $($name:ident = $unit:ident($field:ident)),+ $(,)? })+) => {$(
+        impl $section {$(
+            #[doc = concat!("`", stringify!($field), "` as a duration.")]
+            #[must_use]
+            pub fn $name(&self) -> Duration {
+                Duration::$unit(self.$field)
+            }
+        )+}
+    )+};
+}
+
+durations! {
+    Server {
+        header_timeout = from_secs(header_timeout_s),
+        body_timeout = from_secs(body_timeout_s),
+        drain_notice = from_millis(drain_notice_ms),
+        drain_deadline = from_secs(drain_deadline_s),
+    }
+    Embedding { deadline = from_millis(deadline_ms) }
+    Index { snapshot_every = from_secs(snapshot_every_s) }
+    Store { flush_every = from_millis(flush_every_ms) }
+    Cache {
+        ttl = from_secs(ttl_s),
+        flight_wait = from_millis(flight_wait_ms),
+        lookup_deadline = from_millis(lookup_deadline_ms),
+    }
+    Deadlines {
+        connect = from_millis(connect_ms),
+        first_byte = from_millis(first_byte_ms),
+        idle = from_millis(idle_ms),
+        total = from_millis(total_ms),
+    }
+    Retry { base = from_millis(base_ms), max = from_millis(max_ms) }
+}

@@ -4,6 +4,9 @@
 
 pub mod chat;
 pub mod config;
+pub mod identity;
+pub mod ledger;
+pub mod telemetry;
 
 /// The process's allocator: one that gives memory back under churn.
 #[global_allocator]

@@ -1,0 +1,167 @@
+//! Every metric that Reprise shows, in one table; README and dashboards are
+//! written from it. Other modules emit some of these by name.
+
+use metrics::Unit;
+
+/// How a metric moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MetricKind {
+    /// Only grows.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// Spreads over [`Metric::buckets`].
+    Histogram,
+}
+
+/// One row.
+#[derive(Clone, Copy, Debug)]
+pub struct Metric {
+    /// Prometheus name.
+    pub name: &'static str,
+    /// How it moves.
+    pub kind: MetricKind,
+    /// What it counts.
+    pub unit: Unit,
+    /// What it says, with its labels.
+    pub help: &'static str,
+    /// Upper bounds, in `unit`; empty unless a histogram.
+    pub buckets: &'static [f64],
+}
+
+/// From a memory hit (50 µs) to a reasoning model (60 s), at most a factor of
+/// 2.5 apart, so that a quantile read from it is off by less than that.
+const SECONDS: &[f64] = &[
+    0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
+    1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
+];
+const BATCH: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0];
+
+const fn counter(name: &'static str, unit: Unit, help: &'static str) -> Metric {
+    Metric {
+        name,
+        kind: MetricKind::Counter,
+        unit,
+        help,
+        buckets: &[],
+    }
+}
+
+const fn gauge(name: &'static str, unit: Unit, help: &'static str) -> Metric {
+    Metric {
+        name,
+        kind: MetricKind::Gauge,
+        unit,
+        help,
+        buckets: &[],
+    }
+}
+
+const fn seconds(name: &'static str, help: &'static str) -> Metric {
+    Metric {
+        name,
+        kind: MetricKind::Histogram,
+        unit: Unit::Seconds,
+        help,
+        buckets: SECONDS,
+    }
+}
+
+pub(super) const REQUESTS: &str = "reprise_requests_total";
+pub(super) const REQUEST_SECONDS: &str = "reprise_request_seconds";
+pub(super) const STAGE_SECONDS: &str = "reprise_stage_seconds";
+pub(super) const HITS: &str = "reprise_hits_total";
+pub(super) const TOKENS_SAVED: &str = "reprise_tokens_saved_total";
+pub(super) const USD_SAVED: &str = "reprise_usd_saved_total";
+pub(super) const EMBED_QUEUE: &str = "reprise_embed_queue_depth";
+pub(super) const STORE_QUEUE: &str = "reprise_store_queue_depth";
+pub(super) const INDEX_ENTRIES: &str = "reprise_index_entries";
+pub(super) const INDEX_DEAD: &str = "reprise_index_dead_share";
+pub(super) const EVICTIONS: &str = "reprise_evictions_total";
+pub(super) const ERRORS: &str = "reprise_errors_total";
+pub(super) const NOT_STORED: &str = "reprise_not_stored_total";
+pub(super) const CACHE_FAULTS: &str = "reprise_cache_faults_total";
+pub(super) const BUILD_INFO: &str = "reprise_build_info";
+
+/// Every metric. [`USD_SAVED`] is written by `Recorder::render` itself.
+pub const METRICS: &[Metric] = &[
+    counter(REQUESTS, Unit::Count, "Requests answered, by outcome."),
+    seconds(
+        REQUEST_SECONDS,
+        "From a request's last byte to its answer's first, by outcome.",
+    ),
+    seconds(STAGE_SECONDS, "Time inside a request, by stage."),
+    counter(HITS, Unit::Count, "Answers from memory, by kind."),
+    counter(
+        TOKENS_SAVED,
+        Unit::Count,
+        "Tokens not bought because of a hit, by kind.",
+    ),
+    counter(
+        USD_SAVED,
+        Unit::Count,
+        "US dollars not spent because of hits, estimated by list price.",
+    ),
+    gauge(
+        EMBED_QUEUE,
+        Unit::Count,
+        "Texts waiting for the embedding model.",
+    ),
+    seconds(
+        "reprise_embed_seconds",
+        "One run of the embedding model, of a whole batch.",
+    ),
+    Metric {
+        name: "reprise_embed_batch_size",
+        kind: MetricKind::Histogram,
+        unit: Unit::Count,
+        help: "Texts of one run of the embedding model.",
+        buckets: BATCH,
+    },
+    gauge(STORE_QUEUE, Unit::Count, "Writes waiting for the store."),
+    counter(
+        "reprise_store_corrupt_records_total",
+        Unit::Count,
+        "Stored records whose checksum did not hold; each was a miss.",
+    ),
+    gauge(
+        INDEX_ENTRIES,
+        Unit::Count,
+        "Remembered questions that can be found by meaning.",
+    ),
+    gauge(
+        INDEX_DEAD,
+        Unit::Count,
+        "Share of the index that is deleted or expired, 0 to 1.",
+    ),
+    counter(
+        EVICTIONS,
+        Unit::Count,
+        "Entries dropped to stay within capacity.",
+    ),
+    counter(
+        ERRORS,
+        Unit::Count,
+        "Requests answered with an error, by code.",
+    ),
+    counter(
+        NOT_STORED,
+        Unit::Count,
+        "Answers not remembered, by reason.",
+    ),
+    counter(
+        CACHE_FAULTS,
+        Unit::Count,
+        "Faults of the cache that became misses, by fault.",
+    ),
+    counter(
+        "reprise_upstream_attempts_total",
+        Unit::Count,
+        "Calls to providers, by provider and outcome.",
+    ),
+    gauge(
+        BUILD_INFO,
+        Unit::Count,
+        "Always 1; its labels say what runs.",
+    ),
+];

@@ -74,10 +74,10 @@ impl Keyring {
     #[must_use]
     pub fn authenticate(&self, key: &str) -> Option<Caller> {
         let shown = digest(key);
-        if let Some((known, caller)) = &self.bootstrap {
-            if bool::from(known.as_bytes().ct_eq(shown.as_bytes())) {
-                return Some(caller.clone());
-            }
+        if let Some((known, caller)) = &self.bootstrap
+            && bool::from(known.as_bytes().ct_eq(shown.as_bytes()))
+        {
+            return Some(caller.clone());
         }
         // The map compares digests, which nobody can choose; the compare that
         // decides takes the same time wherever they differ.

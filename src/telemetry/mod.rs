@@ -1,9 +1,13 @@
 //! Being seen: metrics and logs. Knows what is counted, not why it happened.
 
+mod labels;
 mod log;
 mod metrics;
+mod recorder;
 mod table;
 
+pub use labels::{Outcome, Stage};
 pub use log::{LogError, init as init_log};
-pub use metrics::{Metrics, Outcome, Recorder, RecorderError, Stage};
+pub use metrics::Metrics;
+pub use recorder::{Recorder, RecorderError};
 pub use table::{METRICS, Metric, MetricKind};

@@ -3,10 +3,14 @@
 //! A module uses only modules further up this list.
 
 pub mod chat;
+
 pub mod config;
-pub mod identity;
-pub mod ledger;
+
 pub mod telemetry;
+
+pub mod ledger;
+
+pub mod identity;
 
 /// The process's allocator: one that gives memory back under churn.
 #[global_allocator]

@@ -11,7 +11,7 @@ const MAX: f64 = f64::INFINITY;
 const DAY_MS: f64 = 86_400_000.0;
 const DAY_S: f64 = 86_400.0;
 
-/// Lowest and highest value; a setting that is not named may be any of its type.
+/// Lowest and highest value of every number.
 const RANGES: &[(&str, f64, f64)] = &[
     ("server.workers", 0.0, 1024.0),
     ("server.max_connections", 1.0, 1_000_000.0),
@@ -35,9 +35,12 @@ const RANGES: &[(&str, f64, f64)] = &[
     ("store.page_cache_bytes", 1_048_576.0, MAX),
     ("store.capacity_bytes", 1_048_576.0, MAX),
     ("store.queue", 1.0, 1_000_000.0),
+    ("store.compress_min_bytes", 0.0, MAX),
+    ("store.min_free_bytes", 0.0, MAX),
     ("cache.threshold", 0.0, 1.0),
     ("cache.ttl_s", 1.0, 3650.0 * DAY_S),
     ("cache.temperature_max", 0.0, 2.0),
+    ("cache.hot_bytes", 0.0, MAX),
     ("cache.max_entry_bytes", 1024.0, 268_435_456.0),
     ("cache.flight_wait_ms", 1.0, DAY_MS),
     ("cache.lookup_deadline_ms", 1.0, DAY_MS),
@@ -236,5 +239,23 @@ fn base_url_fault(provider: &Provider) -> Option<String> {
     match provider.kind {
         ProviderKind::Demo if provider.base_url.is_empty() => None,
         _ => super::providers::url_fault(&provider.base_url).map(str::to_owned),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::schema::{Kind, kind_of, paths};
+
+    #[test]
+    fn every_number_has_a_range_and_every_range_a_number() {
+        let defaults = Layers::new().merged;
+        let number =
+            |path: &String| matches!(kind_of(&defaults, path), Some(Kind::Whole | Kind::Number));
+        let mut numbers: Vec<_> = paths(&defaults).into_iter().filter(number).collect();
+        let mut ranged: Vec<_> = RANGES.iter().map(|(path, ..)| (*path).to_owned()).collect();
+        numbers.sort_unstable();
+        ranged.sort_unstable();
+        assert_eq!(numbers, ranged);
     }
 }

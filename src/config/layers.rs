@@ -168,9 +168,13 @@ fn path_of(variable: &str) -> String {
 /// Parses TOML; a fault names the line but does not quote it, as it may hold a secret.
 fn parse(text: &str) -> Result<Table, String> {
     toml::from_str(text).map_err(|e: toml::de::Error| {
-        let line = e
-            .span()
-            .map_or(1, |span| text[..span.start].matches('\n').count() + 1);
+        let line = e.span().map_or(1, |span| {
+            1 + text
+                .bytes()
+                .take(span.start)
+                .filter(|b| *b == b'\n')
+                .count()
+        });
         let message = e.message().lines().next().unwrap_or("not TOML").to_owned();
         format!("line {line}: {message}")
     })

@@ -62,6 +62,22 @@ pub struct Sources {
     pub overrides: Vec<(String, String)>,
 }
 
+impl Sources {
+    /// The environment of this process and nothing else. What is not Unicode
+    /// is kept with marks in place, so that the checks see it.
+    #[must_use]
+    pub fn from_process() -> Self {
+        let text = |os: std::ffi::OsString| os.to_string_lossy().into_owned();
+        let env = std::env::vars_os()
+            .map(|(name, value)| (text(name), text(value)))
+            .collect();
+        Self {
+            env,
+            ..Self::default()
+        }
+    }
+}
+
 impl Config {
     /// Reads, merges and checks all `sources`.
     ///

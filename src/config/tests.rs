@@ -318,3 +318,49 @@ fn numbers_that_are_not_finite_are_refused() {
     );
     assert_eq!(told.len(), 2, "{told:?}");
 }
+
+#[test]
+fn a_value_of_the_wrong_type_is_told_with_the_right_one() {
+    for (given, wanted) in [
+        ("[cache]\nsemantic = 'yes'", "true or false"),
+        ("[cache]\nttl_s = 1.5", "a whole number"),
+        ("[cache]\nthreshold = '0.9'", "a number"),
+        (
+            "[cache]\nineligible = 'never'",
+            "one of \"exact\", \"bypass\"",
+        ),
+        ("[server]\nbind = 8080", "text"),
+        ("[[namespaces]]\nname = 'n'\nread = [1]", "a list of texts"),
+        (
+            "[[providers]]\nname = 'n'\nbase_url = 'http://n'\nmodels = [1]",
+            "a list of texts",
+        ),
+        ("providers = 'openai'", "a list of tables"),
+        ("prices = [1]", "a table"),
+        ("cache = 1", "is a section"),
+    ] {
+        let told = faults(given, &[], &[]).join("\n");
+        assert!(told.contains(wanted), "{given}: {told}");
+    }
+    let told = faults("", &[("REPRISE_ROUTES", "[{")], &[]);
+    assert_eq!(
+        told,
+        ["routes (environment REPRISE_ROUTES): must be a list of tables, written as TOML"]
+    );
+}
+
+#[test]
+fn a_list_in_the_file_replaces_the_default_list() {
+    let config = from_file("[[prices]]\nmodel = 'mine'\ninput = 1\noutput = 2").unwrap();
+    assert_eq!(config.prices.len(), 1);
+    assert_eq!(config.prices[0].output.to_bits(), 2.0_f64.to_bits());
+    assert!(from_file("prices = []").unwrap().prices.is_empty());
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_in_any_source_makes_it_panic(file in ".{0,80}", name in "[A-Z_]{0,20}", value in ".{0,20}") {
+        let _ = load(&file, &[(&format!("REPRISE_{name}"), &value)], &[(&name.to_lowercase(), &value)]);
+        let _ = load(&format!("[cache]\n{file} = {value}"), &[("REPRISE_PRICES", &value)], &[]);
+    }
+}

@@ -145,6 +145,15 @@ mod tests {
     }
 
     #[test]
+    fn a_ring_that_starts_with_revoked_keys_only_lets_nobody_in() {
+        let mut key = key("a", Role::App);
+        key.record.revoked_ms = Some(1);
+        let ring = Keyring::new(None);
+        ring.replace(&[key.record]).unwrap();
+        assert!(!ring.any() && ring.demands_key());
+    }
+
+    #[test]
     fn a_damaged_record_changes_nothing() {
         let (good, mut bad) = (key("a", Role::App), key("a", Role::App));
         let ring = Keyring::new(None);

@@ -83,7 +83,7 @@ pub(super) const NOT_STORED: &str = "reprise_not_stored_total";
 pub(super) const CACHE_FAULTS: &str = "reprise_cache_faults_total";
 pub(super) const BUILD_INFO: &str = "reprise_build_info";
 
-/// Every metric. [`USD_SAVED`] is written by `Recorder::render` itself.
+/// Every metric. Dollars saved are written by `Recorder::render` itself.
 pub const METRICS: &[Metric] = &[
     counter(REQUESTS, Unit::Count, "Requests answered, by outcome."),
     seconds(

@@ -1,16 +1,36 @@
 //! Reprise: an LLM gateway whose first answer to a prompt is its own memory.
 //!
-//! A module uses only modules further up this list.
+//! A request passes [`server`], [`gateway`], [`cache`] and, if nothing remembered
+//! serves it, [`router`] and [`provider`]. Read [`gateway`] first: its `answer` is
+//! that line. A module uses only modules further down this list.
 
-pub mod chat;
+pub mod app;
 
-pub mod config;
+pub mod server;
 
-pub mod telemetry;
+pub mod gateway;
+
+pub mod cache;
+
+pub mod router;
+
+pub mod provider;
+
+pub mod identity;
 
 pub mod ledger;
 
-pub mod identity;
+pub mod store;
+
+pub mod index;
+
+pub mod embed;
+
+pub mod telemetry;
+
+pub mod config;
+
+pub mod chat;
 
 /// The process's allocator: one that gives memory back under churn.
 #[global_allocator]

@@ -100,6 +100,15 @@ impl Keyring {
     }
 }
 
+impl Keyring {
+    /// Whether some valid key belongs to that tenant.
+    #[must_use]
+    pub fn knows_tenant(&self, name: &str) -> bool {
+        let stored = self.stored.load();
+        stored.values().any(|caller| caller.tenant.as_str() == name)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

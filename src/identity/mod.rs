@@ -1,11 +1,12 @@
 //! Who is asking and whether they may: keys, roles, and the rule for running
-//! without keys. Knows neither HTTP nor where key records are kept.
+//! without keys. Knows no HTTP.
 
 mod access;
 mod bootstrap;
 mod key;
 mod keyring;
 mod names;
+mod registry;
 
 pub use access::{
     Access, KeyFacts, OpenRequest, Refusal, StartRefused, open_mode_guard, start_rule,
@@ -14,3 +15,4 @@ pub use bootstrap::{BootstrapError, bootstrap_key};
 pub use key::{KeyError, KeyRecord, NewKey};
 pub use keyring::Keyring;
 pub use names::{BadRole, BadTenant, Caller, Role, TenantId};
+pub use registry::{Registry, RegistryError, shown};

@@ -101,23 +101,53 @@ impl AuditLog {
         Self::with_segments(folder, SEGMENT_BYTES)
     }
 
-    fn with_segments(folder: &DataFolder, segment_bytes: u64) -> Result<(Self, Vec<Broken>), AuditError> {
+    fn with_segments(
+        folder: &DataFolder,
+        segment_bytes: u64,
+    ) -> Result<(Self, Vec<Broken>), AuditError> {
         let folder = folder.audit();
         let mut walk = walk(&folder, |_| {})?;
         let mut options = OpenOptions::new();
-        let head = options.read(true).write(true).create(true).truncate(false).mode(0o600).open(folder.join("head"))?;
+        let head = options
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(folder.join("head"))?;
         if let Some(seq) = read_head(&head)
             && seq > walk.seq
         {
             walk.note(walk.length, MISSING);
             walk.seq = seq;
         }
-        let tail_is_sound = walk.segment > 0 && walk.broken.iter().all(|broken| broken.segment < walk.segment);
-        let (segment, length) =
-            if tail_is_sound { (walk.segment, walk.length) } else { (walk.segment + 1, 0) };
+        let tail_is_sound = walk.segment > 0
+            && walk
+                .broken
+                .iter()
+                .all(|broken| broken.segment < walk.segment);
+        let (segment, length) = if tail_is_sound {
+            (walk.segment, walk.length)
+        } else {
+            (walk.segment + 1, 0)
+        };
         let file = open_segment(&folder, segment)?;
-        let tail = Tail { file, head, segment, length, seq: walk.seq, hash: walk.hash };
-        Ok((Self { folder, segment_bytes, tail: Mutex::new(tail) }, walk.broken))
+        let tail = Tail {
+            file,
+            head,
+            segment,
+            length,
+            seq: walk.seq,
+            hash: walk.hash,
+        };
+        Ok((
+            Self {
+                folder,
+                segment_bytes,
+                tail: Mutex::new(tail),
+            },
+            walk.broken,
+        ))
     }
 
     /// Adds an event; on disk, power cut included, when it returns its number.
@@ -127,17 +157,28 @@ impl AuditLog {
     pub fn append(&self, event: &AuditEvent) -> Result<u64, AuditError> {
         let mut tail = self.tail.lock();
         let seq = tail.seq + 1;
-        let json = serde_json::to_vec(&AuditRecord { seq, event: event.clone() })?;
+        let json = serde_json::to_vec(&AuditRecord {
+            seq,
+            event: event.clone(),
+        })?;
         if tail.length >= self.segment_bytes {
             tail.file = open_segment(&self.folder, tail.segment + 1)?;
             tail.segment += 1;
             tail.length = 0;
         }
         let hash = chain(&tail.hash, &json);
-        let mut line = format!("{} {} ", blake3::Hash::from_bytes(hash).to_hex(), json.len()).into_bytes();
+        let mut line = format!(
+            "{} {} ",
+            blake3::Hash::from_bytes(hash).to_hex(),
+            json.len()
+        )
+        .into_bytes();
         line.extend_from_slice(&json);
         line.push(b'\n');
-        let written = tail.file.write_all(&line).and_then(|()| tail.file.sync_data());
+        let written = tail
+            .file
+            .write_all(&line)
+            .and_then(|()| tail.file.sync_data());
         if let Err(error) = written {
             // Half a line would be reported as damage for ever.
             tail.file.set_len(tail.length)?;
@@ -231,7 +272,11 @@ impl Walk {
             _ => {
                 self.note(at, "line does not verify");
                 // One changed byte leaves either the hash or the record as it was, and the next line follows from that.
-                self.claims = line.hash.into_iter().chain([chain(&self.hash, line.json)]).collect();
+                self.claims = line
+                    .hash
+                    .into_iter()
+                    .chain([chain(&self.hash, line.json)])
+                    .collect();
                 self.seq += 1;
             }
         }
@@ -239,7 +284,11 @@ impl Walk {
     }
 
     fn note(&mut self, offset: u64, reason: &'static str) {
-        self.broken.push(Broken { segment: self.segment, offset, reason });
+        self.broken.push(Broken {
+            segment: self.segment,
+            offset,
+            reason,
+        });
     }
 }
 
@@ -271,15 +320,36 @@ impl<'a> Line<'a> {
         if !ended && serde_json::from_slice::<serde::de::IgnoredAny>(json).is_err() {
             return None;
         }
-        Some(Self { hash: Some(hash), json, length: (end + 1).min(bytes.len()), whole: true, ended })
+        Some(Self {
+            hash: Some(hash),
+            json,
+            length: (end + 1).min(bytes.len()),
+            whole: true,
+            ended,
+        })
     }
 
     /// Everything up to the line end.
     fn lenient(bytes: &'a [u8]) -> Self {
-        let end = bytes.iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len());
-        let hash = bytes.get(..64).and_then(|hex| blake3::Hash::from_hex(hex).ok()).map(|hash| *hash.as_bytes());
-        let start = bytes[..end].iter().position(|byte| *byte == b'{').unwrap_or(end);
-        Self { hash, json: &bytes[start..end], length: (end + 1).min(bytes.len()), whole: false, ended: true }
+        let end = bytes
+            .iter()
+            .position(|byte| *byte == b'\n')
+            .unwrap_or(bytes.len());
+        let hash = bytes
+            .get(..64)
+            .and_then(|hex| blake3::Hash::from_hex(hex).ok())
+            .map(|hash| *hash.as_bytes());
+        let start = bytes[..end]
+            .iter()
+            .position(|byte| *byte == b'{')
+            .unwrap_or(end);
+        Self {
+            hash,
+            json: &bytes[start..end],
+            length: (end + 1).min(bytes.len()),
+            whole: false,
+            ended: true,
+        }
     }
 }
 
@@ -294,7 +364,9 @@ fn segments(folder: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
     let mut segments = Vec::new();
     for file in fs::read_dir(folder)? {
         let path = file?.path();
-        let number = path.file_name().and_then(|name| name.to_str()?.strip_suffix(".log")?.parse().ok());
+        let number = path
+            .file_name()
+            .and_then(|name| name.to_str()?.strip_suffix(".log")?.parse().ok());
         segments.extend(number.map(|number| (number, path)));
     }
     segments.sort();
@@ -303,7 +375,11 @@ fn segments(folder: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
 
 fn open_segment(folder: &Path, segment: u64) -> io::Result<File> {
     let path = folder.join(format!("{segment:010}.log"));
-    let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
+    let file = OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(path)?;
     sync_folder(folder)?;
     Ok(file)
 }

@@ -46,15 +46,30 @@ fn a_changed_record_is_reported_with_its_place_and_the_rest_stays() {
     fs::write(&path, text.replacen("namespace-1", "namespace-7", 1)).unwrap();
     let folder = DataFolder::open(temp.path()).unwrap();
     let (log, broken) = AuditLog::open(&folder).unwrap();
-    assert_eq!(broken, [Broken { segment: 1, offset: second as u64, reason: "line does not verify" }]);
-    let seqs: Vec<u64> = log.read(1, 99).unwrap().iter().map(|record| record.seq).collect();
+    assert_eq!(
+        broken,
+        [Broken {
+            segment: 1,
+            offset: second as u64,
+            reason: "line does not verify"
+        }]
+    );
+    let seqs: Vec<u64> = log
+        .read(1, 99)
+        .unwrap()
+        .iter()
+        .map(|record| record.seq)
+        .collect();
     assert_eq!(seqs, [1, 3, 4, 5, 6, 7, 8, 9, 10]);
 }
 
 #[test]
 fn records_cut_off_at_the_end_are_missed() {
     let (temp, _) = filled(10);
-    let last = files(&temp.path().join("audit")).into_iter().rfind(|path| path.ends_with("0000000004.log")).unwrap();
+    let last = files(&temp.path().join("audit"))
+        .into_iter()
+        .rfind(|path| path.ends_with("0000000004.log"))
+        .unwrap();
     fs::write(&last, b"").unwrap();
     let folder = DataFolder::open(temp.path()).unwrap();
     let (log, broken) = AuditLog::open(&folder).unwrap();
@@ -72,17 +87,31 @@ fn any_damage_is_reported_or_harmless_and_costs_at_most_what_it_hit() {
         let folder = DataFolder::open(temp.path()).unwrap();
         let (log, broken) = AuditLog::with_segments(&folder, 1000).unwrap();
         let kept = log.read(1, usize::MAX).unwrap();
-        assert!(kept.iter().all(|record| all.contains(record)), "seed {seed}: a record was made up");
+        assert!(
+            kept.iter().all(|record| all.contains(record)),
+            "seed {seed}: a record was made up"
+        );
         let in_head = path.ends_with("head");
         if in_head {
             assert_eq!(kept, all, "seed {seed}");
         } else if matches!(damage, Damage::Flip { .. }) {
-            assert!(!broken.is_empty() && kept.len() + 1 >= all.len(), "seed {seed}: {broken:?} {}", kept.len());
+            assert!(
+                !broken.is_empty() && kept.len() + 1 >= all.len(),
+                "seed {seed}: {broken:?} {}",
+                kept.len()
+            );
         } else {
             assert!(kept.len() == all.len() || !broken.is_empty(), "seed {seed}");
         }
         let seq = log.append(&event(99)).unwrap();
-        assert_eq!(log.read(seq, 9).unwrap().len(), 1, "seed {seed}: a new record is readable");
-        assert!(seq > all.len() as u64, "seed {seed}: numbers are not used twice");
+        assert_eq!(
+            log.read(seq, 9).unwrap().len(),
+            1,
+            "seed {seed}: a new record is readable"
+        );
+        assert!(
+            seq > all.len() as u64,
+            "seed {seed}: numbers are not used twice"
+        );
     }
 }

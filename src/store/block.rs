@@ -71,21 +71,36 @@ impl Block {
             span(at, self.vectors.len())
         });
         let (id, exact, expires_ms) = (entry.id, entry.exact, entry.expires_ms);
-        self.lines.push(Line { id, exact, expires_ms, entry: entry_span, vector });
+        self.lines.push(Line {
+            id,
+            exact,
+            expires_ms,
+            entry: entry_span,
+            vector,
+        });
     }
 
     /// Takes a record over as it is; its checksum stays valid because it does not depend on the place.
     pub(super) fn copy(&mut self, line: &Line, entries: &[u8], vectors: &[u8]) {
-        let Some(record) = line.entry.of(entries) else { return };
+        let Some(record) = line.entry.of(entries) else {
+            return;
+        };
         let at = self.entries.len();
         self.entries.extend_from_slice(record);
         let entry = span(at, self.entries.len());
-        let vector = line.vector.and_then(|vector| vector.of(vectors)).map(|record| {
-            let at = self.vectors.len();
-            self.vectors.extend_from_slice(record);
-            span(at, self.vectors.len())
+        let vector = line
+            .vector
+            .and_then(|vector| vector.of(vectors))
+            .map(|record| {
+                let at = self.vectors.len();
+                self.vectors.extend_from_slice(record);
+                span(at, self.vectors.len())
+            });
+        self.lines.push(Line {
+            entry,
+            vector,
+            ..line.clone()
         });
-        self.lines.push(Line { entry, vector, ..line.clone() });
     }
 }
 
@@ -94,7 +109,10 @@ pub(super) fn encode_directory(key: u64, lines: &[Line]) -> Vec<u8> {
     let mut out = vec![DIRECTORY_VERSION];
     out.extend_from_slice(&[0; 16]);
     for line in lines {
-        let vector = line.vector.unwrap_or(Span { at: NO_VECTOR, len: 0 });
+        let vector = line.vector.unwrap_or(Span {
+            at: NO_VECTOR,
+            len: 0,
+        });
         out.extend_from_slice(&line.id.to_le_bytes());
         out.extend_from_slice(&line.exact);
         out.extend_from_slice(&line.expires_ms.to_le_bytes());
@@ -126,9 +144,21 @@ pub(super) fn decode_directory(key: u64, row: &[u8]) -> Option<Vec<Line>> {
 
 fn line(fields: &mut Fields<'_>) -> Option<Line> {
     let (id, exact, expires_ms) = (fields.u64()?, fields.array()?, fields.u64()?);
-    let entry = Span { at: fields.u32()?, len: fields.u32()? };
-    let vector = Span { at: fields.u32()?, len: fields.u32()? };
-    Some(Line { id, exact, expires_ms, entry, vector: (vector.at != NO_VECTOR).then_some(vector) })
+    let entry = Span {
+        at: fields.u32()?,
+        len: fields.u32()?,
+    };
+    let vector = Span {
+        at: fields.u32()?,
+        len: fields.u32()?,
+    };
+    Some(Line {
+        id,
+        exact,
+        expires_ms,
+        entry,
+        vector: (vector.at != NO_VECTOR).then_some(vector),
+    })
 }
 
 fn directory_sum(key: u64, body: &[u8]) -> [u8; 16] {
@@ -144,7 +174,10 @@ fn directory_sum(key: u64, body: &[u8]) -> [u8; 16] {
 /// Blocks stay below 4 GiB by far: they close at 64 KiB, and one entry is 1 MiB at most.
 fn span(from: usize, to: usize) -> Span {
     let number = |value| u32::try_from(value).unwrap_or(u32::MAX);
-    Span { at: number(from), len: number(to - from) }
+    Span {
+        at: number(from),
+        len: number(to - from),
+    }
 }
 
 #[cfg(test)]

@@ -37,7 +37,9 @@ impl<'a> Fields<'a> {
     }
 
     pub(super) fn text(&mut self) -> Option<String> {
-        std::str::from_utf8(self.prefixed()?).ok().map(str::to_owned)
+        std::str::from_utf8(self.prefixed()?)
+            .ok()
+            .map(str::to_owned)
     }
 
     pub(super) fn rest(self) -> &'a [u8] {

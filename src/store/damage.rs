@@ -38,7 +38,10 @@ pub(super) fn inflict(folder: &Path, seed: u64) -> (PathBuf, Damage) {
     let files = files(folder);
     let path = files[random.below(files.len())].clone();
     let mut bytes = fs::read(&path).unwrap();
-    let written = bytes.iter().rposition(|byte| *byte != 0).map_or(1, |last| last + 1);
+    let written = bytes
+        .iter()
+        .rposition(|byte| *byte != 0)
+        .map_or(1, |last| last + 1);
     let at = random.below(written);
     let damage = if seed % 4 == 3 {
         bytes.truncate(at);

@@ -182,6 +182,8 @@ pub struct CacheStats {
     pub entries: usize,
     /// Record bytes on disk.
     pub stored_bytes: u64,
+    /// Entries that wait for the writer.
+    pub pending: usize,
     /// Bytes that wait for the writer.
     pub pending_bytes: usize,
     /// Puts dropped since the start.
@@ -218,7 +220,10 @@ impl CacheStore {
     ///
     /// # Errors
     /// [`StoreError::NewerSchema`] and [`StoreError::NoSpace`]; others only when an empty folder fails as well.
-    pub fn open(folder: &DataFolder, config: CacheStoreConfig) -> Result<(Self, OpenReport), StoreError> {
+    pub fn open(
+        folder: &DataFolder,
+        config: CacheStoreConfig,
+    ) -> Result<(Self, OpenReport), StoreError> {
         let loaded = writer::load(&folder.cache(), &config)?;
         let (queue, ops) = bounded(config.queue.max(1));
         let shared = Arc::new(Shared {
@@ -235,7 +240,13 @@ impl CacheStore {
             config,
         });
         let writer = writer::spawn(Arc::clone(&shared), ops, loaded.ids_bound)?;
-        Ok((Self { shared, writer: Some(writer) }, loaded.report))
+        Ok((
+            Self {
+                shared,
+                writer: Some(writer),
+            },
+            loaded.report,
+        ))
     }
 
     /// A fresh id: larger than all before it, also those of earlier runs.
@@ -263,6 +274,18 @@ impl CacheStore {
         self.shared.vector(id)
     }
 
+    /// Whether an entry with this exact key may be there; asks memory only.
+    #[must_use]
+    pub fn holds(&self, exact: &[u8; 32]) -> bool {
+        self.shared.memory.read().id_of(exact).is_some()
+    }
+
+    /// An id that none given out so far exceeds.
+    #[must_use]
+    pub fn last_id(&self) -> u64 {
+        self.shared.next_id.load(Ordering::Relaxed)
+    }
+
     /// Remembers that an entry was served, which spares it in the next round of eviction.
     pub fn touch(&self, id: u64) {
         self.shared.memory.read().touch(id);
@@ -282,17 +305,27 @@ impl CacheStore {
         }
         let mut memory = shared.memory.write();
         let fits = memory.pending_bytes() + pending.weight() <= shared.config.queue_bytes;
-        if !fits || shared.queue.try_send(Op::Put(Arc::clone(&pending))).is_err() {
+        if !fits
+            || shared
+                .queue
+                .try_send(Op::Put(Arc::clone(&pending)))
+                .is_err()
+        {
             shared.dropped.fetch_add(1, Ordering::Relaxed);
             return Put::Full;
         }
-        Put::Queued { superseded: memory.admit(pending) }
+        Put::Queued {
+            superseded: memory.admit(pending),
+        }
     }
 
     /// Hides entries at once and has them removed from disk; returns how many there were.
     pub fn delete(&self, ids: &[u64]) -> usize {
         let mut memory = self.shared.memory.write();
-        let deleted = ids.iter().filter(|id| memory.remove(**id, Removal::Deleted)).count();
+        let deleted = ids
+            .iter()
+            .filter(|id| memory.remove(**id, Removal::Deleted))
+            .count();
         drop(memory);
         // A full queue means that the writer is awake already.
         drop(self.shared.queue.try_send(Op::Wake));
@@ -305,8 +338,12 @@ impl CacheStore {
     /// [`StoreError::Degraded`] or [`StoreError::Timeout`]: then nothing is promised.
     pub fn flush(&self) -> Result<(), StoreError> {
         let (done, wait) = bounded(1);
-        self.shared.queue.send_timeout(Op::Flush(done), FLUSH_DEADLINE).map_err(|_| StoreError::Timeout)?;
-        wait.recv_timeout(FLUSH_DEADLINE).map_err(|_| StoreError::Timeout)?
+        self.shared
+            .queue
+            .send_timeout(Op::Flush(done), FLUSH_DEADLINE)
+            .map_err(|_| StoreError::Timeout)?;
+        wait.recv_timeout(FLUSH_DEADLINE)
+            .map_err(|_| StoreError::Timeout)?
     }
 
     /// Whether writes reach the disk.
@@ -322,6 +359,7 @@ impl CacheStore {
         CacheStats {
             entries: memory.len(),
             stored_bytes: memory.stored_bytes(),
+            pending: memory.pending(),
             pending_bytes: memory.pending_bytes(),
             dropped_writes: self.shared.dropped.load(Ordering::Relaxed),
             corrupt_records: self.shared.corrupt.load(Ordering::Relaxed),
@@ -335,7 +373,11 @@ impl CacheStore {
 
 impl Drop for CacheStore {
     fn drop(&mut self) {
-        if self.shared.queue.send_timeout(Op::Stop, FLUSH_DEADLINE).is_ok()
+        if self
+            .shared
+            .queue
+            .send_timeout(Op::Stop, FLUSH_DEADLINE)
+            .is_ok()
             && let Some(writer) = self.writer.take()
         {
             drop(writer.join());
@@ -364,10 +406,16 @@ impl Shared {
             return None;
         }
         if let Found::Pending(pending) = self.memory.read().find(id)? {
-            return pending.vector.clone().map(|vector| (pending.entry.scope, vector));
+            return pending
+                .vector
+                .clone()
+                .map(|vector| (pending.entry.scope, vector));
         }
         self.twice(id, |found| match found {
-            Found::Pending(pending) => pending.vector.clone().map(|vector| (pending.entry.scope, vector)),
+            Found::Pending(pending) => pending
+                .vector
+                .clone()
+                .map(|vector| (pending.entry.scope, vector)),
             Found::Stored { block, vector, .. } => {
                 let bytes = self.trees()?.vectors(block).ok().flatten()?;
                 decode_vector(id, vector?.of(&bytes)?)

@@ -44,9 +44,16 @@ impl Listing {
         };
         for file in files {
             let path = file?.path();
-            let Some(generation) = generation_of(&path) else { continue };
+            let Some(generation) = generation_of(&path) else {
+                continue;
+            };
             let good = read(&path).is_ok_and(|export| export.generation == generation);
-            if good { &mut listing.good } else { &mut listing.damaged }.push((generation, path));
+            if good {
+                &mut listing.good
+            } else {
+                &mut listing.damaged
+            }
+            .push((generation, path));
         }
         listing.good.sort();
         listing.damaged.sort();
@@ -63,7 +70,12 @@ impl Listing {
 
     /// The highest generation ever exported here; a file name outlives damage to its content.
     pub(super) fn highest(&self) -> u64 {
-        self.good.iter().chain(&self.damaged).map(|(generation, _)| *generation).max().unwrap_or(0)
+        self.good
+            .iter()
+            .chain(&self.damaged)
+            .map(|(generation, _)| *generation)
+            .max()
+            .unwrap_or(0)
     }
 }
 
@@ -98,11 +110,19 @@ pub(super) fn write(folder: &Path, export: &Export) -> io::Result<PathBuf> {
 pub(super) fn read(path: &Path) -> io::Result<Export> {
     let export: Export = serde_json::from_slice(&fs::read(path)?)?;
     if export.digest != digest(export.generation, &export.tables) {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "its checksum does not fit its rows"));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "its checksum does not fit its rows",
+        ));
     }
     Ok(export)
 }
 
 fn generation_of(path: &Path) -> Option<u64> {
-    path.file_name()?.to_str()?.strip_prefix("state-")?.strip_suffix(".json")?.parse().ok()
+    path.file_name()?
+        .to_str()?
+        .strip_prefix("state-")?
+        .strip_suffix(".json")?
+        .parse()
+        .ok()
 }

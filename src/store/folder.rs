@@ -104,8 +104,15 @@ impl DataFolder {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut text = String::new();
-                let pid = self.lock.read_to_string(&mut text).ok().and_then(|_| text.trim().parse().ok());
-                return Err(FolderError::InUse { path: self.root.clone(), pid });
+                let pid = self
+                    .lock
+                    .read_to_string(&mut text)
+                    .ok()
+                    .and_then(|_| text.trim().parse().ok());
+                return Err(FolderError::InUse {
+                    path: self.root.clone(),
+                    pid,
+                });
             }
             Err(TryLockError::Error(source)) => return Err(classify(&self.root, source)),
         }
@@ -116,7 +123,9 @@ impl DataFolder {
             .and_then(|()| self.lock.rewind())
             .and_then(|()| writeln!(self.lock, "{}", std::process::id()));
         match written {
-            Err(source) if Errno::from_io_error(&source) == Some(Errno::ROFS) => Err(classify(&self.root, source)),
+            Err(source) if Errno::from_io_error(&source) == Some(Errno::ROFS) => {
+                Err(classify(&self.root, source))
+            }
             _ => Ok(()),
         }
     }
@@ -142,7 +151,12 @@ pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
 pub(super) fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let draft = path.with_extension("tmp");
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&draft)?;
     let written = file.write_all(bytes).and_then(|()| file.sync_all());
     if let Err(error) = written {
         drop(fs::remove_file(&draft));
@@ -153,7 +167,13 @@ pub(super) fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 fn lock_file(root: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(root.join("lock"))
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(root.join("lock"))
 }
 
 fn classify(path: &Path, source: io::Error) -> FolderError {
@@ -166,7 +186,8 @@ fn classify(path: &Path, source: io::Error) -> FolderError {
 }
 
 fn holder(pid: Option<u32>) -> String {
-    pid.map(|pid| format!(" (process {pid})")).unwrap_or_default()
+    pid.map(|pid| format!(" (process {pid})"))
+        .unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -188,7 +209,9 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         let held = DataFolder::open(temp.path()).unwrap();
         let error = DataFolder::open(temp.path()).unwrap_err();
-        assert!(matches!(error, FolderError::InUse { pid: Some(pid), .. } if pid == std::process::id()));
+        assert!(
+            matches!(error, FolderError::InUse { pid: Some(pid), .. } if pid == std::process::id())
+        );
         assert_eq!(error.to_string().lines().count(), 1);
         drop(held);
         DataFolder::open(temp.path()).unwrap();
@@ -197,14 +220,24 @@ mod tests {
     #[test]
     fn a_file_in_the_place_of_the_folder_is_an_error_and_not_a_panic() {
         let temp = tempfile::NamedTempFile::new().unwrap();
-        assert!(matches!(DataFolder::open(temp.path()), Err(FolderError::Io { .. })));
+        assert!(matches!(
+            DataFolder::open(temp.path()),
+            Err(FolderError::Io { .. })
+        ));
     }
 
     #[test]
     fn a_read_only_file_system_is_named_as_such() {
         let path = Path::new("/data");
         let error = classify(path, io::Error::from(Errno::ROFS));
-        assert!(error.to_string().starts_with("data folder /data is not writable"));
-        assert!(matches!(classify(path, io::Error::from(Errno::NOSPC)), FolderError::NoSpace { .. }));
+        assert!(
+            error
+                .to_string()
+                .starts_with("data folder /data is not writable")
+        );
+        assert!(matches!(
+            classify(path, io::Error::from(Errno::NOSPC)),
+            FolderError::NoSpace { .. }
+        ));
     }
 }

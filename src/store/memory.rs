@@ -46,7 +46,11 @@ impl Slot {
 #[derive(Debug)]
 pub(super) enum Found {
     Pending(Arc<Pending>),
-    Stored { block: u64, entry: Span, vector: Option<Span> },
+    Stored {
+        block: u64,
+        entry: Span,
+        vector: Option<Span>,
+    },
 }
 
 /// See the module.
@@ -71,7 +75,11 @@ impl Memory {
             return Some(Found::Pending(Arc::clone(pending)));
         }
         let slot = self.slots.get(&id)?;
-        Some(Found::Stored { block: slot.block, entry: slot.entry, vector: slot.vector })
+        Some(Found::Stored {
+            block: slot.block,
+            entry: slot.entry,
+            vector: slot.vector,
+        })
     }
 
     pub(super) fn id_of(&self, exact: &[u8; 32]) -> Option<u64> {
@@ -92,6 +100,10 @@ impl Memory {
         self.stored_bytes
     }
 
+    pub(super) fn pending(&self) -> usize {
+        self.pending.len()
+    }
+
     pub(super) fn pending_bytes(&self) -> usize {
         self.pending_bytes
     }
@@ -103,8 +115,14 @@ impl Memory {
 
     /// Up to `limit` live ids after `after`, ascending; pending ones included.
     pub(super) fn ids_after(&self, after: u64, limit: usize) -> Vec<u64> {
-        let stored = self.slots.range(after.saturating_add(1)..).map(|(id, _)| *id).take(limit);
-        let mut ids: Vec<u64> = stored.chain(self.pending.keys().copied().filter(|id| *id > after)).collect();
+        let stored = self
+            .slots
+            .range(after.saturating_add(1)..)
+            .map(|(id, _)| *id)
+            .take(limit);
+        let mut ids: Vec<u64> = stored
+            .chain(self.pending.keys().copied().filter(|id| *id > after))
+            .collect();
         ids.sort_unstable();
         ids.truncate(limit);
         ids
@@ -112,8 +130,15 @@ impl Memory {
 
     /// Up to `limit` live ids before `before`, descending; pending ones included.
     pub(super) fn ids_before(&self, before: u64, limit: usize) -> Vec<u64> {
-        let stored = self.slots.range(..before).rev().map(|(id, _)| *id).take(limit);
-        let mut ids: Vec<u64> = stored.chain(self.pending.keys().copied().filter(|id| *id < before)).collect();
+        let stored = self
+            .slots
+            .range(..before)
+            .rev()
+            .map(|(id, _)| *id)
+            .take(limit);
+        let mut ids: Vec<u64> = stored
+            .chain(self.pending.keys().copied().filter(|id| *id < before))
+            .collect();
         ids.sort_unstable_by(|a, b| b.cmp(a));
         ids.truncate(limit);
         ids
@@ -124,7 +149,9 @@ impl Memory {
         if let Some(pending) = self.pending.get(&id) {
             return Some((pending.entry.exact, pending.entry.expires_ms));
         }
-        self.slots.get(&id).map(|slot| (slot.exact, slot.expires_ms))
+        self.slots
+            .get(&id)
+            .map(|slot| (slot.exact, slot.expires_ms))
     }
 
     /// Takes a new entry in; an older one with its exact key goes, and its id comes back.
@@ -260,11 +287,19 @@ impl Memory {
 
     /// Second chance: a touched entry loses its mark, an untouched one goes.
     fn turn_hand(&mut self) -> bool {
-        let next = self.slots.range(self.hand..).next().or_else(|| self.slots.iter().next());
+        let next = self
+            .slots
+            .range(self.hand..)
+            .next()
+            .or_else(|| self.slots.iter().next());
         let Some((id, slot)) = next else { return false };
         let id = *id;
         self.hand = id.saturating_add(1);
-        if slot.touched.swap(false, Ordering::Relaxed) { false } else { self.remove(id, Removal::Evicted) }
+        if slot.touched.swap(false, Ordering::Relaxed) {
+            false
+        } else {
+            self.remove(id, Removal::Evicted)
+        }
     }
 }
 
@@ -279,7 +314,13 @@ mod tests {
     use super::*;
 
     fn line(id: u64, exact: u8, expires_ms: u64) -> Line {
-        Line { id, exact: [exact; 32], expires_ms, entry: Span { at: 0, len: 100 }, vector: None }
+        Line {
+            id,
+            exact: [exact; 32],
+            expires_ms,
+            entry: Span { at: 0, len: 100 },
+            vector: None,
+        }
     }
 
     #[test]
@@ -290,7 +331,10 @@ mod tests {
         }
         memory.touch(1);
         assert!(!memory.make_room(10, 200, 100));
-        assert_eq!(memory.take_removed(), [(3, Removal::Expired), (2, Removal::Evicted)]);
+        assert_eq!(
+            memory.take_removed(),
+            [(3, Removal::Expired), (2, Removal::Evicted)]
+        );
         assert_eq!(memory.stored_bytes(), 200);
     }
 
@@ -307,7 +351,10 @@ mod tests {
     fn an_entry_removed_while_it_was_written_leaves_the_disk_again() {
         let mut memory = Memory::default();
         let entry = super::super::record::tests::entry(1, 1, "a");
-        memory.admit(Arc::new(Pending { entry, vector: None }));
+        memory.admit(Arc::new(Pending {
+            entry,
+            vector: None,
+        }));
         memory.remove(1, Removal::Deleted);
         memory.settle(1, &line(1, 1, 1000));
         assert_eq!((memory.len(), memory.take_dirty(9)), (0, vec![1]));

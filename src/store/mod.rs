@@ -28,7 +28,10 @@ mod crash_tests;
 mod damage;
 
 pub use audit::{AuditError, AuditEvent, AuditLog, AuditRecord, Broken};
-pub use entries::{CacheStats, CacheStore, CacheStoreConfig, OnRemoved, OpenReport, Put, Removal, Status, StoreError};
+pub use entries::{
+    CacheStats, CacheStore, CacheStoreConfig, OnRemoved, OpenReport, Put, Removal, Status,
+    StoreError,
+};
 pub use folder::{DataFolder, FolderError};
 pub use record::Entry;
 pub use scan::{EntryFilter, Order, Page};

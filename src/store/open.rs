@@ -42,7 +42,10 @@ pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, sled::Error>) -> Resul
 ///
 /// Snapshots only shorten recovery: without them sled reads its whole log. A crash can leave a half-made one that
 /// refuses every later open.
-pub(super) fn open_sled(folder: &Path, settings: &SledSettings) -> Result<(sled::Db, bool), SledFault> {
+pub(super) fn open_sled(
+    folder: &Path,
+    settings: &SledSettings,
+) -> Result<(sled::Db, bool), SledFault> {
     let halves = remove_snapshots(folder, |name| name.ends_with(".generating"))?;
     let first = match attempt(folder, settings) {
         Ok(db) => return Ok((db, halves > 0)),
@@ -91,8 +94,13 @@ fn remove_snapshots(folder: &Path, which: impl Fn(&str) -> bool) -> io::Result<u
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-    text.and_then(|text| text.lines().next()).unwrap_or("no message").to_owned()
+    let text = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied());
+    text.and_then(|text| text.lines().next())
+        .unwrap_or("no message")
+        .to_owned()
 }
 
 #[cfg(test)]
@@ -100,7 +108,11 @@ mod tests {
     use super::*;
 
     fn settings() -> SledSettings {
-        SledSettings { cache_bytes: 1 << 20, flush_every_ms: None, segment_bytes: 512 << 10 }
+        SledSettings {
+            cache_bytes: 1 << 20,
+            flush_every_ms: None,
+            segment_bytes: 512 << 10,
+        }
     }
 
     #[test]
@@ -110,7 +122,11 @@ mod tests {
             let (db, _) = open_sled(temp.path(), &settings()).unwrap();
             db.insert("a", "1").unwrap();
         }
-        fs::write(temp.path().join("snap.0000000000000001.generating"), b"half").unwrap();
+        fs::write(
+            temp.path().join("snap.0000000000000001.generating"),
+            b"half",
+        )
+        .unwrap();
         let (db, repaired) = open_sled(temp.path(), &settings()).unwrap();
         assert!(repaired);
         assert_eq!(db.get("a").unwrap().unwrap(), b"1");

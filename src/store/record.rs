@@ -63,7 +63,10 @@ pub(super) struct Encoder {
 
 impl Encoder {
     pub(super) fn new(level: i32, min_bytes: usize) -> std::io::Result<Self> {
-        Ok(Self { zstd: zstd::bulk::Compressor::new(level)?, min_bytes })
+        Ok(Self {
+            zstd: zstd::bulk::Compressor::new(level)?,
+            min_bytes,
+        })
     }
 
     /// Appends the record of `entry` to `out`.
@@ -87,7 +90,11 @@ impl Encoder {
             && let Ok(packed) = self.zstd.compress(answer)
             && packed.len() < answer.len()
         {
-            out.extend_from_slice(&u32::try_from(answer.len()).unwrap_or(u32::MAX).to_le_bytes());
+            out.extend_from_slice(
+                &u32::try_from(answer.len())
+                    .unwrap_or(u32::MAX)
+                    .to_le_bytes(),
+            );
             out.extend_from_slice(&packed);
             return FLAG_ZSTD;
         }
@@ -123,10 +130,27 @@ pub(super) fn decode_entry(id: u64, record: &[u8]) -> Option<Entry> {
         Some(bytes) => Some(std::str::from_utf8(bytes).ok()?.to_owned()),
         None => None,
     };
-    let [tenant, namespace, model, origin] =
-        [fields.text()?, fields.text()?, fields.text()?, fields.text()?];
+    let [tenant, namespace, model, origin] = [
+        fields.text()?,
+        fields.text()?,
+        fields.text()?,
+        fields.text()?,
+    ];
     let answer = decode_answer(flags, fields)?;
-    Some(Entry { id, scope, exact, tenant, namespace, model, origin, question, tokens, created_ms, expires_ms, answer })
+    Some(Entry {
+        id,
+        scope,
+        exact,
+        tenant,
+        namespace,
+        model,
+        origin,
+        question,
+        tokens,
+        created_ms,
+        expires_ms,
+        answer,
+    })
 }
 
 /// Scope and vector in `record`, if every byte of it is what was written for `id`.
@@ -135,7 +159,15 @@ pub(super) fn decode_vector(id: u64, record: &[u8]) -> Option<([u8; 32], Vec<f32
     let mut fields = Fields::new(payload);
     let scope = fields.array()?;
     let (values, rest) = fields.rest().as_chunks::<4>();
-    rest.is_empty().then(|| (scope, values.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()))
+    rest.is_empty().then(|| {
+        (
+            scope,
+            values
+                .iter()
+                .map(|bytes| f32::from_le_bytes(*bytes))
+                .collect(),
+        )
+    })
 }
 
 #[derive(Clone, Copy)]
@@ -164,7 +196,10 @@ fn reserve_header(out: &mut Vec<u8>) -> usize {
 }
 
 fn seal(out: &mut [u8], start: usize, kind: Kind, flags: u8, id: u64) {
-    let Some((header, payload)) = out.get_mut(start..).and_then(|record| record.split_at_mut_checked(HEADER)) else {
+    let Some((header, payload)) = out
+        .get_mut(start..)
+        .and_then(|record| record.split_at_mut_checked(HEADER))
+    else {
         return;
     };
     let sum = checksum(kind, RECORD_VERSION, flags, id, payload);
@@ -179,7 +214,8 @@ fn verify(record: &[u8], kind: Kind, id: u64) -> Option<(u8, &[u8])> {
     let flags = fields.u8()?;
     let sum: [u8; 16] = fields.array()?;
     let payload = fields.rest();
-    (version == RECORD_VERSION && sum == checksum(kind, version, flags, id, payload)).then_some((flags, payload))
+    (version == RECORD_VERSION && sum == checksum(kind, version, flags, id, payload))
+        .then_some((flags, payload))
 }
 
 fn checksum(kind: Kind, version: u8, flags: u8, id: u64, payload: &[u8]) -> [u8; 16] {
@@ -241,7 +277,10 @@ pub(super) mod tests {
             let record = encoded(&entry);
             let back = decode_entry(7, &record).unwrap();
             assert_eq!(back.answer.get(), entry.answer.get());
-            assert_eq!((back.exact, back.question, back.tokens), (entry.exact, entry.question, entry.tokens));
+            assert_eq!(
+                (back.exact, back.question, back.tokens),
+                (entry.exact, entry.question, entry.tokens)
+            );
         }
         assert!(encoded(&entry(7, 1, &"long ".repeat(1000))).len() < 1000);
     }

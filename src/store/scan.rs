@@ -39,8 +39,11 @@ impl EntryFilter {
     /// Whether `entry` has all that is asked for.
     #[must_use]
     pub fn matches(&self, entry: &Entry) -> bool {
-        let fits = |asked: &Option<String>, has: &str| asked.as_deref().is_none_or(|asked| asked == has);
-        fits(&self.tenant, &entry.tenant) && fits(&self.namespace, &entry.namespace) && fits(&self.model, &entry.model)
+        let fits =
+            |asked: &Option<String>, has: &str| asked.as_deref().is_none_or(|asked| asked == has);
+        fits(&self.tenant, &entry.tenant)
+            && fits(&self.namespace, &entry.namespace)
+            && fits(&self.model, &entry.model)
     }
 }
 
@@ -60,9 +63,18 @@ impl CacheStore {
     /// Calls `f` with id, scope, expiry (Unix ms) and vector of every live entry after `after` that has one, ascending,
     /// until it returns `false`. Two puts under way at once may be stored in either order: to resume, look up what is known
     /// already instead of trusting the last id alone.
-    pub fn for_each_vector(&self, after: u64, mut f: impl FnMut(u64, &[u8; 32], u64, Vec<f32>) -> bool) {
+    pub fn for_each_vector(
+        &self,
+        after: u64,
+        mut f: impl FnMut(u64, &[u8; 32], u64, Vec<f32>) -> bool,
+    ) {
         self.for_each_id(after, |id| {
-            let expiry = self.shared().memory.read().exact_of(id).map(|(_, expires_ms)| expires_ms);
+            let expiry = self
+                .shared()
+                .memory
+                .read()
+                .exact_of(id)
+                .map(|(_, expires_ms)| expires_ms);
             match (expiry, self.vector(id)) {
                 (Some(expires_ms), Some((scope, vector))) => f(id, &scope, expires_ms, vector),
                 _ => true,
@@ -72,8 +84,17 @@ impl CacheStore {
 
     /// Up to `limit` entries that match, from `cursor` on.
     #[must_use]
-    pub fn list(&self, filter: &EntryFilter, order: Order, cursor: Option<u64>, limit: usize) -> Page {
-        let mut page = Page { entries: Vec::new(), cursor };
+    pub fn list(
+        &self,
+        filter: &EntryFilter,
+        order: Order,
+        cursor: Option<u64>,
+        limit: usize,
+    ) -> Page {
+        let mut page = Page {
+            entries: Vec::new(),
+            cursor,
+        };
         loop {
             let ids = self.stride(order, page.cursor);
             if ids.is_empty() {
@@ -85,7 +106,8 @@ impl CacheStore {
                     return page;
                 }
                 page.cursor = Some(id);
-                page.entries.extend(self.get(id).filter(|entry| filter.matches(entry)));
+                page.entries
+                    .extend(self.get(id).filter(|entry| filter.matches(entry)));
             }
         }
     }
@@ -113,7 +135,9 @@ impl CacheStore {
     fn for_each_id(&self, mut after: u64, mut f: impl FnMut(u64) -> bool) {
         loop {
             let ids = self.stride(Order::Oldest, Some(after));
-            let Some(last) = ids.last().copied() else { return };
+            let Some(last) = ids.last().copied() else {
+                return;
+            };
             for id in ids {
                 if !f(id) {
                     return;

@@ -104,22 +104,37 @@ impl StateStore {
         }
         let db = open_db(&folder).map_err(|fault| damaged(fault.to_string()))?;
         let (rows, meta) = load(&db).map_err(|error| match error {
-            LoadError::Newer(found) => StateError::NewerSchema { path: folder.clone(), found },
+            LoadError::Newer(found) => StateError::NewerSchema {
+                path: folder.clone(),
+                found,
+            },
             LoadError::Damaged(reason) => damaged(reason),
         })?;
         let generation = match meta {
             Some(meta) => meta.generation,
-            None if keyed || !exports.is_empty() => return Err(damaged("its rows are gone".into())),
+            None if keyed || !exports.is_empty() => {
+                return Err(damaged("its rows are gone".into()));
+            }
             None => {
                 commit(&db, &folder, &[], &Rows::new(), 0)?;
                 0
             }
         };
         if generation < exports.highest() {
-            let reason = format!("it has generation {generation}, an export has {}", exports.highest());
+            let reason = format!(
+                "it has generation {generation}, an export has {}",
+                exports.highest()
+            );
             return Err(damaged(reason));
         }
-        let store = Self { folder, inner: Mutex::new(Inner { db: Some(db), rows, generation }) };
+        let store = Self {
+            folder,
+            inner: Mutex::new(Inner {
+                db: Some(db),
+                rows,
+                generation,
+            }),
+        };
         store.mend_exports(&exports)?;
         Ok(store)
     }
@@ -129,20 +144,39 @@ impl StateStore {
     /// # Errors
     /// [`StateError::Export`] if the file is not what was written; the old database stays then.
     pub fn restore(folder: &DataFolder, file: &Path) -> Result<Self, StateError> {
-        let export = export::read(file).map_err(|source| StateError::Export { path: file.to_owned(), source })?;
+        let export = export::read(file).map_err(|source| StateError::Export {
+            path: file.to_owned(),
+            source,
+        })?;
         let state = folder.state();
-        let generation = Listing::scan(&state.join("exports"))?.highest().max(export.generation) + 1;
+        let generation = Listing::scan(&state.join("exports"))?
+            .highest()
+            .max(export.generation)
+            + 1;
         if export.tables.get(KEYS).is_some_and(|keys| !keys.is_empty()) {
             mark_keyed(&state)?;
         }
         put_aside(&state)?;
         let db = open_db(&state)?;
-        let rows: Vec<_> = flat(&export.tables).map(|(key, value)| (key, Some(value))).collect();
+        let rows: Vec<_> = flat(&export.tables)
+            .map(|(key, value)| (key, Some(value)))
+            .collect();
         commit(&db, &state, &rows, &export.tables, generation)?;
         let digest = digest(generation, &export.tables);
-        let renewed = Export { generation, digest, tables: export.tables.clone() };
+        let renewed = Export {
+            generation,
+            digest,
+            tables: export.tables.clone(),
+        };
         export::write(&state.join("exports"), &renewed)?;
-        Ok(Self { folder: state, inner: Mutex::new(Inner { db: Some(db), rows: export.tables, generation }) })
+        Ok(Self {
+            folder: state,
+            inner: Mutex::new(Inner {
+                db: Some(db),
+                rows: export.tables,
+                generation,
+            }),
+        })
     }
 
     /// Writes a row; on disk, power cut included, when it returns.
@@ -178,13 +212,20 @@ impl StateStore {
     pub fn all(&self, table: &str) -> Vec<(String, Value)> {
         let inner = self.inner.lock();
         let rows = inner.rows.get(table).into_iter().flatten();
-        rows.map(|(key, value)| (key.clone(), value.clone())).collect()
+        rows.map(|(key, value)| (key.clone(), value.clone()))
+            .collect()
     }
 
     /// Whether this folder ever held a key: it must never serve without one again.
     #[must_use]
     pub fn ever_had_keys(&self) -> bool {
-        self.folder.join("KEYED").exists() || self.inner.lock().rows.get(KEYS).is_some_and(|keys| !keys.is_empty())
+        self.folder.join("KEYED").exists()
+            || self
+                .inner
+                .lock()
+                .rows
+                .get(KEYS)
+                .is_some_and(|keys| !keys.is_empty())
     }
 
     /// Changes ever made, restores included.
@@ -210,7 +251,13 @@ impl StateStore {
         }
         let generation = inner.generation + 1;
         let stored = value.map(|value| value.to_string().into_bytes());
-        if let Err(fault) = commit(&db, &self.folder, &[(row_key(table, key), stored)], &rows, generation) {
+        if let Err(fault) = commit(
+            &db,
+            &self.folder,
+            &[(row_key(table, key), stored)],
+            &rows,
+            generation,
+        ) {
             // sled never recovers from a failed write; the next change opens the folder anew.
             inner.db = None;
             return Err(fault.into());
@@ -243,14 +290,21 @@ impl StateStore {
 
     fn write_export(&self, inner: &Inner) -> io::Result<()> {
         let digest = digest(inner.generation, &inner.rows);
-        let export = Export { generation: inner.generation, digest, tables: inner.rows.clone() };
+        let export = Export {
+            generation: inner.generation,
+            digest,
+            tables: inner.rows.clone(),
+        };
         export::write(&self.folder.join("exports"), &export).map(drop)
     }
 
     /// The database is sound, so exports that are damaged or missing are its to mend.
     fn mend_exports(&self, exports: &Listing) -> Result<(), StateError> {
         let inner = self.inner.lock();
-        let current = exports.good.last().is_some_and(|(generation, _)| *generation == inner.generation);
+        let current = exports
+            .good
+            .last()
+            .is_some_and(|(generation, _)| *generation == inner.generation);
         if inner.generation > 0 && !current {
             self.write_export(&inner)?;
         }
@@ -271,7 +325,11 @@ enum LoadError {
 fn open_db(folder: &Path) -> Result<sled::Db, SledFault> {
     let folder = folder.join("db");
     create_private(&folder)?;
-    let settings = SledSettings { cache_bytes: 1 << 20, flush_every_ms: None, segment_bytes: 512 << 10 };
+    let settings = SledSettings {
+        cache_bytes: 1 << 20,
+        flush_every_ms: None,
+        segment_bytes: 512 << 10,
+    };
     open_sled(&folder, &settings).map(|(db, _)| db)
 }
 
@@ -283,7 +341,12 @@ fn commit(
     generation: u64,
 ) -> Result<(), SledFault> {
     let count = rows.values().map(|rows| rows.len() as u64).sum();
-    let meta = Meta { schema: SCHEMA, generation, count, digest: digest(generation, rows) };
+    let meta = Meta {
+        schema: SCHEMA,
+        generation,
+        count,
+        digest: digest(generation, rows),
+    };
     let meta = serde_json::to_vec(&meta).map_err(io::Error::from)?;
     guarded(|| {
         let done = db.transaction(|tree| {
@@ -312,7 +375,8 @@ fn load(db: &sled::Db) -> Result<(Rows, Option<Meta>), LoadError> {
     let mut meta = None;
     for (key, value) in stored {
         if key == META {
-            let found: Meta = serde_json::from_slice(&value).map_err(|_| bad("its meta row is unreadable"))?;
+            let found: Meta =
+                serde_json::from_slice(&value).map_err(|_| bad("its meta row is unreadable"))?;
             meta = Some(found);
             continue;
         }
@@ -321,7 +385,11 @@ fn load(db: &sled::Db) -> Result<(Rows, Option<Meta>), LoadError> {
         rows.entry(table).or_default().insert(key, value);
     }
     let Some(meta) = meta else {
-        return if rows.is_empty() { Ok((rows, None)) } else { Err(bad("its meta row is missing")) };
+        return if rows.is_empty() {
+            Ok((rows, None))
+        } else {
+            Err(bad("its meta row is missing"))
+        };
     };
     if meta.schema > SCHEMA {
         return Err(LoadError::Newer(meta.schema));
@@ -338,7 +406,10 @@ fn mark_keyed(folder: &Path) -> io::Result<()> {
     if marker.exists() {
         return Ok(());
     }
-    write_atomically(&marker, b"This folder held an API key: a gateway on it requires one for good.\n")
+    write_atomically(
+        &marker,
+        b"This folder held an API key: a gateway on it requires one for good.\n",
+    )
 }
 
 fn put_aside(folder: &Path) -> io::Result<()> {
@@ -348,8 +419,13 @@ fn put_aside(folder: &Path) -> io::Result<()> {
             fs::remove_dir_all(other.path())?;
         }
     }
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    match fs::rename(folder.join("db"), folder.join(format!("db.bad-{}", now.as_secs()))) {
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or_default();
+    match fs::rename(
+        folder.join("db"),
+        folder.join(format!("db.bad-{}", now.as_secs())),
+    ) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => sync_folder(folder),
     }
@@ -366,7 +442,8 @@ fn parse_key(bytes: &[u8]) -> Option<(String, String)> {
 
 fn flat(rows: &Rows) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> + '_ {
     rows.iter().flat_map(|(table, rows)| {
-        rows.iter().map(move |(key, value)| (row_key(table, key), value.to_string().into_bytes()))
+        rows.iter()
+            .map(move |(key, value)| (row_key(table, key), value.to_string().into_bytes()))
     })
 }
 

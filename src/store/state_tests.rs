@@ -6,9 +6,17 @@ fn filled(keys: usize) -> tempfile::TempDir {
     let temp = tempfile::tempdir().unwrap();
     let folder = DataFolder::open(temp.path()).unwrap();
     let state = StateStore::open(&folder).unwrap();
-    state.put("policies", "default", &json!({"threshold": 0.92})).unwrap();
+    state
+        .put("policies", "default", &json!({"threshold": 0.92}))
+        .unwrap();
     for key in 0..keys {
-        state.put("keys", &format!("key-{key}"), &json!({"tenant": "acme", "digest": "ab".repeat(32)})).unwrap();
+        state
+            .put(
+                "keys",
+                &format!("key-{key}"),
+                &json!({"tenant": "acme", "digest": "ab".repeat(32)}),
+            )
+            .unwrap();
     }
     temp
 }
@@ -28,9 +36,18 @@ fn rows_come_back_after_a_restart_and_five_exports_are_kept() {
     let temp = filled(8);
     let state = open(&temp).1.unwrap();
     assert_eq!(state.all("keys").len(), 8);
-    assert_eq!(state.get("policies", "default"), Some(json!({"threshold": 0.92})));
+    assert_eq!(
+        state.get("policies", "default"),
+        Some(json!({"threshold": 0.92}))
+    );
     assert!(state.delete("keys", "key-0").unwrap() && !state.delete("keys", "key-0").unwrap());
-    assert_eq!(Listing::scan(&temp.path().join("state/exports")).unwrap().good.len(), 5);
+    assert_eq!(
+        Listing::scan(&temp.path().join("state/exports"))
+            .unwrap()
+            .good
+            .len(),
+        5
+    );
 }
 
 #[test]
@@ -40,15 +57,26 @@ fn a_row_that_vanished_is_noticed_by_the_digest() {
     db.remove(row_key("keys", "key-1")).unwrap();
     drop(db);
     let line = refusal(&temp);
-    assert!(line.contains("do not fit its digest") && line.ends_with("exports/state-3.json"), "{line}");
+    assert!(
+        line.contains("do not fit its digest") && line.ends_with("exports/state-3.json"),
+        "{line}"
+    );
 }
 
 #[test]
 fn a_database_older_than_its_export_is_refused() {
     let temp = filled(1);
     let early = copy(temp.path());
-    open(&temp).1.unwrap().put("keys", "late", &json!({})).unwrap();
-    fs::copy(temp.path().join("state/exports/state-3.json"), early.path().join("state/exports/state-3.json")).unwrap();
+    open(&temp)
+        .1
+        .unwrap()
+        .put("keys", "late", &json!({}))
+        .unwrap();
+    fs::copy(
+        temp.path().join("state/exports/state-3.json"),
+        early.path().join("state/exports/state-3.json"),
+    )
+    .unwrap();
     assert!(refusal(&early).contains("generation 2, an export has 3"));
 }
 
@@ -59,7 +87,10 @@ fn a_folder_that_ever_held_a_key_never_opens_empty() {
     assert!(refusal(&temp).contains("its database is missing"));
     fs::remove_dir_all(temp.path().join("state/exports")).unwrap();
     let line = refusal(&temp);
-    assert!(line.ends_with("there is no readable export") && line.lines().count() == 1, "{line}");
+    assert!(
+        line.ends_with("there is no readable export") && line.lines().count() == 1,
+        "{line}"
+    );
 }
 
 #[test]
@@ -95,8 +126,15 @@ fn a_changed_export_is_not_restored() {
     let temp = filled(1);
     let folder = DataFolder::open(temp.path()).unwrap();
     let export = folder.state().join("exports/state-2.json");
-    fs::write(&export, fs::read_to_string(&export).unwrap().replace("acme", "evil")).unwrap();
-    assert!(matches!(StateStore::restore(&folder, &export), Err(StateError::Export { .. })));
+    fs::write(
+        &export,
+        fs::read_to_string(&export).unwrap().replace("acme", "evil"),
+    )
+    .unwrap();
+    assert!(matches!(
+        StateStore::restore(&folder, &export),
+        Err(StateError::Export { .. })
+    ));
     assert_eq!(StateStore::open(&folder).unwrap().all("keys").len(), 1);
 }
 
@@ -105,7 +143,11 @@ fn a_newer_schema_is_refused_with_its_number() {
     let temp = filled(1);
     let db = open_db(&temp.path().join("state")).unwrap();
     let meta = String::from_utf8(db.get(META).unwrap().unwrap().to_vec()).unwrap();
-    db.insert(META, meta.replace("\"schema\":1", "\"schema\":7").as_bytes()).unwrap();
+    db.insert(
+        META,
+        meta.replace("\"schema\":1", "\"schema\":7").as_bytes(),
+    )
+    .unwrap();
     drop(db);
     assert!(refusal(&temp).contains("schema 7"));
 }
@@ -119,15 +161,25 @@ fn any_damage_leaves_every_row_or_stops_with_one_line_naming_an_export() {
         let harm = inflict(&temp.path().join("state"), seed);
         match open(&temp).1 {
             Ok(state) => {
-                assert_eq!((state.all("keys").len(), state.all("policies").len()), (6, 1), "seed {seed} {harm:?}");
+                assert_eq!(
+                    (state.all("keys").len(), state.all("policies").len()),
+                    (6, 1),
+                    "seed {seed} {harm:?}"
+                );
                 assert!(state.ever_had_keys());
             }
             Err(error) => {
                 refused += 1;
                 let line = error.to_string();
-                assert!(line.contains("newest export is") && line.lines().count() == 1, "seed {seed} {harm:?}: {line}");
+                assert!(
+                    line.contains("newest export is") && line.lines().count() == 1,
+                    "seed {seed} {harm:?}: {line}"
+                );
             }
         }
     }
-    assert!(refused > 5, "the damage must reach what matters, {refused} refusals");
+    assert!(
+        refused > 5,
+        "the damage must reach what matters, {refused} refusals"
+    );
 }

@@ -65,8 +65,19 @@ impl Trees {
         let (db, repaired) = open_sled(folder, settings)?;
         let trees = guarded(move || {
             let tree = |name: &str| db.open_tree(name);
-            let (entries, vectors, exact, meta) = (tree("entries")?, tree("vectors")?, tree("exact")?, tree("meta")?);
-            Ok(Self { db, entries, vectors, exact, meta })
+            let (entries, vectors, exact, meta) = (
+                tree("entries")?,
+                tree("vectors")?,
+                tree("exact")?,
+                tree("meta")?,
+            );
+            Ok(Self {
+                db,
+                entries,
+                vectors,
+                exact,
+                meta,
+            })
         })?;
         Ok((trees, repaired))
     }
@@ -100,13 +111,17 @@ impl Trees {
 
     pub(super) fn entries(&self, block: u64) -> Result<Option<Bytes>, SledFault> {
         guarded(|| {
-            let Some(first) = self.entries.get(chunk_key(block, 0))? else { return Ok(None) };
+            let Some(first) = self.entries.get(chunk_key(block, 0))? else {
+                return Ok(None);
+            };
             if first.len() < CHUNK {
                 return Ok(Some(Bytes::One(first)));
             }
             let mut joined = first.to_vec();
             for chunk in 1..=u8::MAX {
-                let Some(next) = self.entries.get(chunk_key(block, chunk))? else { break };
+                let Some(next) = self.entries.get(chunk_key(block, chunk))? else {
+                    break;
+                };
                 joined.extend_from_slice(&next);
             }
             Ok(Some(Bytes::Joined(joined)))
@@ -122,7 +137,10 @@ impl Trees {
     }
 
     /// Every directory row, ascending by block.
-    pub(super) fn for_each_directory(&self, mut f: impl FnMut(u64, &[u8])) -> Result<(), SledFault> {
+    pub(super) fn for_each_directory(
+        &self,
+        mut f: impl FnMut(u64, &[u8]),
+    ) -> Result<(), SledFault> {
         guarded(|| {
             for row in &self.exact {
                 let (key, value) = row?;
@@ -162,10 +180,18 @@ impl Trees {
     pub(super) fn new_block(key: u64, block: &Block) -> Vec<Change> {
         let mut changes = Vec::with_capacity(3);
         for (at, chunk) in (0u8..).zip(block.entries.chunks(CHUNK)) {
-            changes.push(put(Which::Entries, chunk_key(key, at).to_vec(), chunk.to_vec()));
+            changes.push(put(
+                Which::Entries,
+                chunk_key(key, at).to_vec(),
+                chunk.to_vec(),
+            ));
         }
         if !block.vectors.is_empty() {
-            changes.push(put(Which::Vectors, key.to_be_bytes().to_vec(), block.vectors.clone()));
+            changes.push(put(
+                Which::Vectors,
+                key.to_be_bytes().to_vec(),
+                block.vectors.clone(),
+            ));
         }
         changes.push(Self::put_directory(key, block));
         changes
@@ -173,14 +199,24 @@ impl Trees {
 
     /// The change that writes only the directory of `block`.
     pub(super) fn put_directory(key: u64, block: &Block) -> Change {
-        put(Which::Exact, key.to_be_bytes().to_vec(), encode_directory(key, &block.lines))
+        put(
+            Which::Exact,
+            key.to_be_bytes().to_vec(),
+            encode_directory(key, &block.lines),
+        )
     }
 
     /// Changes that remove every row of a block.
     pub(super) fn remove_block(&self, key: u64) -> Result<Vec<Change>, SledFault> {
-        let row = |tree, key: &[u8]| Change { tree, key: key.to_vec(), value: None };
-        let mut changes =
-            vec![row(Which::Exact, &key.to_be_bytes()), row(Which::Vectors, &key.to_be_bytes())];
+        let row = |tree, key: &[u8]| Change {
+            tree,
+            key: key.to_vec(),
+            value: None,
+        };
+        let mut changes = vec![
+            row(Which::Exact, &key.to_be_bytes()),
+            row(Which::Vectors, &key.to_be_bytes()),
+        ];
         for chunk in 0..=u8::MAX {
             let chunk = chunk_key(key, chunk);
             if !guarded(|| self.entries.contains_key(chunk))? {
@@ -203,7 +239,9 @@ impl Trees {
     pub(super) fn orphans(&self) -> Vec<u64> {
         let keys = self.vectors.iter().keys().chain(self.entries.iter().keys());
         let blocks = keys.map(|key| u64::from_be_bytes(key.unwrap()[..8].try_into().unwrap()));
-        blocks.filter(|block| self.directory(*block).unwrap().is_none()).collect()
+        blocks
+            .filter(|block| self.directory(*block).unwrap().is_none())
+            .collect()
     }
 }
 
@@ -215,7 +253,10 @@ pub(super) enum Sealed {
     Value(Vec<u8>),
 }
 
-fn write(tree: &TransactionalTree, change: &Change) -> Result<(), ConflictableTransactionError<()>> {
+fn write(
+    tree: &TransactionalTree,
+    change: &Change,
+) -> Result<(), ConflictableTransactionError<()>> {
     match &change.value {
         Some(value) => tree.insert(change.key.as_slice(), value.as_slice())?,
         None => tree.remove(change.key.as_slice())?,
@@ -224,7 +265,11 @@ fn write(tree: &TransactionalTree, change: &Change) -> Result<(), ConflictableTr
 }
 
 fn put(tree: Which, key: Vec<u8>, value: Vec<u8>) -> Change {
-    Change { tree, key, value: Some(value) }
+    Change {
+        tree,
+        key,
+        value: Some(value),
+    }
 }
 
 fn chunk_key(block: u64, chunk: u8) -> [u8; 9] {

@@ -56,28 +56,59 @@ pub(super) struct Loaded {
 pub(super) fn load(folder: &Path, config: &CacheStoreConfig) -> Result<Loaded, StoreError> {
     let free = free_bytes(folder)?;
     if free < config.min_free_bytes {
-        return Err(StoreError::NoSpace { path: folder.to_owned(), free, needed: config.min_free_bytes });
+        return Err(StoreError::NoSpace {
+            path: folder.to_owned(),
+            free,
+            needed: config.min_free_bytes,
+        });
     }
     let fault = match attempt(folder, config) {
         Ok(Attempt::Loaded(loaded)) => return Ok(*loaded),
         Ok(Attempt::Older) => {
             std::fs::remove_dir_all(folder)?;
             create_private(folder)?;
-            return fresh(folder, config, OpenReport { dropped_schema: true, ..OpenReport::default() });
+            return fresh(
+                folder,
+                config,
+                OpenReport {
+                    dropped_schema: true,
+                    ..OpenReport::default()
+                },
+            );
         }
         Err(StoreError::Sled(fault)) => fault,
         Err(other) => return Err(other),
     };
     tracing::warn!(%fault, "the cache cannot be read and is put aside");
     let quarantined = Some(quarantine(folder)?);
-    fresh(folder, config, OpenReport { quarantined, ..OpenReport::default() })
+    fresh(
+        folder,
+        config,
+        OpenReport {
+            quarantined,
+            ..OpenReport::default()
+        },
+    )
 }
 
 /// Starts the writer.
-pub(super) fn spawn(shared: Arc<Shared>, ops: Receiver<Op>, ids_bound: u64) -> io::Result<JoinHandle<()>> {
+pub(super) fn spawn(
+    shared: Arc<Shared>,
+    ops: Receiver<Op>,
+    ids_bound: u64,
+) -> io::Result<JoinHandle<()>> {
     let encoder = Encoder::new(shared.config.zstd_level, shared.config.compress_min_bytes)?;
-    let writer = Writer { shared, ops, encoder, ids_bound, retry_at: Instant::now(), back_off: TICK };
-    thread::Builder::new().name("store-writer".into()).spawn(move || writer.run())
+    let writer = Writer {
+        shared,
+        ops,
+        encoder,
+        ids_bound,
+        retry_at: Instant::now(),
+        back_off: TICK,
+    };
+    thread::Builder::new()
+        .name("store-writer".into())
+        .spawn(move || writer.run())
 }
 
 enum Attempt {
@@ -85,7 +116,11 @@ enum Attempt {
     Older,
 }
 
-fn fresh(folder: &Path, config: &CacheStoreConfig, report: OpenReport) -> Result<Loaded, StoreError> {
+fn fresh(
+    folder: &Path,
+    config: &CacheStoreConfig,
+    report: OpenReport,
+) -> Result<Loaded, StoreError> {
     match attempt(folder, config)? {
         Attempt::Loaded(loaded) => Ok(Loaded { report, ..*loaded }),
         Attempt::Older => Err(io::Error::other("an empty folder has an older schema").into()),
@@ -99,17 +134,25 @@ fn attempt(folder: &Path, config: &CacheStoreConfig) -> Result<Attempt, StoreErr
         segment_bytes: SEGMENT_BYTES,
     };
     let (trees, repaired) = Trees::open(folder, &settings)?;
-    let mut report = OpenReport { repaired, ..OpenReport::default() };
+    let mut report = OpenReport {
+        repaired,
+        ..OpenReport::default()
+    };
     match schema(&trees)? {
         Some(found) if found > SCHEMA => {
-            return Err(StoreError::NewerSchema { path: folder.to_owned(), found, known: SCHEMA });
+            return Err(StoreError::NewerSchema {
+                path: folder.to_owned(),
+                found,
+                known: SCHEMA,
+            });
         }
         Some(SCHEMA) => {}
         _ => return Ok(Attempt::Older),
     }
     let fingerprint = blake3::hash(config.embedding_fingerprint.as_bytes());
     let known = trees.meta("fingerprint")?;
-    let keeps_vectors = known == Sealed::Absent || known == Sealed::Value(fingerprint.as_bytes().to_vec());
+    let keeps_vectors =
+        known == Sealed::Absent || known == Sealed::Value(fingerprint.as_bytes().to_vec());
     report.dropped_vectors = !keeps_vectors;
     if !keeps_vectors {
         drop_vectors(&trees)?;
@@ -124,7 +167,13 @@ fn attempt(folder: &Path, config: &CacheStoreConfig) -> Result<Attempt, StoreErr
     ])?;
     // Ids may be handed out from now on, so their reservation has to be durable.
     sync(&trees.db, folder)?;
-    Ok(Attempt::Loaded(Box::new(Loaded { trees, memory, next_id, ids_bound, report })))
+    Ok(Attempt::Loaded(Box::new(Loaded {
+        trees,
+        memory,
+        next_id,
+        ids_bound,
+        report,
+    })))
 }
 
 /// The schema of the folder; an empty one has ours, a damaged mark counts as older.
@@ -153,8 +202,20 @@ fn drop_vectors(trees: &Trees) -> Result<(), SledFault> {
     let mut changes = Vec::new();
     trees.for_each_directory(|block, row| {
         let lines = decode_directory(block, row).unwrap_or_default();
-        let lines = lines.into_iter().map(|line| super::block::Line { vector: None, ..line }).collect();
-        changes.push(Trees::put_directory(block, &Block { lines, ..Block::default() }));
+        let lines = lines
+            .into_iter()
+            .map(|line| super::block::Line {
+                vector: None,
+                ..line
+            })
+            .collect();
+        changes.push(Trees::put_directory(
+            block,
+            &Block {
+                lines,
+                ..Block::default()
+            },
+        ));
     })?;
     for some in changes.chunks(STEP) {
         trees.apply(some)?;
@@ -166,7 +227,10 @@ fn drop_vectors(trees: &Trees) -> Result<(), SledFault> {
 fn first_id(trees: &Trees, memory: &Memory) -> Result<u64, SledFault> {
     let after_all = memory.max_id().saturating_add(1);
     Ok(match trees.meta("ids")? {
-        Sealed::Value(bytes) => bytes.try_into().map_or(0, u64::from_le_bytes).max(after_all),
+        Sealed::Value(bytes) => bytes
+            .try_into()
+            .map_or(0, u64::from_le_bytes)
+            .max(after_all),
         Sealed::Absent if after_all == 1 => 1,
         _ => after_all.saturating_add(1 << 32),
     })
@@ -177,7 +241,11 @@ fn quarantine(folder: &Path) -> io::Result<PathBuf> {
     let parent = folder.parent().unwrap_or(Path::new("."));
     for other in std::fs::read_dir(parent)? {
         let other = other?;
-        if other.file_name().to_string_lossy().starts_with("cache.bad-") {
+        if other
+            .file_name()
+            .to_string_lossy()
+            .starts_with("cache.bad-")
+        {
             std::fs::remove_dir_all(other.path())?;
         }
     }
@@ -274,13 +342,19 @@ impl Writer {
             self.forget(&round.puts);
             return Ok(());
         }
-        let Some(trees) = self.shared.trees() else { return Ok(()) };
+        let Some(trees) = self.shared.trees() else {
+            return Ok(());
+        };
         self.check_space()?;
         let blocks = self.pack(&round.puts);
         self.write(&trees, &blocks)?;
         // Removals do not wait for the next put, and a flush covers all of those before it.
         loop {
-            let more = self.shared.memory.write().make_room(now_ms(), self.shared.config.capacity_bytes, STEP);
+            let more = self.shared.memory.write().make_room(
+                now_ms(),
+                self.shared.config.capacity_bytes,
+                STEP,
+            );
             if !more && !self.shared.memory.read().has_dirty() {
                 return Ok(());
             }
@@ -327,7 +401,13 @@ impl Writer {
             self.tidy(trees, *key, &mut changes, &mut moved)?;
         }
         for block in blocks {
-            changes.extend(block.key().map(|key| Trees::new_block(key, block)).into_iter().flatten());
+            changes.extend(
+                block
+                    .key()
+                    .map(|key| Trees::new_block(key, block))
+                    .into_iter()
+                    .flatten(),
+            );
         }
         let next = self.shared.next_id.load(Ordering::Relaxed);
         if next.saturating_add(ID_BLOCK / 2) > self.ids_bound {
@@ -343,7 +423,10 @@ impl Writer {
             return Err(fault);
         }
         let mut memory = self.shared.memory.write();
-        moved.iter().flat_map(|block: &Block| &block.lines).for_each(|line| memory.relocate(line));
+        moved
+            .iter()
+            .flat_map(|block: &Block| &block.lines)
+            .for_each(|line| memory.relocate(line));
         for block in blocks {
             let Some(key) = block.key() else { continue };
             block.lines.iter().for_each(|line| memory.settle(key, line));
@@ -361,7 +444,9 @@ impl Writer {
         moved: &mut Vec<Block>,
     ) -> Result<(), SledFault> {
         let row = trees.directory(key)?;
-        let mut lines = row.and_then(|row| decode_directory(key, &row)).unwrap_or_default();
+        let mut lines = row
+            .and_then(|row| decode_directory(key, &row))
+            .unwrap_or_default();
         let memory = self.shared.memory.read();
         lines.retain(|line| memory.lives_in(line.id, key));
         drop(memory);
@@ -370,21 +455,36 @@ impl Writer {
             return Ok(());
         }
         let live: usize = lines.iter().map(|line| line.entry.len as usize).sum();
-        let held = if lines.len() <= BLOCK_RECORDS / 2 { trees.entries(key)? } else { None };
+        let held = if lines.len() <= BLOCK_RECORDS / 2 {
+            trees.entries(key)?
+        } else {
+            None
+        };
         let Some(entries) = held.filter(|entries| live * 2 < entries.len()) else {
-            changes.push(Trees::put_directory(key, &Block { lines, ..Block::default() }));
+            changes.push(Trees::put_directory(
+                key,
+                &Block {
+                    lines,
+                    ..Block::default()
+                },
+            ));
             return Ok(());
         };
         let vectors = trees.vectors(key)?.unwrap_or_default();
         let mut block = Block::default();
-        lines.iter().for_each(|line| block.copy(line, &entries, &vectors));
+        lines
+            .iter()
+            .for_each(|line| block.copy(line, &entries, &vectors));
         changes.extend(trees.put_block(key, &block)?);
         moved.push(block);
         Ok(())
     }
 
     fn give_up(&mut self, puts: &[Arc<Pending>], why: &str) {
-        tracing::warn!(why, "the cache is not written any more until the disk takes writes again");
+        tracing::warn!(
+            why,
+            "the cache is not written any more until the disk takes writes again"
+        );
         *self.shared.status.write() = Status::Degraded(why.to_owned());
         self.shared.degraded.store(true, Ordering::Relaxed);
         self.forget(puts);
@@ -395,7 +495,8 @@ impl Writer {
     fn forget(&self, puts: &[Arc<Pending>]) {
         let mut memory = self.shared.memory.write();
         for pending in puts {
-            if memory.is_pending(pending.entry.id) && memory.remove(pending.entry.id, Removal::Lost) {
+            if memory.is_pending(pending.entry.id) && memory.remove(pending.entry.id, Removal::Lost)
+            {
                 self.shared.dropped.fetch_add(1, Ordering::Relaxed);
             }
         }
@@ -447,7 +548,11 @@ fn adopt(shared: &Shared, mut fresh: Memory) -> usize {
         }
     }
     fresh.take_removed();
-    let lost: Vec<u64> = memory.ids_after(0, usize::MAX).into_iter().filter(|id| fresh.find(*id).is_none()).collect();
+    let lost: Vec<u64> = memory
+        .ids_after(0, usize::MAX)
+        .into_iter()
+        .filter(|id| fresh.find(*id).is_none())
+        .collect();
     for id in &lost {
         memory.remove(*id, Removal::Lost);
     }
@@ -478,6 +583,8 @@ fn close(trees: Option<Arc<Trees>>) {
 }
 
 fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

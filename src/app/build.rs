@@ -1,0 +1,347 @@
+//! Builds every part of the gateway out of its configuration, in the order in
+//! which they need each other. What cannot be built stops the start with one line.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::cache::decisions::Decisions;
+use crate::cache::memory::Memory;
+use crate::cache::policy::{Policies, Policy, PolicyKind};
+use crate::cache::scope::Shared;
+use crate::cache::semantic::Semantic;
+use crate::cache::upkeep::{self, Removals, Upkeep, UpkeepConfig};
+use crate::cache::{Cache, CacheLimits};
+use crate::config::{Config, Faults, ModelDirError, find_model_dir, model_search_starts};
+use crate::embed::{EmbedConfig, EmbedError, Embedder};
+use crate::gateway::{Gateway, GatewayConfig, Parts};
+use crate::identity::{
+    Access, BootstrapError, KeyFacts, Keyring, Registry, RegistryError, StartRefused,
+    bootstrap_key, start_rule,
+};
+use crate::index::IndexConfig;
+use crate::index::snapshot::Origin;
+use crate::ledger::Prices;
+use crate::provider::ProviderError;
+use crate::router::RouterError;
+use crate::server::{Door, Drain, Limits};
+use crate::store::{
+    AuditError, AuditLog, CacheStore, CacheStoreConfig, DataFolder, FolderError, Removal,
+    StateError, StateStore, StoreError,
+};
+use crate::telemetry::{Metrics, Recorder, RecorderError};
+
+use super::router::build_router;
+
+/// Looks up an environment variable.
+pub struct Environment(pub Box<dyn Fn(&str) -> Option<String> + Send + Sync>);
+
+impl Environment {
+    /// The process's own.
+    #[must_use]
+    pub fn process() -> Self {
+        Self(Box::new(|name| std::env::var(name).ok()))
+    }
+}
+
+/// Why the gateway does not start; one line each.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "each variant is its source's own line")]
+pub enum StartError {
+    #[error(transparent)]
+    Config(#[from] Faults),
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    #[error(transparent)]
+    State(#[from] StateError),
+    #[error(transparent)]
+    Audit(#[from] AuditError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Keys(#[from] RegistryError),
+    #[error(transparent)]
+    Bootstrap(#[from] BootstrapError),
+    #[error(transparent)]
+    Refused(#[from] StartRefused),
+    #[error(transparent)]
+    Model(#[from] ModelDirError),
+    #[error(transparent)]
+    Embed(#[from] EmbedError),
+    #[error(transparent)]
+    Provider(#[from] ProviderError),
+    #[error(transparent)]
+    Router(#[from] RouterFaults),
+    #[error(transparent)]
+    Recorder(#[from] RecorderError),
+    #[error("server.bind is no address")]
+    Address,
+    #[error("cannot listen on {address}: {source}")]
+    Bind {
+        address: std::net::SocketAddr,
+        source: std::io::Error,
+    },
+    #[error("cannot serve: {0}")]
+    Socket(#[from] std::io::Error),
+    #[error("a stored policy cannot be read: {0}")]
+    Policy(String),
+}
+
+/// All that is wrong with the routes.
+#[derive(Debug)]
+pub struct RouterFaults(pub Vec<RouterError>);
+
+impl std::error::Error for RouterFaults {}
+
+impl std::fmt::Display for RouterFaults {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (i, fault) in self.0.iter().enumerate() {
+            let line = if i == 0 { "" } else { "\n" };
+            write!(f, "{line}{fault}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A gateway that is ready to serve. Dropping it closes everything, which blocks.
+pub struct Built {
+    /// What handlers need.
+    pub door: Arc<Door>,
+    /// Held for as long as the folder is in use.
+    _folder: DataFolder,
+}
+
+/// Builds everything but the sockets.
+///
+/// # Errors
+/// The first thing that cannot be built.
+pub fn build(config: &Config, environment: &Environment) -> Result<Built, StartError> {
+    let recorder = Recorder::install()?;
+    let metrics = Arc::new(recorder.metrics());
+    let env = |name: &str| (environment.0)(name);
+    let router = Arc::new(build_router(config, &env)?);
+    let bootstrap = bootstrap_key(env)?;
+    let folder = DataFolder::open(config.data_dir())?;
+    let (state, audit) = (Arc::new(StateStore::open(&folder)?), open_audit(&folder)?);
+    let keyring = Arc::new(Keyring::new(bootstrap.as_ref()));
+    let registry = Registry::open(state.clone(), audit.clone(), keyring.clone())?;
+    let access = start_rule(
+        config.server.bind_is_loopback(),
+        KeyFacts {
+            any: keyring.any(),
+            ever: state.ever_had_keys(),
+            bootstrap: bootstrap.is_some(),
+        },
+    )?;
+    let policies = Arc::new(Policies::new(
+        default_policy(config),
+        stored_policies(&state)?,
+    ));
+    let embedder = embedder(config)?;
+    let (cache, upkeep) = open_cache(config, &folder, embedder, &metrics)?;
+    let gateway = Gateway::new(
+        gateway_config(config),
+        Parts {
+            cache,
+            router,
+            keyring,
+            policies,
+            decisions: Arc::new(Decisions::new(config.cache.decisions)),
+            prices: Arc::new(Prices::new(&config.prices)),
+            metrics,
+        },
+    );
+    let door = Door {
+        gateway: Arc::new(gateway),
+        registry: Arc::new(registry),
+        state,
+        audit,
+        upkeep: Arc::new(upkeep),
+        recorder,
+        drain: Arc::new(Drain::default()),
+        limits: Limits {
+            body_bytes: config.server.body_limit_bytes,
+            body_time: config.server.body_timeout(),
+        },
+        open: access == Access::Open,
+        metrics_here: config.server.metrics_addr().is_none(),
+    };
+    Ok(Built {
+        door: Arc::new(door),
+        _folder: folder,
+    })
+}
+
+fn open_audit(folder: &DataFolder) -> Result<Arc<AuditLog>, StartError> {
+    let (audit, broken) = AuditLog::open(folder)?;
+    for record in broken {
+        tracing::error!(
+            segment = record.segment,
+            offset = record.offset,
+            reason = record.reason,
+            "a record of the audit log is broken; the rest is kept"
+        );
+    }
+    Ok(Arc::new(audit))
+}
+
+fn stored_policies(state: &StateStore) -> Result<Vec<Policy>, StartError> {
+    state
+        .all("policies")
+        .into_iter()
+        .map(|(name, row)| serde_json::from_value(row).map_err(|_| StartError::Policy(name)))
+        .collect()
+}
+
+fn default_policy(config: &Config) -> Policy {
+    #[allow(clippy::cast_possible_truncation, reason = "a cosine, compared as f32")]
+    let threshold = config.cache.threshold as f32;
+    Policy {
+        namespace: String::new(),
+        version: 0,
+        kind: PolicyKind::Threshold,
+        threshold,
+        ttl_s: config.cache.ttl_s,
+        temperature_max: config.cache.temperature_max,
+        keep_text: config.cache.keep_text,
+    }
+}
+
+fn gateway_config(config: &Config) -> GatewayConfig {
+    GatewayConfig {
+        cache: config.cache.enabled,
+        ineligible: config.cache.ineligible,
+        shared: config
+            .namespaces
+            .iter()
+            .map(|n| Shared {
+                name: n.name.clone(),
+                read: n.read.clone(),
+                write: n.write.clone(),
+            })
+            .collect(),
+        flight_wait: config.cache.flight_wait(),
+    }
+}
+
+fn embedder(config: &Config) -> Result<Option<Embedder>, StartError> {
+    let wanted = config.cache.enabled && config.cache.semantic && config.embedding.enabled;
+    if !wanted {
+        return Ok(None);
+    }
+    let settings = &config.embedding;
+    let model_dir = find_model_dir(&settings.model_dir, &model_search_starts())?;
+    let runtime_lib = Some(&settings.runtime_lib)
+        .filter(|path| !path.is_empty())
+        .map(PathBuf::from);
+    Ok(Some(Embedder::start(&EmbedConfig {
+        model_dir,
+        runtime_lib,
+        threads: settings.threads,
+        queue: settings.queue,
+        max_batch: settings.max_batch,
+    })?))
+}
+
+fn open_cache(
+    config: &Config,
+    folder: &DataFolder,
+    embedder: Option<Embedder>,
+    metrics: &Arc<Metrics>,
+) -> Result<(Arc<Cache>, Upkeep), StartError> {
+    let fingerprint = embedder
+        .as_ref()
+        .map_or_else(String::new, |e| e.fingerprint().to_owned());
+    let (removals, inbox) = upkeep::queue();
+    let hearers = (removals.clone(), metrics.clone());
+    let store = open_store(config, folder, &fingerprint, hearers)?;
+    let index = index_config(config, embedder.as_ref().map_or(384, Embedder::dimension));
+    let origin = Origin {
+        config: index.clone(),
+        embedding: fingerprint,
+    };
+    let cache = Arc::new(Cache::new(
+        Memory::new(Arc::new(store), config.cache.hot_bytes),
+        Semantic::new(index),
+        embedder,
+        CacheLimits {
+            embed: config.embedding.deadline(),
+            search: config.cache.lookup_deadline(),
+            candidates: config.index.candidates,
+        },
+    ));
+    let upkeep = Upkeep::start(
+        cache.clone(),
+        UpkeepConfig {
+            folder: folder.cache().join("index"),
+            origin,
+            snapshot_every: config.index.snapshot_every(),
+        },
+        &removals,
+        inbox,
+    )?;
+    Ok((cache, upkeep))
+}
+
+type Hearers = (Removals, Arc<Metrics>);
+
+fn open_store(
+    config: &Config,
+    folder: &DataFolder,
+    fingerprint: &str,
+    (removals, metrics): Hearers,
+) -> Result<CacheStore, StartError> {
+    let settings = &config.store;
+    let on_removed = move |gone: &[(u64, Removal)]| {
+        for (id, why) in gone {
+            removals.removed(*id);
+            if matches!(why, Removal::Evicted | Removal::Expired) {
+                metrics.evictions.increment(1);
+            }
+        }
+    };
+    let (store, report) = CacheStore::open(
+        folder,
+        CacheStoreConfig {
+            cache_capacity_bytes: settings.page_cache_bytes,
+            flush_every_ms: Some(settings.flush_every_ms).filter(|ms| *ms > 0),
+            compress_min_bytes: settings.compress_min_bytes,
+            queue: settings.queue,
+            max_entry_bytes: config.cache.max_entry_bytes,
+            capacity_bytes: settings.capacity_bytes,
+            embedding_fingerprint: fingerprint.to_owned(),
+            min_free_bytes: settings.min_free_bytes,
+            on_removed: Some(Arc::new(on_removed)),
+            ..CacheStoreConfig::default()
+        },
+    )?;
+    if let Some(path) = &report.quarantined {
+        tracing::error!(path = %path.display(), "the cache could not be read: it was put aside and starts empty");
+    }
+    if report.dropped_schema {
+        tracing::warn!("the cache had an older schema: it was emptied");
+    }
+    if report.dropped_vectors {
+        tracing::warn!(
+            "the embedding model has changed: stored answers are matched word for word only"
+        );
+    }
+    if report.repaired || report.bad_blocks > 0 {
+        tracing::warn!(bad_blocks = report.bad_blocks, "the cache was repaired");
+    }
+    Ok(store)
+}
+
+fn index_config(config: &Config, dimension: usize) -> IndexConfig {
+    let settings = &config.index;
+    #[allow(clippy::cast_possible_truncation, reason = "a share")]
+    let dead_limit = settings.dead_limit as f32;
+    IndexConfig {
+        dimension,
+        flat_max: settings.flat_max,
+        m: settings.m,
+        ef_construction: settings.ef_construction,
+        ef_search: settings.ef_search,
+        dead_limit,
+        ..IndexConfig::default()
+    }
+}

@@ -1,0 +1,186 @@
+//! The command line: what can be said, and which part does it.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use super::keys::{Keys, printed};
+use super::{Environment, serve};
+use crate::config::{Config, Sources};
+use crate::identity::{Role, TenantId};
+use crate::telemetry;
+
+/// An LLM gateway whose first answer to a prompt is its own memory.
+///
+/// Point an OpenAI client at it. A question that was asked before, also in other
+/// words, is answered from memory; everything else goes on to a provider.
+#[derive(Parser)]
+#[command(name = "reprise", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the gateway.
+    ///
+    /// Talks to the providers of the configuration; without one to OpenAI, or the server at
+    /// OPENAI_BASE_URL, if OPENAI_API_KEY is set, else to a built-in demo.
+    Serve {
+        #[command(flatten)]
+        common: Common,
+        /// Address and port to listen on; port 0 takes a free one, told on stdout.
+        #[arg(long, value_name = "HOST:PORT")]
+        bind: Option<String>,
+    },
+    /// Make, list and revoke API keys.
+    ///
+    /// As soon as one key exists every request needs one. Works on a running gateway, at once,
+    /// and on the data folder when none runs.
+    Keys {
+        #[command(subcommand)]
+        action: KeyAction,
+    },
+    /// Check a configuration and say all that is wrong with it.
+    Check {
+        #[command(flatten)]
+        common: Common,
+    },
+}
+
+#[derive(Args, Clone)]
+struct Common {
+    /// Configuration file; ./reprise.toml if that exists and none is named.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Data folder, made when missing [default: index].
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum KeyAction {
+    /// Make a key and print it; it is not shown again.
+    Create {
+        #[command(flatten)]
+        common: Common,
+        /// Whose it is: 1 to 64 characters out of A-Z a-z 0-9 . _ -
+        #[arg(long)]
+        tenant: TenantId,
+        /// What it may do: app asks questions, analyst tunes policies too, admin does everything.
+        #[arg(long)]
+        role: Role,
+        /// A note to recognise it by.
+        #[arg(long)]
+        label: Option<String>,
+    },
+    /// List all keys ever made, one JSON object a line, without their secrets.
+    List {
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Revoke a key; it is refused from the next request on.
+    Revoke {
+        #[command(flatten)]
+        common: Common,
+        /// The key's id, as `keys list` shows it.
+        id: String,
+    },
+}
+
+type Failure = Box<dyn std::error::Error>;
+
+/// Runs the program; what goes wrong is told on stderr, one line a fault.
+#[must_use]
+pub fn run() -> ExitCode {
+    match carry_out(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            drop(writeln!(std::io::stderr(), "reprise: {failure}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn carry_out(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Serve { common, bind } => {
+            let bind = bind.map(|bind| ("server.bind".to_owned(), bind));
+            let config = load(&common, bind)?;
+            telemetry::init_log(&config.log)?;
+            actix_web::rt::System::new().block_on(serve(&config, &Environment::process()))?;
+        }
+        Command::Check { common } => check(&common)?,
+        Command::Keys { action } => runtime()?.block_on(keys(action))?,
+    }
+    Ok(())
+}
+
+/// A configuration without faults, its providers' keys included.
+fn load(common: &Common, flag: Option<(String, String)>) -> Result<Config, Failure> {
+    let mut sources = Sources::from_process();
+    sources.file.clone_from(&common.config);
+    let data = common.data.as_ref().map(|d| d.display().to_string());
+    sources
+        .overrides
+        .extend(data.map(|d| ("data.dir".to_owned(), d)));
+    sources.overrides.extend(flag);
+    Ok(Config::load(sources)?)
+}
+
+fn check(common: &Common) -> Result<(), Failure> {
+    let config = load(common, None)?;
+    let providers = config.providers_or_default(|name| std::env::var(name).ok())?;
+    super::check_router(&config, &Environment::process())?;
+    let names: Vec<_> = providers.iter().map(|p| p.name.as_str()).collect();
+    let text = format!(
+        "The configuration is fine. Providers: {}.\n",
+        names.join(", ")
+    );
+    print(&text)
+}
+
+async fn keys(action: KeyAction) -> Result<(), Failure> {
+    match action {
+        KeyAction::Create {
+            common,
+            tenant,
+            role,
+            label,
+        } => {
+            let config = load(&common, None)?;
+            let clash = config.namespaces.iter().any(|n| n.name == tenant.as_str());
+            if clash {
+                return Err(format!("`{tenant}` is the name of a shared namespace").into());
+            }
+            let keys = Keys::open(config.data_dir())?;
+            print(&printed(&keys.create(tenant, role, label).await?))
+        }
+        KeyAction::List { common } => {
+            let keys = Keys::open(load(&common, None)?.data_dir())?;
+            for key in keys.list().await? {
+                print(&format!("{key}\n"))?;
+            }
+            Ok(())
+        }
+        KeyAction::Revoke { common, id } => {
+            let keys = Keys::open(load(&common, None)?.data_dir())?;
+            Ok(keys.revoke(&id).await?)
+        }
+    }
+}
+
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+}
+
+fn print(text: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    Ok(out.flush()?)
+}

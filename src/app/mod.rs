@@ -1,0 +1,136 @@
+//! The composition root: opens the data folder, builds every part once, binds,
+//! runs until told to stop, and drains.
+
+mod build;
+pub mod cli;
+pub mod keys;
+mod router;
+pub mod socket;
+
+use std::io::Write;
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::net::UnixListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::{Server, ServerHandle};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::config::Config;
+use crate::server::{self, Door, ServerConfig};
+
+pub use build::{Built, Environment, StartError, build};
+
+/// Time between two rounds of keeping histograms small.
+const METRICS_UPKEEP: Duration = Duration::from_secs(5);
+
+/// Serves until a signal says stop, then drains.
+///
+/// # Errors
+/// What kept it from starting, in one line.
+pub async fn serve(config: &Config, environment: &Environment) -> Result<(), StartError> {
+    let listener = listen(config.server.bind_addr())?;
+    let metrics = match config.server.metrics_addr() {
+        Some(address) => Some(listen(Some(address))?),
+        None => None,
+    };
+    let built = build(config, environment)?;
+    let address = server::address(&listener).map_err(StartError::Socket)?;
+    let control = socket::Socket::bind(config.data_dir()).map_err(StartError::Socket)?;
+    let servers = start(&built.door, config, listener, metrics, control.listener()?)?;
+    announce(address);
+    let drain = built.door.drain.clone();
+    let (notice, deadline) = (config.server.drain_notice(), config.server.drain_deadline());
+    let recorder = built.door.recorder.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(METRICS_UPKEEP).await;
+            recorder.upkeep();
+        }
+    });
+    let handles: Vec<ServerHandle> = servers.iter().map(Server::handle).collect();
+    let running: Vec<_> = servers.into_iter().map(tokio::spawn).collect();
+    stop_signal().await;
+    tracing::info!("stopping: what is being answered is finished first");
+    // A second signal means now.
+    tokio::select! {
+        () = drain.run(notice, deadline) => {}
+        () = stop_signal() => {}
+    }
+    for handle in handles {
+        server::stop(handle).await;
+    }
+    for server in running {
+        drop(server.await);
+    }
+    control.remove();
+    // Closing writes what waits and takes a last snapshot; it blocks.
+    drop(tokio::task::spawn_blocking(move || drop(built)).await);
+    Ok(())
+}
+
+/// Builds the router as a start would, to see whether it can be built.
+///
+/// # Errors
+/// What would keep the gateway from starting.
+pub fn check_router(config: &Config, environment: &Environment) -> Result<(), StartError> {
+    router::build_router(config, &|name| (environment.0)(name)).map(drop)
+}
+
+fn start(
+    door: &Arc<Door>,
+    config: &Config,
+    listener: TcpListener,
+    metrics: Option<TcpListener>,
+    control: UnixListener,
+) -> Result<Vec<Server>, StartError> {
+    let serving = ServerConfig {
+        workers: config.server.workers,
+        max_connections: config.server.max_connections,
+        head_time: config.server.header_timeout(),
+    };
+    let mut servers = vec![
+        server::serve(door.clone(), listener, &serving).map_err(StartError::Socket)?,
+        server::serve_control(door.clone(), control).map_err(StartError::Socket)?,
+    ];
+    if let Some(metrics) = metrics {
+        servers.push(server::serve_metrics(door.clone(), metrics).map_err(StartError::Socket)?);
+    }
+    Ok(servers)
+}
+
+fn listen(address: Option<SocketAddr>) -> Result<TcpListener, StartError> {
+    let address = address.ok_or(StartError::Address)?;
+    let busy = |source| StartError::Bind { address, source };
+    let domain = socket2::Domain::for_address(address);
+    let socket = socket2::Socket::new(domain, socket2::Type::STREAM, None).map_err(busy)?;
+    // A restart must not wait for the old connections' TIME_WAIT.
+    socket.set_reuse_address(true).map_err(busy)?;
+    socket.bind(&address.into()).map_err(busy)?;
+    socket.listen(1024).map_err(busy)?;
+    Ok(socket.into())
+}
+
+/// Says on stdout where it listens, for people and for scripts that chose port 0.
+fn announce(address: SocketAddr) {
+    tracing::info!(%address, "listening");
+    let mut out = std::io::stdout().lock();
+    // Nobody reading stdout is no reason to stop.
+    drop(writeln!(out, "listening on http://{address}"));
+    drop(out.flush());
+}
+
+async fn stop_signal() {
+    let wait = |kind| async move {
+        match signal(kind) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = wait(SignalKind::terminate()) => {}
+        () = wait(SignalKind::interrupt()) => {}
+    }
+}

@@ -1,0 +1,160 @@
+//! One remembered answer, ready to be served.
+
+use std::sync::Arc;
+
+use serde_json::value::{RawValue, to_raw_value};
+
+use super::scope::CacheKey;
+use crate::chat::{Answer, Replay};
+use crate::embed::{Embedded, Embedding, TokenDigest};
+use crate::store::Entry;
+
+/// Ids from here on live in memory only and never meet the store's.
+const TRANSIENT: u64 = 1 << 63;
+
+/// A remembered answer with everything that decides whether it may be served.
+#[derive(Debug)]
+pub struct Cached {
+    /// Names it in headers, logs and the admin API.
+    pub id: u64,
+    /// Where it belongs.
+    pub key: CacheKey,
+    /// Label of its namespace.
+    pub namespace: String,
+    /// The tenant whose request it answered.
+    pub tenant: String,
+    /// The model name that was asked for.
+    pub model: String,
+    /// Provider, base URL and upstream model that a miss asks first.
+    pub origin: String,
+    /// The question, if it has one that may be compared.
+    pub question: Option<String>,
+    /// Digest of the question's token ids.
+    pub tokens: Option<TokenDigest>,
+    /// Unix milliseconds of the answer.
+    pub created_ms: u64,
+    /// Unix milliseconds from which on it is not served.
+    pub expires_ms: u64,
+    /// The question's vector, only where no store holds it.
+    pub vector: Option<Embedding>,
+    /// The answer.
+    pub replay: Replay,
+}
+
+/// What is to be remembered of a fresh answer.
+#[derive(Debug)]
+pub struct Fresh {
+    /// Where it belongs.
+    pub key: CacheKey,
+    /// Label of its namespace.
+    pub namespace: String,
+    /// The tenant whose request it answered.
+    pub tenant: String,
+    /// The model name that was asked for.
+    pub model: String,
+    /// Provider, base URL and upstream model that a miss asks first.
+    pub origin: String,
+    /// The question and its vector, if it may be met by meaning.
+    pub question: Option<(String, Embedded)>,
+    /// Milliseconds that it may be served.
+    pub ttl_ms: u64,
+    /// Whether it outlives the process.
+    pub durable: bool,
+    /// The answer.
+    pub answer: Answer,
+}
+
+impl Cached {
+    /// Gives a fresh answer its id and dates.
+    #[must_use]
+    pub fn new(id: u64, now_ms: u64, fresh: Fresh) -> Self {
+        let (question, embedded) = fresh.question.unzip();
+        let tokens = embedded.as_ref().map(|e| e.tokens);
+        Self {
+            id,
+            key: fresh.key,
+            namespace: fresh.namespace,
+            tenant: fresh.tenant,
+            model: fresh.model,
+            origin: fresh.origin,
+            question,
+            tokens,
+            created_ms: now_ms,
+            expires_ms: now_ms.saturating_add(fresh.ttl_ms),
+            vector: embedded.map(|e| e.embedding),
+            replay: Replay::new(fresh.answer),
+        }
+    }
+
+    /// Reads a stored entry; none if its answer cannot be parsed.
+    #[must_use]
+    pub fn from_stored(entry: Entry) -> Option<Arc<Self>> {
+        let answer: Answer = serde_json::from_str(entry.answer.get()).ok()?;
+        Some(Arc::new(Self {
+            id: entry.id,
+            key: CacheKey {
+                scope: entry.scope,
+                exact: entry.exact,
+            },
+            namespace: entry.namespace,
+            tenant: entry.tenant,
+            model: entry.model,
+            origin: entry.origin,
+            question: entry.question,
+            tokens: entry.tokens.map(TokenDigest),
+            created_ms: entry.created_ms,
+            expires_ms: entry.expires_ms,
+            vector: None,
+            replay: Replay::new(answer),
+        }))
+    }
+
+    /// The form that the store keeps.
+    ///
+    /// # Errors
+    /// An answer that does not serialise, which no parsed answer does.
+    pub fn to_stored(&self) -> Result<Entry, serde_json::Error> {
+        let answer: Box<RawValue> = to_raw_value(self.replay.answer())?;
+        Ok(Entry {
+            id: self.id,
+            scope: self.key.scope,
+            exact: self.key.exact,
+            tenant: self.tenant.clone(),
+            namespace: self.namespace.clone(),
+            model: self.model.clone(),
+            origin: self.origin.clone(),
+            question: self.question.clone(),
+            tokens: self.tokens.map(|t| t.0),
+            created_ms: self.created_ms,
+            expires_ms: self.expires_ms,
+            answer,
+        })
+    }
+
+    /// Whether it may be served at `now_ms` to somebody who wants nothing older than `max_age_ms`.
+    #[must_use]
+    pub fn fresh_at(&self, now_ms: u64, max_age_ms: Option<u64>) -> bool {
+        let age = now_ms.saturating_sub(self.created_ms);
+        now_ms < self.expires_ms && max_age_ms.is_none_or(|max| age <= max)
+    }
+
+    /// Bytes that it holds in memory, roughly.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        let question = self.question.as_ref().map_or(0, String::len);
+        let vector = self.vector.as_ref().map_or(0, |v| v.len() * 4);
+        self.replay.weight() + question + vector + 512
+    }
+}
+
+/// The id of the `count`th answer that is kept in memory only.
+#[must_use]
+pub fn transient_id(count: u64) -> u64 {
+    TRANSIENT | count
+}
+
+/// Whether an entry is kept in memory only.
+#[must_use]
+pub fn is_transient(id: u64) -> bool {
+    id >= TRANSIENT
+}

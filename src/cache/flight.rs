@@ -1,0 +1,365 @@
+//! Single flight: of several requests that are the same, one asks the provider
+//! and all share what comes back, streamed or whole. Whoever leads may leave
+//! without harm to the others; when all have left the call is given up.
+//!
+//! Generic over what flies: it knows neither chunks nor errors.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use dashmap::DashMap;
+use dashmap::mapref::entry::Entry;
+use parking_lot::Mutex;
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
+
+/// The parts of a flight: what is known first, what follows, and how it ends.
+pub trait Cargo: 'static {
+    /// Known before the first item.
+    type Head: Clone + Send + Sync;
+    /// One piece of a stream.
+    type Item: Clone + Send + Sync;
+    /// The last word.
+    type End: Clone + Send + Sync;
+}
+
+type Key = [u8; 32];
+type Sky<C> = Arc<DashMap<Key, Arc<Flight<C>>>>;
+
+struct State<C: Cargo> {
+    head: Option<C::Head>,
+    items: Vec<C::Item>,
+    end: Option<Option<C::End>>,
+}
+
+struct Flight<C: Cargo> {
+    state: Mutex<State<C>>,
+    changed: watch::Sender<()>,
+    riders: AtomicUsize,
+    call: Mutex<Option<AbortHandle>>,
+}
+
+impl<C: Cargo> Flight<C> {
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            state: Mutex::new(State {
+                head: None,
+                items: Vec::new(),
+                end: None,
+            }),
+            changed: watch::Sender::new(()),
+            riders: AtomicUsize::new(1),
+            call: Mutex::new(None),
+        })
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State<C>)) {
+        change(&mut self.state.lock());
+        self.changed.send_replace(());
+    }
+}
+
+/// All flights under way, by exact key.
+pub struct Flights<C: Cargo> {
+    sky: Sky<C>,
+}
+
+/// A place in a flight.
+pub enum Boarding<C: Cargo> {
+    /// First: this one must make the call, through the pilot.
+    Lead(Pilot<C>, Rider<C>),
+    /// The call is under way.
+    Follow(Rider<C>),
+}
+
+impl<C: Cargo> Default for Flights<C> {
+    fn default() -> Self {
+        Self {
+            sky: Arc::default(),
+        }
+    }
+}
+
+impl<C: Cargo> Flights<C> {
+    /// Joins the flight for `key`, or opens it.
+    #[must_use]
+    pub fn board(&self, key: Key) -> Boarding<C> {
+        match self.sky.entry(key) {
+            Entry::Occupied(entry) => {
+                let flight = entry.get().clone();
+                // Counted under the map's lock, so that a flight is never given up with somebody aboard.
+                flight.riders.fetch_add(1, Ordering::AcqRel);
+                drop(entry);
+                Boarding::Follow(Rider::new(flight, Some((self.sky.clone(), key))))
+            }
+            Entry::Vacant(entry) => {
+                let flight = Flight::new();
+                entry.insert(flight.clone());
+                let place = Some((self.sky.clone(), key));
+                let pilot = Pilot {
+                    flight: flight.clone(),
+                    place: place.clone(),
+                };
+                Boarding::Lead(pilot, Rider::new(flight, place))
+            }
+        }
+    }
+
+    /// A flight that nobody can join.
+    #[must_use]
+    pub fn alone() -> (Pilot<C>, Rider<C>) {
+        let flight = Flight::new();
+        let pilot = Pilot {
+            flight: flight.clone(),
+            place: None,
+        };
+        (pilot, Rider::new(flight, None))
+    }
+
+    /// Calls under way that others could join.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.sky.len()
+    }
+
+    /// Whether none is under way.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.sky.is_empty()
+    }
+}
+
+/// Makes the call and tells the riders. Dropped without landing, the flight is lost.
+pub struct Pilot<C: Cargo> {
+    flight: Arc<Flight<C>>,
+    place: Option<(Sky<C>, Key)>,
+}
+
+impl<C: Cargo> Pilot<C> {
+    /// Says what is known before the first item.
+    pub fn head(&self, head: C::Head) {
+        self.flight.change(|state| state.head = Some(head));
+    }
+
+    /// Passes an item on.
+    pub fn push(&self, item: C::Item) {
+        self.flight.change(|state| state.items.push(item));
+    }
+
+    /// Ends the flight. Whoever asks after this looks in the cache first and finds it there.
+    pub fn land(self, end: C::End) {
+        self.leave_sky();
+        self.flight.change(|state| state.end = Some(Some(end)));
+    }
+
+    fn leave_sky(&self) {
+        if let Some((sky, key)) = &self.place {
+            sky.remove_if(key, |_, flight| Arc::ptr_eq(flight, &self.flight));
+        }
+    }
+}
+
+impl<C: Cargo> Drop for Pilot<C> {
+    fn drop(&mut self) {
+        self.leave_sky();
+        self.flight.change(|state| {
+            state.end.get_or_insert(None);
+        });
+    }
+}
+
+/// What a rider hears next.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Heard<I, E> {
+    /// The next item.
+    Item(I),
+    /// The end; none if the call was lost without a word.
+    End(Option<E>),
+}
+
+/// One request waiting for the shared answer.
+pub struct Rider<C: Cargo> {
+    flight: Arc<Flight<C>>,
+    changed: watch::Receiver<()>,
+    place: Option<(Sky<C>, Key)>,
+    at: usize,
+}
+
+impl<C: Cargo> Rider<C> {
+    fn new(flight: Arc<Flight<C>>, place: Option<(Sky<C>, Key)>) -> Self {
+        let changed = flight.changed.subscribe();
+        Self {
+            flight,
+            changed,
+            place,
+            at: 0,
+        }
+    }
+
+    /// Gives the call's handle, so that the last rider to leave can end it.
+    pub fn cancels(&self, call: AbortHandle) {
+        *self.flight.call.lock() = Some(call);
+    }
+
+    /// Waits for the head, or for an end that came before it.
+    pub async fn head(&mut self) -> Result<C::Head, Option<C::End>> {
+        loop {
+            {
+                let state = self.flight.state.lock();
+                if let Some(head) = &state.head {
+                    return Ok(head.clone());
+                }
+                if let Some(end) = &state.end {
+                    return Err(end.clone());
+                }
+            }
+            if self.changed.changed().await.is_err() {
+                return Err(None);
+            }
+        }
+    }
+
+    /// Waits until there is an item or the end; gives the end if that came first.
+    pub async fn peek(&mut self) -> Option<C::End> {
+        loop {
+            {
+                let state = self.flight.state.lock();
+                match &state.end {
+                    _ if state.items.len() > self.at => return None,
+                    Some(end) => return end.clone(),
+                    None => {}
+                }
+            }
+            if self.changed.changed().await.is_err() {
+                return None;
+            }
+        }
+    }
+
+    /// Waits for the next item or the end.
+    pub async fn next(&mut self) -> Heard<C::Item, C::End> {
+        loop {
+            {
+                let state = self.flight.state.lock();
+                if let Some(item) = state.items.get(self.at) {
+                    self.at += 1;
+                    return Heard::Item(item.clone());
+                }
+                if let Some(end) = &state.end {
+                    return Heard::End(end.clone());
+                }
+            }
+            if self.changed.changed().await.is_err() {
+                return Heard::End(None);
+            }
+        }
+    }
+}
+
+impl<C: Cargo> Drop for Rider<C> {
+    fn drop(&mut self) {
+        if self.flight.riders.fetch_sub(1, Ordering::AcqRel) != 1 {
+            return;
+        }
+        let deserted = match &self.place {
+            // Somebody may have boarded since: the count is read again under the map's lock.
+            Some((sky, key)) => {
+                sky.remove_if(key, |_, flight| {
+                    Arc::ptr_eq(flight, &self.flight) && flight.riders.load(Ordering::Acquire) == 0
+                });
+                self.flight.riders.load(Ordering::Acquire) == 0
+            }
+            None => true,
+        };
+        if deserted && let Some(call) = self.flight.call.lock().take() {
+            call.abort();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Words;
+    impl Cargo for Words {
+        type Head = &'static str;
+        type Item = u32;
+        type End = &'static str;
+    }
+
+    const KEY: Key = [7; 32];
+
+    fn lead(flights: &Flights<Words>) -> (Pilot<Words>, Rider<Words>) {
+        match flights.board(KEY) {
+            Boarding::Lead(pilot, rider) => (pilot, rider),
+            Boarding::Follow(_) => panic!("somebody leads already"),
+        }
+    }
+
+    fn follow(flights: &Flights<Words>) -> Rider<Words> {
+        match flights.board(KEY) {
+            Boarding::Follow(rider) => rider,
+            Boarding::Lead(..) => panic!("nobody leads"),
+        }
+    }
+
+    async fn all(mut rider: Rider<Words>) -> (Vec<u32>, Option<&'static str>) {
+        let mut items = Vec::new();
+        loop {
+            match rider.next().await {
+                Heard::Item(item) => items.push(item),
+                Heard::End(end) => return (items, end),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn all_riders_hear_all_of_it_whenever_they_board() {
+        let flights = Flights::default();
+        let (pilot, leader) = lead(&flights);
+        let mut early = follow(&flights);
+        pilot.head("h");
+        pilot.push(1);
+        let late = follow(&flights);
+        let reading = tokio::spawn(all(late));
+        pilot.push(2);
+        assert_eq!(early.head().await, Ok("h"));
+        pilot.land("done");
+        for rider in [leader, early] {
+            assert_eq!(all(rider).await, (vec![1, 2], Some("done")));
+        }
+        assert_eq!(reading.await.unwrap(), (vec![1, 2], Some("done")));
+        assert!(flights.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_leader_may_leave_and_the_call_goes_on() {
+        let flights = Flights::default();
+        let (pilot, leader) = lead(&flights);
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let call = tokio::spawn(async move {
+            let _held = stop;
+            std::future::pending::<()>().await;
+        });
+        leader.cancels(call.abort_handle());
+        let follower = follow(&flights);
+        drop(leader);
+        assert!(!call.is_finished());
+        pilot.push(1);
+        drop(follower);
+        assert!(stopped.await.is_err(), "the call is given up with the last");
+        drop(pilot);
+        assert!(flights.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_lost_call_ends_its_riders() {
+        let flights = Flights::<Words>::default();
+        let (pilot, mut rider) = lead(&flights);
+        drop(pilot);
+        assert_eq!(rider.head().await, Err(None));
+        assert_eq!(rider.next().await, Heard::End(None));
+        drop(lead(&flights));
+    }
+}

@@ -1,0 +1,299 @@
+//! Memory first: finds the remembered answer that serves a request, and remembers
+//! fresh ones. A fault in here is a counted miss, never an error of the request.
+//!
+//! Read [`scope`] for what must be equal, [`memory`] and [`semantic`] for the two
+//! tiers, [`verdict`] for the decision, [`flight`] for requests that ask the same
+//! at the same time, [`upkeep`] for what runs in the background.
+
+pub mod controls;
+pub mod decisions;
+pub mod entry;
+pub mod flight;
+pub mod memory;
+pub mod policy;
+pub mod scope;
+pub mod semantic;
+pub mod upkeep;
+pub mod verdict;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::cache::controls::Read;
+use crate::cache::entry::{Cached, Fresh};
+use crate::cache::memory::Memory;
+use crate::cache::scope::CacheKey;
+use crate::cache::semantic::{Nearest, Query, Semantic};
+use crate::cache::verdict::Verdict;
+use crate::chat::unix_ms;
+use crate::embed::{Embedded, Embedder, Outcome};
+
+/// Limits of a lookup.
+#[derive(Debug, Clone, Copy)]
+pub struct CacheLimits {
+    /// Time that one embedding may take.
+    pub embed: Duration,
+    /// Time that a search may take.
+    pub search: Duration,
+    /// Candidates that are judged.
+    pub candidates: usize,
+}
+
+/// The cache: two tiers and the encoder between them.
+pub struct Cache {
+    memory: Arc<Memory>,
+    semantic: Arc<Semantic>,
+    embedder: Option<Embedder>,
+    limits: CacheLimits,
+    indexed: AtomicBool,
+}
+
+/// What is looked up.
+#[derive(Debug, Clone)]
+pub struct Lookup {
+    /// Where to look.
+    pub key: CacheKey,
+    /// Tiers that may answer.
+    pub read: Read,
+    /// The question, or why it cannot be compared by meaning.
+    pub question: Result<String, &'static str>,
+    /// Least cosine of a hit.
+    pub threshold: f32,
+    /// Oldest entry that may answer, in milliseconds.
+    pub max_age_ms: Option<u64>,
+}
+
+/// What a lookup found.
+#[derive(Debug)]
+pub enum Found {
+    /// The same request, word for word.
+    Exact(Arc<Cached>),
+    /// A question that asks the same.
+    Similar(Nearest),
+    /// Nothing that serves.
+    Nothing(Miss),
+}
+
+/// Why nothing served, and what a later step can use of the search.
+#[derive(Debug, Default)]
+pub struct Miss {
+    /// Why.
+    pub reason: &'static str,
+    /// The best that did not serve.
+    pub nearest: Option<Nearest>,
+    /// The question's vector, if it was made: it is never made twice.
+    pub embedded: Option<Embedded>,
+}
+
+impl Miss {
+    fn because(reason: &'static str) -> Self {
+        Self {
+            reason,
+            ..Self::default()
+        }
+    }
+}
+
+impl Cache {
+    /// Puts the tiers together. Without an embedder only the exact tier answers.
+    #[must_use]
+    pub fn new(
+        memory: Memory,
+        semantic: Semantic,
+        embedder: Option<Embedder>,
+        limits: CacheLimits,
+    ) -> Self {
+        Self {
+            memory: Arc::new(memory),
+            semantic: Arc::new(semantic),
+            embedder,
+            limits,
+            indexed: AtomicBool::new(false),
+        }
+    }
+
+    /// Looks for an answer that serves. Never waits longer than its limits.
+    pub async fn look_up(&self, lookup: &Lookup) -> Found {
+        if lookup.read == Read::Nothing {
+            return Found::Nothing(Miss::because("not_read"));
+        }
+        if let Some(entry) = self.exact(lookup).await {
+            return Found::Exact(entry);
+        }
+        if lookup.read == Read::Exact {
+            return Found::Nothing(Miss::because("exact_only"));
+        }
+        let question = match &lookup.question {
+            Ok(question) => question,
+            Err(why) => return Found::Nothing(Miss::because(why)),
+        };
+        if self.embedder.is_none() {
+            return Found::Nothing(Miss::because("semantic_off"));
+        }
+        if !self.semantic.holds(&lookup.key.scope) {
+            let loading = !self.indexed.load(Ordering::Acquire);
+            let reason = if loading {
+                "index_loading"
+            } else {
+                "empty_scope"
+            };
+            return Found::Nothing(Miss::because(reason));
+        }
+        let embedded = match self.embed(question).await {
+            Ok(embedded) => embedded,
+            Err(why) => return Found::Nothing(Miss::because(why)),
+        };
+        self.similar(lookup, question, embedded).await
+    }
+
+    /// Makes a question's vector, within the limits.
+    ///
+    /// # Errors
+    /// Why there is none: a text that the encoder cannot tell apart, or no time.
+    pub async fn embed(&self, question: &str) -> Result<Embedded, &'static str> {
+        let Some(embedder) = &self.embedder else {
+            return Err("semantic_off");
+        };
+        let deadline = Instant::now() + self.limits.embed;
+        match embedder.embed(question, deadline).await {
+            Outcome::Embedded(embedded) => Ok(embedded),
+            Outcome::Skipped(skip) => Err(skip.as_str()),
+            Outcome::Unavailable(why) => {
+                metrics::counter!("reprise_cache_faults_total", "fault" => why.as_str())
+                    .increment(1);
+                Err(why.as_str())
+            }
+        }
+    }
+
+    /// Remembers a fresh answer in both tiers; found from the moment this returns.
+    /// Gives the entry's id, and why it was kept in memory only, if so.
+    pub fn remember(&self, fresh: Fresh) -> (u64, Option<&'static str>) {
+        let scope = fresh.key.scope;
+        let vector = fresh
+            .question
+            .as_ref()
+            .map(|(_, embedded)| embedded.embedding.clone());
+        let remembered = self.memory.remember(fresh);
+        if let Some(old) = remembered.superseded {
+            self.semantic.remove(old, &scope);
+        }
+        let entry = &remembered.entry;
+        // What the store refused may leave the hot tier any time: it must not be findable by meaning.
+        if let (Some(vector), None) = (vector, remembered.not_stored) {
+            self.semantic
+                .insert(entry.id, scope, &vector, entry.expires_ms);
+        }
+        (entry.id, remembered.not_stored)
+    }
+
+    /// Forgets entries at once, in both tiers; returns how many there were. Blocks.
+    pub fn forget(&self, ids: &[u64]) -> usize {
+        for id in ids {
+            if let Some(entry) = self.memory.load(*id) {
+                self.semantic.remove(*id, &entry.key.scope);
+            }
+        }
+        self.memory.forget(ids)
+    }
+
+    /// The exact tier and the store.
+    #[must_use]
+    pub fn memory(&self) -> &Arc<Memory> {
+        &self.memory
+    }
+
+    /// The semantic tier.
+    #[must_use]
+    pub fn semantic(&self) -> &Arc<Semantic> {
+        &self.semantic
+    }
+
+    /// The encoder, if there is one.
+    #[must_use]
+    pub fn embedder(&self) -> Option<&Embedder> {
+        self.embedder.as_ref()
+    }
+
+    /// Whether all stored entries can be found by meaning.
+    #[must_use]
+    pub fn indexed(&self) -> bool {
+        self.indexed.load(Ordering::Acquire)
+    }
+
+    /// Says that all stored entries can be found by meaning.
+    pub fn now_indexed(&self) {
+        self.indexed.store(true, Ordering::Release);
+    }
+
+    async fn exact(&self, lookup: &Lookup) -> Option<Arc<Cached>> {
+        let exact = lookup.key.exact;
+        let serves = |entry: &Arc<Cached>| {
+            entry.key == lookup.key && entry.fresh_at(unix_ms(), lookup.max_age_ms)
+        };
+        if let Some(entry) = self.memory.hot(&exact) {
+            return Some(entry).filter(serves);
+        }
+        if !self.memory.may_hold(&exact) {
+            return None;
+        }
+        let memory = self.memory.clone();
+        self.blocking(move || memory.load_exact(&exact))
+            .await
+            .filter(serves)
+    }
+
+    async fn similar(&self, lookup: &Lookup, question: &str, embedded: Embedded) -> Found {
+        let (memory, semantic) = (self.memory.clone(), self.semantic.clone());
+        let (lookup, question) = (lookup.clone(), question.to_owned());
+        let (candidates, vector) = (self.limits.candidates, embedded.clone());
+        let nearest = self
+            .blocking(move || {
+                let query = Query {
+                    scope: &lookup.key.scope,
+                    question: &question,
+                    embedded: &vector,
+                    threshold: lookup.threshold,
+                    max_age_ms: lookup.max_age_ms,
+                    candidates,
+                    now_ms: unix_ms(),
+                };
+                Some(semantic.nearest(&query, &memory))
+            })
+            .await;
+        match nearest {
+            Some(Some(nearest)) if nearest.verdict == Verdict::Serve => {
+                self.memory.served(&nearest.entry);
+                Found::Similar(nearest)
+            }
+            Some(nearest) => Found::Nothing(Miss {
+                reason: nearest
+                    .as_ref()
+                    .map_or("no_candidate", |n| n.verdict.as_str()),
+                nearest,
+                embedded: Some(embedded),
+            }),
+            None => Found::Nothing(Miss {
+                reason: "search_deadline",
+                nearest: None,
+                embedded: Some(embedded),
+            }),
+        }
+    }
+
+    /// Runs what may read the disk on a thread that may wait; none if it takes too long or panics.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Option<T> + Send + 'static,
+    ) -> Option<T> {
+        let task = tokio::task::spawn_blocking(work);
+        let fault = match tokio::time::timeout(self.limits.search, task).await {
+            Ok(Ok(done)) => return done,
+            Ok(Err(_)) => "search_failed",
+            Err(_) => "search_deadline",
+        };
+        metrics::counter!("reprise_cache_faults_total", "fault" => fault).increment(1);
+        None
+    }
+}

@@ -1,0 +1,213 @@
+//! Who may share an entry, and what must be equal before two questions are
+//! compared at all. A scope is part of the storage key, never a filter.
+
+use crate::chat::{CanonicalHasher, ChatRequest};
+
+/// A namespace that the configuration shares between tenants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shared {
+    /// Its name.
+    pub name: String,
+    /// Tenants that may be answered from it; `*` means all.
+    pub read: Vec<String>,
+    /// Tenants whose answers it remembers; `*` means all.
+    pub write: Vec<String>,
+}
+
+/// Where a request's answers live, and what this caller may do there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Namespace {
+    /// `tenant`, `tenant/name`, or the name of a shared one: unique over the gateway.
+    pub label: String,
+    /// The tenant inside which it lives; none for a shared one.
+    pub tenant: Option<String>,
+    /// Whether this caller may be answered from it.
+    pub read: bool,
+    /// Whether this caller's answers are remembered in it.
+    pub write: bool,
+}
+
+/// The caller named a namespace that is not theirs.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NamespaceError {
+    /// Neither theirs nor shared with them.
+    #[error("this key may not use that namespace")]
+    Forbidden,
+    /// Not a name.
+    #[error("a namespace is 1 to 64 characters out of A-Z a-z 0-9 . _ -")]
+    BadName,
+}
+
+impl Namespace {
+    /// Finds the namespace that `tenant` means by `wanted`. A tenant's own namespaces are
+    /// `tenant` (the default), `name` and `tenant/name`; `is_tenant` tells names of others.
+    ///
+    /// # Errors
+    /// [`NamespaceError`] if it is another tenant's, or a shared one closed to this tenant.
+    pub fn resolve(
+        tenant: &str,
+        wanted: Option<&str>,
+        shared: &[Shared],
+        is_tenant: impl Fn(&str) -> bool,
+    ) -> Result<Self, NamespaceError> {
+        let Some(wanted) = wanted.filter(|w| *w != tenant) else {
+            return Ok(Self::own(tenant, tenant.to_owned()));
+        };
+        if let Some(shared) = shared.iter().find(|s| s.name == wanted) {
+            return Self::shared(tenant, shared);
+        }
+        let name = match wanted.split_once('/') {
+            Some((owner, name)) if owner == tenant => name,
+            Some(_) => return Err(NamespaceError::Forbidden),
+            None => wanted,
+        };
+        if !is_name(name) {
+            return Err(NamespaceError::BadName);
+        }
+        if is_tenant(name) {
+            return Err(NamespaceError::Forbidden);
+        }
+        Ok(Self::own(tenant, format!("{tenant}/{name}")))
+    }
+
+    fn own(tenant: &str, label: String) -> Self {
+        Self {
+            label,
+            tenant: Some(tenant.to_owned()),
+            read: true,
+            write: true,
+        }
+    }
+
+    fn shared(tenant: &str, shared: &Shared) -> Result<Self, NamespaceError> {
+        let holds = |list: &[String]| list.iter().any(|t| t == "*" || t == tenant);
+        let (read, write) = (holds(&shared.read), holds(&shared.write));
+        if !read && !write {
+            return Err(NamespaceError::Forbidden);
+        }
+        Ok(Self {
+            label: shared.name.clone(),
+            tenant: None,
+            read,
+            write,
+        })
+    }
+}
+
+/// Names one request in the cache: the scope it may be compared in, and itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CacheKey {
+    /// Everything but the question.
+    pub scope: [u8; 32],
+    /// The whole canonical request.
+    pub exact: [u8; 32],
+}
+
+impl CacheKey {
+    /// Hashes a request. `origin` names the provider, base URL and model that a miss would
+    /// ask first; `headers` are those forwarded ones that may change an answer.
+    #[must_use]
+    pub fn of(
+        namespace: &Namespace,
+        origin: &str,
+        headers: &[(String, String)],
+        request: &ChatRequest,
+    ) -> Self {
+        let mut hasher = CanonicalHasher::new("reprise scope 1");
+        match &namespace.tenant {
+            Some(tenant) => hasher.text("tenant").text(tenant),
+            None => hasher.text("shared"),
+        };
+        hasher.text(&namespace.label).text(origin);
+        for (name, value) in headers.iter().filter(|(name, _)| changes_answer(name)) {
+            hasher.text(name).text(value);
+        }
+        request.hash_scope(&mut hasher);
+        let scope = hasher.finish();
+        let mut hasher = CanonicalHasher::new("reprise exact 1");
+        hasher.bytes(&scope);
+        if let Ok(question) = request.question() {
+            hasher.text(question);
+        }
+        Self {
+            scope,
+            exact: hasher.finish(),
+        }
+    }
+}
+
+/// Client telemetry headers do not change an answer; the rest of the forwarded ones might.
+fn changes_answer(header: &str) -> bool {
+    !header.starts_with("x-stainless-")
+}
+
+fn is_name(name: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    (1..=64).contains(&name.len()) && name.chars().all(allowed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolve(tenant: &str, wanted: Option<&str>) -> Result<Namespace, NamespaceError> {
+        let shared = [Shared {
+            name: "faq".into(),
+            read: vec!["*".into()],
+            write: vec!["a".into()],
+        }];
+        Namespace::resolve(tenant, wanted, &shared, |t| ["a", "b"].contains(&t))
+    }
+
+    #[test]
+    fn a_tenant_chooses_among_its_own() {
+        assert_eq!(resolve("a", None).unwrap().label, "a");
+        assert_eq!(resolve("a", Some("a")).unwrap().label, "a");
+        assert_eq!(resolve("a", Some("x")).unwrap().label, "a/x");
+        assert_eq!(resolve("a", Some("a/x")).unwrap().label, "a/x");
+    }
+
+    #[test]
+    fn anothers_namespace_is_forbidden() {
+        assert_eq!(resolve("b", Some("a")), Err(NamespaceError::Forbidden));
+        assert_eq!(resolve("b", Some("a/x")), Err(NamespaceError::Forbidden));
+        assert_eq!(resolve("b", Some("")), Err(NamespaceError::BadName));
+    }
+
+    #[test]
+    fn a_shared_one_has_its_own_rights() {
+        let a = resolve("a", Some("faq")).unwrap();
+        let b = resolve("b", Some("faq")).unwrap();
+        assert!(a.read && a.write && b.read && !b.write);
+        let closed = [Shared {
+            name: "vip".into(),
+            read: vec!["a".into()],
+            write: vec![],
+        }];
+        let b = Namespace::resolve("b", Some("vip"), &closed, |_| false);
+        assert_eq!(b, Err(NamespaceError::Forbidden));
+    }
+
+    #[test]
+    fn tenant_namespace_origin_and_headers_part_the_scope() {
+        let request =
+            ChatRequest::parse(br#"{"model":"m","messages":[{"role":"user","content":"Hi?"}]}"#)
+                .unwrap();
+        let scope = |tenant, wanted, origin, headers: &[(String, String)]| {
+            CacheKey::of(&resolve(tenant, wanted).unwrap(), origin, headers, &request).scope
+        };
+        let base = scope("a", None, "o", &[]);
+        let beta = [("openai-beta".to_owned(), "x=1".to_owned())];
+        let noise = [("x-stainless-lang".to_owned(), "python".to_owned())];
+        assert_ne!(base, scope("b", None, "o", &[]));
+        assert_ne!(base, scope("a", Some("x"), "o", &[]));
+        assert_ne!(base, scope("a", Some("faq"), "o", &[]));
+        assert_ne!(base, scope("a", None, "p", &[]));
+        assert_ne!(base, scope("a", None, "o", &beta));
+        assert_eq!(base, scope("a", None, "o", &noise));
+        assert_eq!(
+            scope("a", Some("faq"), "o", &[]),
+            scope("b", Some("faq"), "o", &[])
+        );
+    }
+}

@@ -1,0 +1,323 @@
+//! The one error table: each code with its HTTP status, OpenAI type, whether a
+//! client should try again, and so its metric label. Messages are for clients:
+//! no key, path or inside detail is ever part of one.
+
+use std::time::Duration;
+
+use crate::cache::controls::BadControl;
+use crate::cache::policy::PolicyError;
+use crate::cache::scope::NamespaceError;
+use crate::chat::InvalidRequest;
+use crate::provider::{Failure, FailureKind};
+
+/// Everything that can be wrong, as `error.code` spells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Code {
+    /// The request itself.
+    InvalidRequest,
+    /// A header that controls the cache.
+    InvalidHeader,
+    /// No key, or one that is not valid.
+    InvalidApiKey,
+    /// A key that may not do this.
+    Forbidden,
+    /// A namespace of somebody else's.
+    NamespaceForbidden,
+    /// Refused while the gateway runs without keys.
+    OpenModeRefused,
+    /// No provider answers to that model name.
+    ModelNotFound,
+    /// No such address.
+    NotFound,
+    /// No such method at this address.
+    MethodNotAllowed,
+    /// The body did not arrive in time.
+    RequestTimeout,
+    /// The body is too large.
+    RequestTooLarge,
+    /// The head is too large.
+    HeadersTooLarge,
+    /// Changed by somebody else meanwhile.
+    Conflict,
+    /// `If-Match` is missing.
+    PreconditionRequired,
+    /// `only` was asked and nothing is remembered.
+    CacheMiss,
+    /// The gateway is stopping.
+    ShuttingDown,
+    /// The provider says so: 429.
+    RateLimited,
+    /// The provider is overloaded: 503.
+    UpstreamOverloaded,
+    /// The provider failed.
+    UpstreamError,
+    /// The provider refuses the gateway's account.
+    UpstreamAuth,
+    /// The provider cannot be understood.
+    UpstreamMalformed,
+    /// The provider took too long.
+    UpstreamTimeout,
+    /// The provider cannot be reached.
+    UpstreamUnreachable,
+    /// The provider rejects the request.
+    UpstreamRejected,
+    /// A change could not be written down.
+    StorageFailed,
+    /// A fault of this gateway.
+    Internal,
+}
+
+/// A row of the table.
+struct Row {
+    code: &'static str,
+    status: u16,
+    kind: &'static str,
+    /// Whether the client's own retries may help.
+    retryable: bool,
+}
+
+const fn row(code: &'static str, status: u16, kind: &'static str, retryable: bool) -> Row {
+    Row {
+        code,
+        status,
+        kind,
+        retryable,
+    }
+}
+
+const INVALID: &str = "invalid_request_error";
+const SERVER: &str = "server_error";
+
+impl Code {
+    fn row(self) -> Row {
+        match self {
+            Self::InvalidRequest => row("invalid_request", 400, INVALID, false),
+            Self::InvalidHeader => row("invalid_header", 400, INVALID, false),
+            Self::InvalidApiKey => row("invalid_api_key", 401, INVALID, false),
+            Self::Forbidden => row("forbidden", 403, "permission_error", false),
+            Self::NamespaceForbidden => row("namespace_forbidden", 403, "permission_error", false),
+            Self::OpenModeRefused => row("open_mode_refused", 403, "permission_error", false),
+            Self::ModelNotFound => row("model_not_found", 404, INVALID, false),
+            Self::NotFound => row("not_found", 404, INVALID, false),
+            Self::MethodNotAllowed => row("method_not_allowed", 405, INVALID, false),
+            Self::RequestTimeout => row("request_timeout", 408, INVALID, true),
+            Self::Conflict => row("conflict", 409, INVALID, false),
+            Self::RequestTooLarge => row("request_too_large", 413, INVALID, false),
+            Self::PreconditionRequired => row("precondition_required", 428, INVALID, false),
+            Self::HeadersTooLarge => row("headers_too_large", 431, INVALID, false),
+            Self::RateLimited => row("rate_limit_exceeded", 429, "rate_limit_error", true),
+            Self::CacheMiss => row("cache_miss", 504, "cache_miss", false),
+            Self::ShuttingDown => row("shutting_down", 503, SERVER, true),
+            Self::UpstreamOverloaded => row("upstream_overloaded", 503, SERVER, false),
+            Self::UpstreamError => row("upstream_error", 502, SERVER, false),
+            Self::UpstreamAuth => row("upstream_auth", 502, SERVER, false),
+            Self::UpstreamMalformed => row("upstream_malformed", 502, SERVER, false),
+            Self::UpstreamTimeout => row("upstream_timeout", 504, SERVER, false),
+            Self::UpstreamUnreachable => row("upstream_unreachable", 502, SERVER, false),
+            Self::UpstreamRejected => row("upstream_rejected", 400, INVALID, false),
+            Self::StorageFailed => row("storage_failed", 503, SERVER, true),
+            Self::Internal => row("internal_error", 500, SERVER, false),
+        }
+    }
+
+    /// As metrics and `error.code` spell it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.row().code
+    }
+}
+
+/// A refusal or failure as the client gets it.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("{message}")]
+pub struct ApiError {
+    /// Its row in the table.
+    pub code: Code,
+    /// What is wrong, in the client's words.
+    pub message: String,
+    /// The field at fault.
+    pub param: Option<String>,
+    /// When it makes sense to come back.
+    pub retry_after: Option<Duration>,
+    /// The provider's own status, type and code, where they are the client's business.
+    pub upstream: Option<UpstreamWords>,
+}
+
+/// What a provider said of a client's fault.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UpstreamWords {
+    /// HTTP status.
+    pub status: u16,
+    /// `error.type`.
+    pub kind: Option<String>,
+    /// `error.code`.
+    pub code: Option<String>,
+}
+
+impl ApiError {
+    /// An error without further detail.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            param: None,
+            retry_after: None,
+            upstream: None,
+        }
+    }
+
+    /// The HTTP status.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        match &self.upstream {
+            Some(words) => words.status,
+            None => self.code.row().status,
+        }
+    }
+
+    /// Whether the client's own retries may help.
+    #[must_use]
+    pub fn retryable(&self) -> bool {
+        self.code.row().retryable
+    }
+
+    /// The `error` object of the OpenAI dialect; no member is ever missing.
+    #[must_use]
+    pub fn openai(&self) -> serde_json::Value {
+        let row = self.code.row();
+        let words = self.upstream.as_ref();
+        let kind = words.and_then(|w| w.kind.as_deref()).unwrap_or(row.kind);
+        let code = words.and_then(|w| w.code.as_deref()).unwrap_or(row.code);
+        serde_json::json!({"error": {
+            "message": self.message, "type": kind, "param": self.param, "code": code}})
+    }
+}
+
+impl From<InvalidRequest> for ApiError {
+    fn from(fault: InvalidRequest) -> Self {
+        Self {
+            param: fault.param,
+            ..Self::new(Code::InvalidRequest, fault.message)
+        }
+    }
+}
+
+impl From<BadControl> for ApiError {
+    fn from(fault: BadControl) -> Self {
+        Self {
+            param: Some(fault.header.into()),
+            ..Self::new(Code::InvalidHeader, fault.to_string())
+        }
+    }
+}
+
+impl From<NamespaceError> for ApiError {
+    fn from(fault: NamespaceError) -> Self {
+        let code = match fault {
+            NamespaceError::Forbidden => Code::NamespaceForbidden,
+            NamespaceError::BadName => Code::InvalidHeader,
+        };
+        Self {
+            param: Some("x-reprise-namespace".into()),
+            ..Self::new(code, fault.to_string())
+        }
+    }
+}
+
+impl From<PolicyError> for ApiError {
+    fn from(fault: PolicyError) -> Self {
+        let message = fault.to_string();
+        match fault {
+            PolicyError::OutOfRange { param, .. } => Self {
+                param: Some(param.into()),
+                ..Self::new(Code::InvalidRequest, message)
+            },
+            PolicyError::Stale { .. } => Self::new(Code::Conflict, message),
+            PolicyError::NotStored => Self::new(Code::StorageFailed, message),
+        }
+    }
+}
+
+impl From<&Failure> for ApiError {
+    fn from(failure: &Failure) -> Self {
+        let code = match failure.kind {
+            FailureKind::Connect => Code::UpstreamUnreachable,
+            FailureKind::FirstByteTimeout
+            | FailureKind::IdleTimeout
+            | FailureKind::TotalTimeout => Code::UpstreamTimeout,
+            FailureKind::Malformed | FailureKind::TooLarge => Code::UpstreamMalformed,
+            FailureKind::Auth => Code::UpstreamAuth,
+            FailureKind::RateLimited => Code::RateLimited,
+            FailureKind::Rejected => Code::UpstreamRejected,
+            FailureKind::Overloaded => Code::UpstreamOverloaded,
+            FailureKind::Reset | FailureKind::Server | FailureKind::InStream => Code::UpstreamError,
+        };
+        let mut error = Self::new(code, format!("{}.", capitalised(&failure.kind.to_string())));
+        error.retry_after = failure.retry_after;
+        // Only what the client itself can mend is passed on in the provider's own words.
+        let clients = matches!(code, Code::UpstreamRejected | Code::RateLimited);
+        if let (true, Some(said)) = (clients, &failure.upstream) {
+            if !said.message.is_empty() {
+                error.message.clone_from(&said.message);
+            }
+            error.param.clone_from(&said.param);
+            error.upstream = Some(UpstreamWords {
+                status: said.status,
+                kind: said.kind.clone(),
+                code: said.code.clone(),
+            });
+        }
+        error
+    }
+}
+
+fn capitalised(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(chars).collect()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::provider::UpstreamError;
+
+    fn failure(kind: FailureKind, status: u16) -> Failure {
+        let mut failure = Failure::because(kind, "secret detail");
+        failure.upstream = Some(UpstreamError {
+            status,
+            message: "words of the provider".into(),
+            kind: Some("t".into()),
+            code: Some("c".into()),
+            param: Some("p".into()),
+        });
+        failure
+    }
+
+    #[test]
+    fn a_clients_fault_is_told_in_the_providers_words() {
+        let error = ApiError::from(&failure(FailureKind::Rejected, 422));
+        assert_eq!(error.status(), 422);
+        let body = error.openai();
+        assert_eq!(body["error"]["message"], "words of the provider");
+        assert_eq!(body["error"]["code"], "c");
+        assert_eq!(body["error"]["param"], "p");
+    }
+
+    #[test]
+    fn the_gateways_own_account_is_nobodys_business() {
+        let error = ApiError::from(&failure(FailureKind::Auth, 401));
+        assert_eq!(error.status(), 502);
+        let body = error.openai().to_string();
+        assert!(!body.contains("words of the provider") && !body.contains("secret"));
+    }
+
+    #[test]
+    fn no_member_of_an_error_is_ever_missing() {
+        let body = ApiError::new(Code::NotFound, "no").openai();
+        for member in ["message", "type", "param", "code"] {
+            assert!(body["error"].get(member).is_some(), "{member}");
+        }
+    }
+}

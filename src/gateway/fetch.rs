@@ -1,0 +1,228 @@
+//! The call behind a miss: asks the router, passes on what comes, remembers it,
+//! and only then says that it is complete, so that whoever asks next finds it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+
+use super::Gateway;
+use super::ask::Plan;
+use super::error::{ApiError, Code};
+use crate::cache::Miss;
+use crate::cache::entry::Fresh;
+use crate::cache::flight::{Cargo, Pilot};
+use crate::chat::{Answer, Chunk, Recorder, Unstorable};
+use crate::embed::Embedded;
+use crate::provider::{Event, EventStream, Reply};
+use crate::router::Answered;
+
+/// What flies: chunks of an answer, or a whole one.
+pub(super) struct AnswerFlight;
+
+impl Cargo for AnswerFlight {
+    type Head = Arc<Head>;
+    type Item = Arc<Chunk>;
+    type End = Result<End, ApiError>;
+}
+
+/// Who answers, known before the first word of the answer.
+#[derive(Debug)]
+pub(super) struct Head {
+    pub(super) provider: String,
+    pub(super) model: String,
+    pub(super) headers: Vec<(String, String)>,
+}
+
+/// How an answer ended well.
+#[derive(Debug, Clone)]
+pub(super) enum End {
+    /// Streamed to its end; the whole of it, if it could be put together without loss.
+    Streamed(Option<Arc<Answer>>),
+    /// Whole from the start: the provider's bytes and what they say.
+    Whole(Bytes, Arc<Answer>),
+}
+
+/// Makes the call and flies it home.
+pub(super) async fn fetch(
+    gateway: Arc<Gateway>,
+    plan: Arc<Plan>,
+    miss: Miss,
+    pilot: Pilot<AnswerFlight>,
+) {
+    let call = Fetch {
+        gateway: &gateway,
+        plan: &plan,
+    };
+    let question = call.question(miss);
+    // The vector of a first question is made while the provider thinks.
+    let (vector, end) = tokio::join!(question, call.call(&pilot));
+    let end = match end {
+        Ok((end, answered)) => {
+            call.remember(&end, &answered, vector);
+            Ok(end)
+        }
+        Err(error) => Err(error),
+    };
+    pilot.land(end);
+}
+
+struct Fetch<'a> {
+    gateway: &'a Arc<Gateway>,
+    plan: &'a Plan,
+}
+
+/// What is known of who answered once the reply itself is taken apart.
+struct From {
+    provider_is_demo: bool,
+    other_model: bool,
+    refused: Option<Unstorable>,
+}
+
+impl Fetch<'_> {
+    /// The vector under which the answer will be found, unless the lookup made it already.
+    async fn question(&self, miss: Miss) -> Option<(String, Embedded)> {
+        if self.plan.write_ms.is_none() || !self.plan.write_semantic {
+            return None;
+        }
+        let question = self.plan.lookup.question.as_ref().ok()?.clone();
+        let embedded = match miss.embedded {
+            Some(embedded) => embedded,
+            None => self.gateway.cache.embed(&question).await.ok()?,
+        };
+        Some((question, embedded))
+    }
+
+    async fn call(&self, pilot: &Pilot<AnswerFlight>) -> Result<(End, From), ApiError> {
+        let request = &self.plan.ask.request;
+        let body = |model: &str| Bytes::from(request.upstream_body(model));
+        let answered = self
+            .gateway
+            .router
+            .send(
+                &self.plan.route,
+                &body,
+                request.stream(),
+                self.plan.ask.headers.clone(),
+            )
+            .await
+            .map_err(|failure| {
+                tracing::warn!(request = %self.plan.ask.id, kind = failure.kind.label(),
+                    detail = failure.detail.as_deref(), "no provider answered");
+                ApiError::from(&failure)
+            })?;
+        let Answered {
+            reply,
+            provider,
+            model,
+            other_model,
+            ..
+        } = answered;
+        let candidates = &self.plan.route.candidates;
+        let mut from = From {
+            provider_is_demo: candidates
+                .iter()
+                .any(|c| c.provider.name() == provider && c.provider.is_demo()),
+            other_model,
+            refused: None,
+        };
+        let (end, headers) = match reply {
+            Reply::Whole {
+                body,
+                answer,
+                headers,
+            } => (Ok((body, answer)), headers),
+            Reply::Stream { events, headers } => (Err(events), headers),
+        };
+        pilot.head(Arc::new(Head {
+            provider,
+            model,
+            headers,
+        }));
+        match end {
+            Ok((body, answer)) => {
+                from.refused = answer.storable().err();
+                Ok((End::Whole(body, Arc::new(answer)), from))
+            }
+            Err(events) => {
+                let whole = self.stream(events, pilot).await?;
+                from.refused = whole.as_ref().err().copied();
+                Ok((End::Streamed(whole.ok().map(Arc::new)), from))
+            }
+        }
+    }
+
+    /// Passes a stream on and puts it together.
+    async fn stream(
+        &self,
+        mut events: EventStream,
+        pilot: &Pilot<AnswerFlight>,
+    ) -> Result<Result<Answer, Unstorable>, ApiError> {
+        let mut recorder = Recorder::new();
+        while let Some(event) = events.next().await {
+            match event {
+                Ok(Event::Chunk(chunk)) => {
+                    recorder.push(&chunk);
+                    pilot.push(Arc::new(chunk));
+                }
+                Ok(Event::Done) => return Ok(recorder.finish(true)),
+                Err(failure) => {
+                    tracing::warn!(request = %self.plan.ask.id, kind = failure.kind.label(),
+                        detail = failure.detail.as_deref(), "a stream broke off");
+                    return Err(ApiError::from(&failure));
+                }
+            }
+        }
+        Err(ApiError::new(
+            Code::UpstreamError,
+            "The provider's stream ended before its answer did.",
+        ))
+    }
+
+    fn remember(&self, end: &End, from: &From, question: Option<(String, Embedded)>) {
+        let Some(ttl_ms) = self.plan.write_ms else {
+            return;
+        };
+        let refused = from.refused.map(Unstorable::as_str);
+        let foreign =
+            (from.other_model && !self.plan.route.store_fallback).then_some("fallback_model");
+        let answer = match end {
+            End::Streamed(whole) => whole.as_deref(),
+            End::Whole(_, answer) => Some(answer.as_ref()),
+        };
+        let not_stored = match (refused.or(foreign), answer) {
+            (Some(reason), _) => Some(reason),
+            (None, None) => Some(Unstorable::Incomplete.as_str()),
+            (None, Some(answer)) => {
+                self.gateway
+                    .cache
+                    .remember(self.fresh(answer.clone(), question, ttl_ms, from))
+                    .1
+            }
+        };
+        if let Some(reason) = not_stored {
+            self.gateway.metrics.not_stored(reason);
+        }
+    }
+
+    fn fresh(
+        &self,
+        answer: Answer,
+        question: Option<(String, Embedded)>,
+        ttl_ms: u64,
+        from: &From,
+    ) -> Fresh {
+        let plan = self.plan;
+        Fresh {
+            key: plan.lookup.key,
+            namespace: plan.namespace.label.clone(),
+            tenant: plan.ask.caller.tenant.to_string(),
+            model: plan.ask.request.model().to_owned(),
+            origin: plan.origin.clone(),
+            question,
+            ttl_ms,
+            durable: !from.provider_is_demo,
+            answer,
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! The straight line: admit, look up, join or lead the flight, route, remember,
+//! settle. Streaming and plain answers take the same path.
+
+pub mod ask;
+pub mod error;
+mod fetch;
+mod serve;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::cache::controls::Read;
+use crate::cache::decisions::{Decision, DecisionOutcome, Decisions};
+use crate::cache::flight::{Boarding, Flights};
+use crate::cache::policy::Policies;
+use crate::cache::scope::Shared;
+use crate::cache::semantic::Nearest;
+use crate::cache::{Cache, Found};
+use crate::chat::unix_ms;
+use crate::config::Ineligible;
+use crate::gateway::ask::{Ask, Plan};
+use crate::gateway::error::{ApiError, Code};
+use crate::gateway::fetch::AnswerFlight;
+use crate::identity::Keyring;
+use crate::ledger::Prices;
+use crate::router::Router;
+use crate::telemetry::Metrics;
+
+pub use ask::{Outcome, Served, Via};
+pub use serve::{Body, LiveAnswer, Piece, error_event};
+
+/// Settings of the line itself.
+#[derive(Debug, Clone)]
+pub struct GatewayConfig {
+    /// Whether the cache is used at all.
+    pub cache: bool,
+    /// What becomes of requests that meaning must not answer.
+    pub ineligible: Ineligible,
+    /// Namespaces shared between tenants.
+    pub shared: Vec<Shared>,
+    /// How long a follower waits for its leader's first word.
+    pub flight_wait: Duration,
+}
+
+/// Everything that a request passes.
+pub struct Gateway {
+    pub(crate) config: GatewayConfig,
+    pub(crate) cache: Arc<Cache>,
+    pub(crate) router: Arc<Router>,
+    pub(crate) keyring: Arc<Keyring>,
+    pub(crate) policies: Arc<Policies>,
+    pub(crate) decisions: Arc<Decisions>,
+    pub(crate) prices: Arc<Prices>,
+    pub(crate) metrics: Arc<Metrics>,
+    flights: Flights<AnswerFlight>,
+}
+
+impl Gateway {
+    /// Puts the parts together.
+    #[must_use]
+    pub fn new(config: GatewayConfig, parts: Parts) -> Self {
+        Self {
+            config,
+            cache: parts.cache,
+            router: parts.router,
+            keyring: parts.keyring,
+            policies: parts.policies,
+            decisions: parts.decisions,
+            prices: parts.prices,
+            metrics: parts.metrics,
+            flights: Flights::default(),
+        }
+    }
+
+    /// Answers one request: from memory if a remembered answer serves, else from a provider.
+    ///
+    /// # Errors
+    /// What the client did wrong, may not do, or what no provider could answer.
+    pub async fn answer(self: &Arc<Self>, ask: Ask) -> Result<Served, ApiError> {
+        let plan = Arc::new(self.admit(ask)?);
+        let found = self.cache.look_up(&plan.lookup).await;
+        let miss = match found {
+            Found::Exact(entry) => return Ok(self.serve_hit(&plan, &entry, None)),
+            Found::Similar(nearest) => {
+                self.note(&plan, &nearest, DecisionOutcome::Hit);
+                return Ok(self.serve_hit(&plan, &nearest.entry, Some(nearest.similarity)));
+            }
+            Found::Nothing(miss) => miss,
+        };
+        if let Some(nearest) = &miss.nearest {
+            self.note(&plan, nearest, DecisionOutcome::NearMiss);
+        }
+        if plan.only {
+            return Err(ApiError::new(
+                Code::CacheMiss,
+                "Nothing remembered serves this request.",
+            ));
+        }
+        // Only what may be read from memory may be read from a neighbour's call.
+        if plan.lookup.read == Read::Nothing {
+            let (pilot, rider) = Flights::alone();
+            return self.lead(&plan, miss, pilot, rider).await;
+        }
+        match self.flights.board(plan.lookup.key.exact) {
+            Boarding::Lead(pilot, rider) => self.lead(&plan, miss, pilot, rider).await,
+            Boarding::Follow(rider) => self.follow(&plan, miss, rider).await,
+        }
+    }
+
+    /// Calls under way that others could join.
+    #[must_use]
+    pub fn flights(&self) -> usize {
+        self.flights.len()
+    }
+
+    /// What is remembered.
+    #[must_use]
+    pub fn cache(&self) -> &Arc<Cache> {
+        &self.cache
+    }
+
+    /// Who may.
+    #[must_use]
+    pub fn keyring(&self) -> &Keyring {
+        &self.keyring
+    }
+
+    /// How alike is alike enough.
+    #[must_use]
+    pub fn policies(&self) -> &Policies {
+        &self.policies
+    }
+
+    /// The analyst's evidence.
+    #[must_use]
+    pub fn decisions(&self) -> &Decisions {
+        &self.decisions
+    }
+
+    /// What is counted.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// All models of all providers.
+    pub async fn models(&self) -> Vec<serde_json::Value> {
+        self.router.models().await
+    }
+
+    /// Writes a decision by meaning down for the analyst.
+    fn note(&self, plan: &Plan, nearest: &Nearest, outcome: DecisionOutcome) {
+        let keep = plan.policy.keep_text;
+        let question = plan.lookup.question.as_ref().ok().filter(|_| keep).cloned();
+        self.decisions.add(Decision {
+            time_ms: unix_ms(),
+            request_id: plan.ask.id.to_string(),
+            namespace: plan.namespace.label.clone(),
+            outcome,
+            question,
+            candidate: nearest.entry.question.clone().filter(|_| keep),
+            entry: nearest.entry.id.to_string(),
+            similarity: nearest.similarity,
+            threshold: plan.lookup.threshold,
+            policy_version: plan.policy.version,
+            reason: nearest.verdict.as_str(),
+        });
+    }
+}
+
+/// What a gateway is made of.
+pub struct Parts {
+    /// Memory.
+    pub cache: Arc<Cache>,
+    /// The way to providers.
+    pub router: Arc<Router>,
+    /// Who may.
+    pub keyring: Arc<Keyring>,
+    /// How alike is alike enough.
+    pub policies: Arc<Policies>,
+    /// The analyst's evidence.
+    pub decisions: Arc<Decisions>,
+    /// What tokens cost.
+    pub prices: Arc<Prices>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+}

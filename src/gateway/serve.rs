@@ -1,0 +1,235 @@
+//! The last part of the line: from an entry or a flight to what the client gets,
+//! in the framing that it asked for.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::Gateway;
+use super::ask::{Outcome, Plan, Served, Via};
+use super::error::{ApiError, Code};
+use super::fetch::{AnswerFlight, End, Head, fetch};
+use crate::cache::Miss;
+use crate::cache::entry::Cached;
+use crate::cache::flight::{Heard, Pilot, Rider};
+use crate::chat::{Answer, DONE, Replay, unix_ms};
+
+/// An answer in the client's framing.
+pub enum Body {
+    /// One JSON object.
+    Json(Bytes),
+    /// A whole event stream.
+    Events(Bytes),
+    /// An event stream that is still coming.
+    Live(LiveAnswer),
+}
+
+/// What a live answer says next.
+#[derive(Debug)]
+pub enum Piece {
+    /// Bytes for the client.
+    Bytes(Bytes),
+    /// The last bytes; the body ends after them.
+    Last(Bytes),
+}
+
+/// A streamed answer on its way from the provider.
+pub struct LiveAnswer {
+    rider: Rider<AnswerFlight>,
+    include_usage: bool,
+}
+
+impl LiveAnswer {
+    /// Waits for the next bytes. A failure ends the stream with one error event and no `[DONE]`.
+    pub async fn next(&mut self) -> Piece {
+        loop {
+            match self.rider.next().await {
+                Heard::Item(chunk) => {
+                    if let Some(event) = chunk.to_event(self.include_usage) {
+                        return Piece::Bytes(event.into());
+                    }
+                }
+                Heard::End(Some(Ok(_))) => return Piece::Last(done()),
+                Heard::End(Some(Err(error))) => return Piece::Last(error_event(&error)),
+                Heard::End(None) => return Piece::Last(error_event(&lost())),
+            }
+        }
+    }
+}
+
+/// The event that ends a stream which cannot go on.
+#[must_use]
+pub fn error_event(error: &ApiError) -> Bytes {
+    format!("data: {}\n\n", error.openai()).into()
+}
+
+fn done() -> Bytes {
+    format!("data: {DONE}\n\n").into()
+}
+
+fn lost() -> ApiError {
+    ApiError::new(
+        Code::UpstreamError,
+        "The call to the provider was given up.",
+    )
+}
+
+impl Gateway {
+    /// Serves a remembered answer.
+    pub(super) fn serve_hit(
+        &self,
+        plan: &Plan,
+        entry: &Arc<Cached>,
+        similarity: Option<f32>,
+    ) -> Served {
+        let now = unix_ms();
+        let (outcome, reason) = match similarity {
+            None => (Outcome::HitExact, "same_request"),
+            Some(_) => (Outcome::HitSemantic, "similar"),
+        };
+        let via = Via {
+            similarity,
+            entry: Some(entry.id),
+            age_s: Some(now.saturating_sub(entry.created_ms) / 1000),
+            ttl_s: Some(entry.expires_ms.saturating_sub(now) / 1000),
+            model: entry.replay.answer().model().map(str::to_owned),
+            ..Via::new(outcome, reason)
+        };
+        self.saved(plan, entry.replay.answer());
+        Served {
+            via,
+            body: replay(plan, &entry.replay),
+        }
+    }
+
+    /// Makes the call for this request and whoever joins it.
+    pub(super) async fn lead(
+        self: &Arc<Self>,
+        plan: &Arc<Plan>,
+        miss: Miss,
+        pilot: Pilot<AnswerFlight>,
+        rider: Rider<AnswerFlight>,
+    ) -> Result<Served, ApiError> {
+        let via = via_of(plan, &miss);
+        let call = tokio::spawn(fetch(self.clone(), plan.clone(), miss, pilot));
+        rider.cancels(call.abort_handle());
+        self.land(plan, via, rider).await
+    }
+
+    /// Waits for a call that somebody else leads; makes its own if that takes too long.
+    pub(super) async fn follow(
+        self: &Arc<Self>,
+        plan: &Arc<Plan>,
+        miss: Miss,
+        mut rider: Rider<AnswerFlight>,
+    ) -> Result<Served, ApiError> {
+        let head = tokio::time::timeout(self.config.flight_wait, rider.head()).await;
+        if head.is_ok() {
+            let via = Via {
+                collapsed: true,
+                ..Via::new(Outcome::HitExact, "collapsed")
+            };
+            return self.land(plan, via, rider).await;
+        }
+        let (pilot, rider) = crate::cache::flight::Flights::alone();
+        self.lead(plan, miss, pilot, rider).await
+    }
+
+    /// From the flight's first word to the reply.
+    async fn land(
+        self: &Arc<Self>,
+        plan: &Arc<Plan>,
+        mut via: Via,
+        mut rider: Rider<AnswerFlight>,
+    ) -> Result<Served, ApiError> {
+        match rider.head().await {
+            Ok(head) => name(&mut via, &head),
+            Err(end) => return Err(failed(end)),
+        }
+        if plan.ask.request.stream() {
+            return self.land_stream(plan, via, rider).await;
+        }
+        let end = loop {
+            if let Heard::End(end) = rider.next().await {
+                break end;
+            }
+        };
+        let body = match end {
+            // The leader gets the provider's own bytes; a follower its own id.
+            Some(Ok(End::Whole(body, _))) if !via.collapsed => body,
+            Some(Ok(End::Whole(_, answer) | End::Streamed(Some(answer)))) => {
+                Replay::new(Answer::clone(&answer)).json()
+            }
+            // The leader streamed what cannot be put together: this request makes its own call.
+            Some(Ok(End::Streamed(None))) => return Box::pin(self.alone(plan)).await,
+            end => return Err(failed(end)),
+        };
+        Ok(Served {
+            via,
+            body: Body::Json(body),
+        })
+    }
+
+    async fn land_stream(
+        self: &Arc<Self>,
+        plan: &Arc<Plan>,
+        via: Via,
+        mut rider: Rider<AnswerFlight>,
+    ) -> Result<Served, ApiError> {
+        let include_usage = plan.ask.request.include_usage();
+        let body = match rider.peek().await {
+            Some(Ok(End::Whole(_, answer))) => {
+                Body::Events(Replay::new(Answer::clone(&answer)).events(include_usage))
+            }
+            Some(Err(error)) => return Err(error),
+            _ => Body::Live(LiveAnswer {
+                rider,
+                include_usage,
+            }),
+        };
+        Ok(Served { via, body })
+    }
+
+    /// A call that nobody shares.
+    async fn alone(self: &Arc<Self>, plan: &Arc<Plan>) -> Result<Served, ApiError> {
+        let (pilot, rider) = crate::cache::flight::Flights::alone();
+        self.lead(plan, Miss::default(), pilot, rider).await
+    }
+
+    fn saved(&self, plan: &Plan, answer: &Answer) {
+        if let Some((prompt, completion)) = answer.tokens() {
+            let model = plan.ask.request.model();
+            let usd = self.prices.cost(model, prompt, completion);
+            self.metrics.saved(prompt, completion, usd);
+        }
+    }
+}
+
+fn replay(plan: &Plan, replay: &Replay) -> Body {
+    if plan.ask.request.stream() {
+        Body::Events(replay.events(plan.ask.request.include_usage()))
+    } else {
+        Body::Json(replay.json())
+    }
+}
+
+fn via_of(plan: &Plan, miss: &Miss) -> Via {
+    let (outcome, reason) = plan.unread.unwrap_or((Outcome::Miss, miss.reason));
+    Via {
+        similarity: miss.nearest.as_ref().map(|n| n.similarity),
+        ..Via::new(outcome, reason)
+    }
+}
+
+fn name(via: &mut Via, head: &Head) {
+    via.provider = Some(head.provider.clone());
+    via.model = Some(head.model.clone());
+    via.headers.clone_from(&head.headers);
+}
+
+fn failed(end: Option<Result<End, ApiError>>) -> ApiError {
+    match end {
+        Some(Err(error)) => error,
+        _ => lost(),
+    }
+}

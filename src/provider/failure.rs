@@ -1,0 +1,220 @@
+//! Why a provider did not answer, and what may help. It knows no HTTP client
+//! and no retry schedule.
+
+use std::fmt;
+use std::time::Duration;
+
+/// A call that did not lead to an answer. Holds no credential, and nothing of the
+/// provider's that a client must not read except `detail`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{kind}")]
+pub struct Failure {
+    /// What went wrong.
+    pub kind: FailureKind,
+    /// How long the provider asks to be left alone.
+    pub retry_after: Option<Duration>,
+    /// What the provider itself said, if it said something.
+    pub upstream: Option<Box<UpstreamError>>,
+    /// For the log, never for a client: the cause as this side saw it.
+    pub detail: Option<String>,
+}
+
+/// A provider's own error object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpstreamError {
+    /// The HTTP status; 200 for an error inside an answer that had begun.
+    pub status: u16,
+    /// Its words, fit for the client; blank of our credentials, at most 4 KiB.
+    pub message: String,
+    /// Its `type`.
+    pub kind: Option<String>,
+    /// Its `code`.
+    pub code: Option<String>,
+    /// The field of the request that it blames.
+    pub param: Option<String>,
+}
+
+/// The ways in which a call fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FailureKind {
+    /// No connection: refused, no such host, no valid certificate, too slow.
+    Connect,
+    /// Connected, but no answer began in time.
+    FirstByteTimeout,
+    /// The answer stopped coming.
+    IdleTimeout,
+    /// The whole took too long.
+    TotalTimeout,
+    /// The connection ended before the answer did.
+    Reset,
+    /// The answer is not in the dialect.
+    Malformed,
+    /// The answer, or one event of it, is larger than is read here.
+    TooLarge,
+    /// It refuses this gateway's own account: credentials or payment.
+    Auth,
+    /// This gateway's account sends too much.
+    RateLimited,
+    /// It refuses the request itself: the client's to mend.
+    Rejected,
+    /// It asks to come back later: 408, 409, 503, 529.
+    Overloaded,
+    /// It broke: any other 5xx.
+    Server,
+    /// An error object inside an answer that had begun well.
+    InStream,
+}
+
+/// What may help against a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remedy {
+    /// The same call again, after a pause.
+    Again,
+    /// Another provider or model, at once.
+    Elsewhere,
+    /// Nothing.
+    Nothing,
+}
+
+impl FailureKind {
+    /// As metrics spell it.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::FirstByteTimeout => "first_byte_timeout",
+            Self::IdleTimeout => "idle_timeout",
+            Self::TotalTimeout => "total_timeout",
+            Self::Reset => "reset",
+            Self::Malformed => "malformed",
+            Self::TooLarge => "too_large",
+            Self::Auth => "auth",
+            Self::RateLimited => "rate_limited",
+            Self::Rejected => "rejected",
+            Self::Overloaded => "overloaded",
+            Self::Server => "server",
+            Self::InStream => "in_stream",
+        }
+    }
+
+    /// Whether the same call to the same provider may succeed later.
+    #[must_use]
+    pub fn retryable(self) -> bool {
+        match self {
+            Self::Connect
+            | Self::FirstByteTimeout
+            | Self::IdleTimeout
+            | Self::TotalTimeout
+            | Self::Reset
+            | Self::Malformed
+            | Self::RateLimited
+            | Self::Overloaded
+            | Self::Server
+            | Self::InStream => true,
+            Self::TooLarge | Self::Auth | Self::Rejected => false,
+        }
+    }
+}
+
+impl fmt::Display for FailureKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Connect => "the provider cannot be reached",
+            Self::FirstByteTimeout => "the provider did not begin to answer in time",
+            Self::IdleTimeout => "the provider stopped in the middle of its answer",
+            Self::TotalTimeout => "the provider did not finish in time",
+            Self::Reset => "the provider closed the connection before its answer was complete",
+            Self::Malformed => "the provider's answer cannot be understood",
+            Self::TooLarge => "the provider's answer is too large",
+            Self::Auth => "the provider refuses this gateway's account",
+            Self::RateLimited => "the provider limits this gateway's rate",
+            Self::Rejected => "the provider rejects the request",
+            Self::Overloaded => "the provider is overloaded",
+            Self::Server => "the provider failed",
+            Self::InStream => "the provider failed in the middle of its answer",
+        })
+    }
+}
+
+impl Failure {
+    /// A failure that this side noticed.
+    #[must_use]
+    pub fn new(kind: FailureKind) -> Self {
+        Self {
+            kind,
+            retry_after: None,
+            upstream: None,
+            detail: None,
+        }
+    }
+
+    /// The same with its cause for the log.
+    #[must_use]
+    pub fn because(kind: FailureKind, detail: impl Into<String>) -> Self {
+        Self {
+            detail: Some(detail.into()),
+            ..Self::new(kind)
+        }
+    }
+
+    /// What may help, as long as the client has seen nothing of the answer.
+    #[must_use]
+    pub fn remedy(&self) -> Remedy {
+        let status = self.upstream.as_ref().map(|u| u.status);
+        let code = self.upstream.as_ref().and_then(|u| u.code.as_deref());
+        match self.kind {
+            FailureKind::TotalTimeout => Remedy::Nothing,
+            // No such model here; another candidate may have it.
+            FailureKind::Rejected if status == Some(404) => Remedy::Elsewhere,
+            FailureKind::Rejected => Remedy::Nothing,
+            // It may still be generating, at our cost: asking it again doubles that.
+            FailureKind::FirstByteTimeout | FailureKind::IdleTimeout => Remedy::Elsewhere,
+            // An empty account does not fill up within a back-off.
+            FailureKind::RateLimited if code == Some("insufficient_quota") => Remedy::Elsewhere,
+            FailureKind::Auth | FailureKind::TooLarge => Remedy::Elsewhere,
+            _ => Remedy::Again,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(kind: FailureKind, status: u16, code: Option<&str>) -> Failure {
+        Failure {
+            upstream: Some(Box::new(UpstreamError {
+                status,
+                message: String::new(),
+                kind: None,
+                code: code.map(str::to_owned),
+                param: None,
+            })),
+            ..Failure::new(kind)
+        }
+    }
+
+    #[test]
+    fn a_clients_fault_ends_the_attempts_unless_it_is_about_the_model() {
+        let remedy = |status| said(FailureKind::Rejected, status, None).remedy();
+        assert_eq!(remedy(400), Remedy::Nothing);
+        assert_eq!(remedy(422), Remedy::Nothing);
+        assert_eq!(remedy(404), Remedy::Elsewhere);
+    }
+
+    #[test]
+    fn an_empty_account_is_not_asked_again() {
+        let remedy = |code| said(FailureKind::RateLimited, 429, code).remedy();
+        assert_eq!(remedy(Some("insufficient_quota")), Remedy::Elsewhere);
+        assert_eq!(remedy(Some("rate_limit_exceeded")), Remedy::Again);
+        assert_eq!(remedy(None), Remedy::Again);
+    }
+
+    #[test]
+    fn a_slow_provider_is_left_and_a_spent_deadline_ends_all() {
+        let remedy = |kind| Failure::new(kind).remedy();
+        assert_eq!(remedy(FailureKind::FirstByteTimeout), Remedy::Elsewhere);
+        assert_eq!(remedy(FailureKind::TotalTimeout), Remedy::Nothing);
+        assert_eq!(remedy(FailureKind::Reset), Remedy::Again);
+    }
+}

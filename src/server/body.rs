@@ -1,0 +1,112 @@
+//! Reads a request's body, within its limits of size and time.
+
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use actix_web::{HttpRequest, web};
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt;
+
+use super::Limits;
+use crate::gateway::error::{ApiError, Code};
+
+/// Bytes that all header names and values may take together.
+const HEAD_BYTES: usize = 64 * 1024;
+/// Headers that a request may have.
+const HEADERS: usize = 100;
+
+/// Reads the whole body.
+///
+/// # Errors
+/// Too large (told before it is read where its length is declared), too slow, cut short, or of
+/// another type than JSON.
+pub(super) async fn read(
+    request: &HttpRequest,
+    mut payload: web::Payload,
+    limits: Limits,
+) -> Result<Bytes, ApiError> {
+    check_head(request)?;
+    let declared = request.headers().get(CONTENT_LENGTH);
+    let declared = declared.and_then(|l| l.to_str().ok()?.parse::<usize>().ok());
+    if declared.is_some_and(|length| length > limits.body_bytes) {
+        return Err(too_large(limits));
+    }
+    let mut body = BytesMut::with_capacity(declared.unwrap_or(0).min(64 * 1024));
+    let reading = async {
+        while let Some(part) = payload.next().await {
+            let part = part.map_err(|_| {
+                ApiError::new(
+                    Code::InvalidRequest,
+                    "The request body ended before its time.",
+                )
+            })?;
+            // A body that came in one piece is not copied.
+            if body.is_empty() && declared == Some(part.len()) {
+                return Ok(Some(part));
+            }
+            if body.len() + part.len() > limits.body_bytes {
+                return Err(too_large(limits));
+            }
+            body.extend_from_slice(&part);
+        }
+        Ok(None)
+    };
+    match tokio::time::timeout(limits.body_time, reading).await {
+        Ok(Ok(Some(whole))) => {
+            // The dispatcher must see the end of the payload, or it closes the connection.
+            drain_end(&mut payload).await;
+            Ok(whole)
+        }
+        Ok(Ok(None)) => Ok(body.freeze()),
+        Ok(Err(error)) => Err(error),
+        Err(_) => Err(ApiError::new(
+            Code::RequestTimeout,
+            "The request body did not arrive in time.",
+        )),
+    }
+}
+
+async fn drain_end(payload: &mut web::Payload) {
+    drop(payload.next().await);
+}
+
+/// Checks what the head says before the body is read.
+fn check_head(request: &HttpRequest) -> Result<(), ApiError> {
+    let headers = request.headers();
+    let bytes: usize = headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len() + 4)
+        .sum();
+    if bytes > HEAD_BYTES || headers.len() > HEADERS {
+        return Err(ApiError::new(
+            Code::HeadersTooLarge,
+            "The request has more than 100 headers or 64 KiB of them.",
+        ));
+    }
+    if headers.contains_key(CONTENT_ENCODING) {
+        return Err(ApiError::new(
+            Code::InvalidRequest,
+            "A compressed request body is not accepted.",
+        ));
+    }
+    let kind = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok());
+    let json = kind.is_none_or(|kind| {
+        let essence = kind.split(';').next().unwrap_or("").trim();
+        essence.eq_ignore_ascii_case("application/json")
+    });
+    if !json {
+        return Err(ApiError::new(
+            Code::InvalidRequest,
+            "The content type must be application/json.",
+        ));
+    }
+    Ok(())
+}
+
+fn too_large(limits: Limits) -> ApiError {
+    ApiError::new(
+        Code::RequestTooLarge,
+        format!(
+            "The request body is larger than {} bytes.",
+            limits.body_bytes
+        ),
+    )
+}

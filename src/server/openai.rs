@@ -1,0 +1,146 @@
+//! The OpenAI dialect: chat completions and the list of models.
+
+use std::time::Instant;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde_json::{Value, json};
+
+use super::{Door, body, caller, reply};
+use crate::cache::controls::Controls;
+use crate::chat::{ChatRequest, RequestId};
+use crate::gateway::Served;
+use crate::gateway::ask::Ask;
+use crate::gateway::error::{ApiError, Code};
+use crate::identity::Caller;
+use crate::provider::{ClientHeaders, forwardable};
+use crate::telemetry::{Outcome, Stage};
+
+/// `POST /v1/chat/completions`
+pub(super) async fn chat(
+    request: HttpRequest,
+    payload: web::Payload,
+    door: web::Data<Door>,
+) -> HttpResponse {
+    let who = caller::caller(&request, &door);
+    chat_as(who, request, payload, door).await
+}
+
+/// Answers a chat request of a known caller.
+pub(super) async fn chat_as(
+    who: Result<Caller, ApiError>,
+    request: HttpRequest,
+    payload: web::Payload,
+    door: web::Data<Door>,
+) -> HttpResponse {
+    let (id, started) = (RequestId::fresh(), Instant::now());
+    let metrics = door.gateway.metrics();
+    let Some(under_way) = door.drain.enter() else {
+        return reply::error(id, &leaving());
+    };
+    let asked = async {
+        let ask = read(id, started, who?, &request, payload, &door).await?;
+        metrics.stage(Stage::Parse, started.elapsed());
+        door.gateway.answer(ask).await
+    };
+    match asked.await {
+        Ok(served) => {
+            count(&door, &served, started);
+            reply::answer(id, served, &door.drain, under_way)
+        }
+        Err(error) => {
+            metrics.error(error.code.as_str());
+            let outcome = if error.status() < 500 {
+                Outcome::Refused
+            } else {
+                Outcome::Error
+            };
+            metrics.request(outcome, started.elapsed());
+            reply::error(id, &error)
+        }
+    }
+}
+
+async fn read(
+    id: RequestId,
+    started: Instant,
+    caller: Caller,
+    request: &HttpRequest,
+    payload: web::Payload,
+    door: &Door,
+) -> Result<Ask, ApiError> {
+    let body = body::read(request, payload, door.limits).await?;
+    let controls = Controls::parse(|name| request.headers().get(name)?.to_str().ok())?;
+    Ok(Ask {
+        id,
+        caller,
+        request: ChatRequest::parse(&body)?,
+        controls,
+        headers: client_headers(request),
+        started,
+    })
+}
+
+fn count(door: &Door, served: &Served, started: Instant) {
+    door.gateway
+        .metrics()
+        .request(served.via.outcome.counted(), started.elapsed());
+}
+
+/// `GET /v1/models`
+pub(super) async fn models(request: HttpRequest, door: web::Data<Door>) -> HttpResponse {
+    let id = RequestId::fresh();
+    if let Err(error) = caller::caller(&request, &door) {
+        return reply::error(id, &error);
+    }
+    let models = door.gateway.models().await;
+    reply::json(id, &json!({"object": "list", "data": models}))
+}
+
+/// `GET /v1/models/{id}`
+pub(super) async fn model(
+    request: HttpRequest,
+    name: web::Path<String>,
+    door: web::Data<Door>,
+) -> HttpResponse {
+    let id = RequestId::fresh();
+    if let Err(error) = caller::caller(&request, &door) {
+        return reply::error(id, &error);
+    }
+    let models = door.gateway.models().await;
+    let found = models
+        .iter()
+        .find(|m| m.get("id").and_then(Value::as_str) == Some(name.as_str()));
+    match found {
+        Some(model) => reply::json(id, model),
+        None => {
+            let mut error = ApiError::new(
+                Code::ModelNotFound,
+                format!("The model `{name}` does not exist here."),
+            );
+            error.param = Some("model".into());
+            reply::error(id, &error)
+        }
+    }
+}
+
+/// Those of the client's headers that a provider may see. Most requests have none of them.
+fn client_headers(request: &HttpRequest) -> ClientHeaders {
+    request
+        .headers()
+        .iter()
+        .filter(|(name, _)| forwardable(name.as_str()))
+        .filter_map(|(name, value)| {
+            Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
+        })
+        .collect()
+}
+
+fn leaving() -> ApiError {
+    ApiError {
+        retry_after: Some(std::time::Duration::from_secs(1)),
+        ..ApiError::new(
+            Code::ShuttingDown,
+            "The gateway is stopping; send the request again.",
+        )
+    }
+}

@@ -1,0 +1,84 @@
+//! For whoever runs it: is it alive, is it ready, what has it counted.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde_json::json;
+
+use super::{Door, caller, reply};
+use crate::chat::{RequestId, unix_ms};
+use crate::gateway::error::{ApiError, Code};
+use crate::store::Status;
+
+/// `GET /healthz`: the process answers.
+pub(super) async fn healthz() -> HttpResponse {
+    reply::json(RequestId::fresh(), &json!({"status": "ok"}))
+}
+
+/// `GET /readyz`: traffic may come. A degraded store is no reason to stay away: requests pass through.
+pub(super) async fn readyz(door: web::Data<Door>) -> HttpResponse {
+    let cache = door.gateway.cache();
+    let leaving = door.drain.leaving();
+    let store = match cache.memory().store().status() {
+        Status::Healthy => "healthy",
+        Status::Degraded(_) => "degraded",
+    };
+    let body = json!({
+        "status": if leaving { "draining" } else { "ready" },
+        "store": store,
+        "semantic": cache.embedder().is_some(),
+        "index": if cache.indexed() { "loaded" } else { "loading" },
+    });
+    if leaving {
+        return HttpResponse::ServiceUnavailable().json(body);
+    }
+    reply::json(RequestId::fresh(), &body)
+}
+
+/// `GET /metrics` beside the API: off loopback it needs a key.
+pub(super) async fn metrics(request: HttpRequest, door: web::Data<Door>) -> HttpResponse {
+    if !door.metrics_here {
+        let elsewhere = "Metrics are served at their own address.";
+        return reply::fault(&ApiError::new(Code::NotFound, elsewhere));
+    }
+    match caller::caller(&request, &door) {
+        Ok(_) => page(&door),
+        Err(error) => reply::fault(&error),
+    }
+}
+
+/// `GET /metrics` at its own address, which the operator chose.
+pub(super) async fn metrics_alone(door: web::Data<Door>) -> HttpResponse {
+    page(&door)
+}
+
+fn page(door: &Door) -> HttpResponse {
+    let cache = door.gateway.cache();
+    let metrics = door.gateway.metrics();
+    let (mut entries, mut dead) = (0, 0.0);
+    for (_, partition) in cache.semantic().all() {
+        entries += partition.len();
+        #[allow(clippy::cast_precision_loss, reason = "a gauge of a share")]
+        let here = partition.dead_share(unix_ms()) * partition.len() as f32;
+        dead += here;
+    }
+    #[allow(clippy::cast_precision_loss, reason = "a gauge of a share")]
+    let share = if entries == 0 {
+        0.0
+    } else {
+        dead / entries as f32
+    };
+    let queue = cache.embedder().map_or(0, |e| e.queue_depth());
+    #[allow(
+        clippy::cast_precision_loss,
+        reason = "gauges of counts far below 2^52"
+    )]
+    {
+        metrics.index_entries.set(entries as f64);
+        metrics.embed_queue_depth.set(queue as f64);
+        let waiting = cache.memory().store().stats().pending;
+        metrics.store_queue_depth.set(waiting as f64);
+    }
+    metrics.index_dead_share.set(f64::from(share));
+    HttpResponse::Ok()
+        .content_type("text/plain; version=0.0.4; charset=utf-8")
+        .body(door.recorder.render())
+}

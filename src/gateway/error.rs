@@ -285,13 +285,13 @@ mod tests {
 
     fn failure(kind: FailureKind, status: u16) -> Failure {
         let mut failure = Failure::because(kind, "secret detail");
-        failure.upstream = Some(UpstreamError {
+        failure.upstream = Some(Box::new(UpstreamError {
             status,
             message: "words of the provider".into(),
             kind: Some("t".into()),
             code: Some("c".into()),
             param: Some("p".into()),
-        });
+        }));
         failure
     }
 

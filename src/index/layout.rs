@@ -57,7 +57,11 @@ fn write_rows(out: &mut MarkedFile, frozen: &Frozen) -> io::Result<()> {
             break;
         };
         let taken = chunk.len().min(left);
-        out.put(&flatten(&chunk[..taken], |code| [code.cast_unsigned()]))?;
+        let bytes: Vec<u8> = chunk[..taken]
+            .iter()
+            .map(|code| code.cast_unsigned())
+            .collect();
+        out.put(&bytes)?;
         left -= taken;
     }
     Ok(())

@@ -1,12 +1,13 @@
+//! What the pool adds to a bare ONNX Runtime loop on the same model, by length and by number of texts at once.
+//!
+//! The bare loop gets token ids and runs every text by itself, as the simplest program would; the pool gets texts,
+//! tokenises, queues and batches them. Both have one thread, so a row compares work, not parallelism.
+
 #![allow(
     missing_docs,
     clippy::expect_used,
     reason = "a bench has no callers, and stops where it cannot go on"
 )]
-//! What the pool adds to a bare ONNX Runtime loop on the same model, by length and by number of texts at once.
-//!
-//! The bare loop gets token ids and runs every text by itself, as the simplest program would; the pool gets texts,
-//! tokenises, queues and batches them. Both have one thread, so a row compares work, not parallelism.
 
 use std::hint::black_box;
 use std::path::Path;

@@ -3,6 +3,7 @@
 //! Reading order: `text` decides what a text may claim, `tokens` reads it, `manifest` and `model` are the encoder's
 //! files and its run, `pool` is the queue between callers and threads. Knows nothing of requests, scopes or caches.
 
+mod error;
 mod manifest;
 mod model;
 mod pool;
@@ -19,6 +20,7 @@ use self::model::{Model, OrtModel};
 use self::pool::{Limits, Pool};
 use self::tokens::Reader;
 
+pub use self::error::EmbedError;
 pub use self::text::same_question;
 pub use self::vector::{Embedding, NotAVector};
 
@@ -111,77 +113,6 @@ pub struct EmbedConfig {
     pub queue: usize,
     /// Most texts that a thread takes from the queue at once; 0 counts as 1.
     pub max_batch: usize,
-}
-
-/// Why an embedder does not start. Each is one line that says what to do.
-#[derive(Debug, thiserror::Error)]
-pub enum EmbedError {
-    /// There is no ONNX Runtime where it was looked for.
-    #[error("no ONNX Runtime library at {0}: run scripts/setup.sh, or set ORT_DYLIB_PATH to one")]
-    NoRuntime(PathBuf),
-    /// What lies there cannot be used.
-    #[error(
-        "the ONNX Runtime library {path} cannot be used ({reason}): run scripts/setup.sh, or set ORT_DYLIB_PATH"
-    )]
-    BadRuntime {
-        /// The library.
-        path: PathBuf,
-        /// What the loader said.
-        reason: String,
-    },
-    /// A file of the model cannot be read.
-    #[error("cannot read {path} of the embedding model: {source}")]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// The manifest says something that cannot be.
-    #[error("{path} is not a usable model manifest: {reason}")]
-    Manifest {
-        /// The manifest.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// A file is not the one that the manifest describes.
-    #[error(
-        "{path} does not have the checksum in MANIFEST.toml (it has {found}): restore it from git or run scripts/export_model.py"
-    )]
-    Checksum {
-        /// The file.
-        path: PathBuf,
-        /// Its SHA-256, in hex.
-        found: String,
-    },
-    /// The graph gives vectors of another length than the manifest says.
-    #[error("the embedding model gives {found} dimensions where MANIFEST.toml says {expected}")]
-    Dimension {
-        /// What the manifest says.
-        expected: usize,
-        /// What the graph gave.
-        found: usize,
-    },
-    /// The tokenizer file is not one.
-    #[error("cannot use the tokenizer {path}: {reason}")]
-    Tokenizer {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// The graph does not load, or does not run on a first text.
-    #[error("the embedding model {name} does not run: {reason}")]
-    Model {
-        /// The model's name in its manifest.
-        name: String,
-        /// What the runtime said.
-        reason: String,
-    },
-    /// The system gave no thread.
-    #[error("cannot start an embedding thread: {0}")]
-    Thread(#[source] std::io::Error),
 }
 
 /// The handle to the embedding threads; clones share them, and they end with the last clone.

@@ -5,7 +5,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use ort::environment::Environment;
-use ort::ep;
 use ort::session::builder::GraphOptimizationLevel;
 use ort::session::{Session, SessionInputValue};
 use ort::value::Tensor;
@@ -80,9 +79,8 @@ fn build(environment: &Environment, graph: &[u8]) -> ort::Result<Session> {
         .with_inter_threads(1)?
         .with_intra_op_spinning(false)?
         .with_inter_op_spinning(false)?
-        // The pattern and the arena keep buffers for the largest shapes ever seen; memory must stay level.
+        // A plan per shape ever seen would be kept for good, and texts come in every length.
         .with_memory_pattern(false)?
-        .with_execution_providers([ep::CPU::default().with_arena_allocator(false).build()])?
         .commit_from_memory(graph)
 }
 

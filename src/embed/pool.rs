@@ -15,8 +15,9 @@ use super::model::Model;
 use super::tokens::digest;
 use super::{Embedded, Embedding, Outcome, Skip, Unavailable};
 
-/// Most tokens, padding included, of one run: a batch of long texts would need 100 MB for its attention scores.
-const TOKENS_PER_RUN: usize = 1024;
+/// Most tokens, padding included, of one run of several texts. Beyond some hundred a run is bound by arithmetic and
+/// gains nothing, while its buffers, which the runtime keeps, grow with it (1,024 cost 90 MB more per thread).
+const TOKENS_PER_RUN: usize = 256;
 
 /// Sizes of a pool; all at least 1.
 #[derive(Debug, Clone, Copy)]
@@ -261,5 +262,4 @@ fn fits(run: &[Ready], length: usize) -> bool {
 }
 
 #[cfg(test)]
-#[path = "pool_tests.rs"]
 mod tests;

@@ -118,7 +118,7 @@ fn padding_changes_no_vector() {
         OrtModel::load(&environment, &manifest, &manifest.read_model().unwrap()).unwrap();
     let short: Vec<u32> = vec![101, 2054, 2003, 19085, 102];
     let long: Vec<u32> = [vec![101], vec![2054; 60], vec![102]].concat();
-    let alone = Embedding::new(model.run(&[short.clone()]).unwrap().remove(0)).unwrap();
+    let alone = Embedding::new(model.run(std::slice::from_ref(&short)).unwrap().remove(0)).unwrap();
     let padded = Embedding::new(model.run(&[short, long]).unwrap().remove(0)).unwrap();
     assert!(
         cosine(&alone, &padded) > 0.99999,

@@ -47,7 +47,7 @@ fn ordinary(text: &str) -> String {
             .all(|(i, line)| is_prose(i == 0, line))
     });
     // An odd number of backticks leaves open what they enclose.
-    if !prose || parts.len() % 2 == 0 || text.contains("```") {
+    if !prose || parts.len().is_multiple_of(2) || text.contains("```") {
         return text.to_owned();
     }
     let last = parts.len() - 1;

@@ -198,7 +198,7 @@ async fn texts_of_different_lengths_run_apart_and_the_short_ones_first() {
 #[test]
 fn a_run_holds_a_bounded_number_of_tokens() {
     let job = || Ready {
-        tokens: vec![0; 256],
+        tokens: vec![0; 64],
         deadline: Instant::now(),
         reply: oneshot::channel().0,
     };

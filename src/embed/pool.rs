@@ -16,7 +16,7 @@ use super::tokens::digest;
 use super::{Embedded, Embedding, Outcome, Skip, Unavailable};
 
 /// Most tokens, padding included, of one run of several texts. Beyond some hundred a run is bound by arithmetic and
-/// gains nothing, while its buffers, which the runtime keeps, grow with it (1,024 cost 90 MB more per thread).
+/// gains nothing, while its buffers, which the runtime keeps, grow with it.
 const TOKENS_PER_RUN: usize = 256;
 
 /// Sizes of a pool; all at least 1.

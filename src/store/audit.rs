@@ -309,7 +309,11 @@ impl<'a> Line<'a> {
     /// Trusts the length, so that a lost line end does not take the next line with it.
     fn strict(bytes: &'a [u8]) -> Option<Self> {
         let (hex, rest) = bytes.split_at_checked(64)?;
-        let hash = *blake3::Hash::from_hex(hex).ok()?.as_bytes();
+        let hash = blake3::Hash::from_hex(hex).ok()?;
+        // Upper case would read as the same number, and a changed byte go unnoticed.
+        if hash.to_hex().as_bytes() != hex {
+            return None;
+        }
         let rest = rest.strip_prefix(b" ")?;
         let digits = rest.iter().take(20).position(|byte| *byte == b' ')?;
         let length: usize = std::str::from_utf8(&rest[..digits]).ok()?.parse().ok()?;
@@ -321,7 +325,7 @@ impl<'a> Line<'a> {
             return None;
         }
         Some(Self {
-            hash: Some(hash),
+            hash: Some(*hash.as_bytes()),
             json,
             length: (end + 1).min(bytes.len()),
             whole: true,

@@ -19,6 +19,17 @@ pub enum SledFault {
     Io(#[from] io::Error),
 }
 
+impl SledFault {
+    /// Whether the system refused something, which says nothing about the data.
+    pub(super) fn is_refusal(&self) -> bool {
+        let (Self::Error(sled::Error::Io(error)) | Self::Io(error)) = self else {
+            return false;
+        };
+        // sled words a held lock as an error of its own.
+        error.raw_os_error().is_some() || error.to_string().contains("could not acquire lock")
+    }
+}
+
 /// The numbers sled is opened with.
 #[derive(Debug, Clone)]
 pub(super) struct SledSettings {

@@ -54,14 +54,7 @@ pub(super) struct Loaded {
 
 /// Opens `folder` by the guarded sequence; what cannot be read is put aside.
 pub(super) fn load(folder: &Path, config: &CacheStoreConfig) -> Result<Loaded, StoreError> {
-    let free = free_bytes(folder)?;
-    if free < config.min_free_bytes {
-        return Err(StoreError::NoSpace {
-            path: folder.to_owned(),
-            free,
-            needed: config.min_free_bytes,
-        });
-    }
+    need_space(folder, config.min_free_bytes)?;
     let fault = match attempt(folder, config) {
         Ok(Attempt::Loaded(loaded)) => return Ok(*loaded),
         Ok(Attempt::Older) => {
@@ -76,9 +69,11 @@ pub(super) fn load(folder: &Path, config: &CacheStoreConfig) -> Result<Loaded, S
                 },
             );
         }
-        Err(StoreError::Sled(fault)) => fault,
+        Err(StoreError::Sled(fault)) if !fault.is_refusal() => fault,
         Err(other) => return Err(other),
     };
+    // On a full disk sled fails in the same ways as on damaged data, and then the data must stay where it is.
+    need_space(folder, 2 * SEGMENT_BYTES as u64)?;
     tracing::warn!(%fault, "the cache cannot be read and is put aside");
     let quarantined = Some(quarantine(folder)?);
     fresh(
@@ -109,6 +104,18 @@ pub(super) fn spawn(
     thread::Builder::new()
         .name("store-writer".into())
         .spawn(move || writer.run())
+}
+
+fn need_space(folder: &Path, needed: u64) -> Result<(), StoreError> {
+    let free = free_bytes(folder)?;
+    if free < needed {
+        return Err(StoreError::NoSpace {
+            path: folder.to_owned(),
+            free,
+            needed,
+        });
+    }
+    Ok(())
 }
 
 enum Attempt {

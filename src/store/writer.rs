@@ -327,12 +327,9 @@ impl Writer {
 
     fn serve(&mut self, round: Round) {
         self.recover();
-        let outcome = self.commit(&round);
-        let synced = outcome.and_then(|()| match (round.flushes.is_empty(), self.shared.trees()) {
-            (false, Some(trees)) => sync(&trees.db, &self.shared.folder),
-            _ => Ok(()),
-        });
-        if let Err(fault) = synced {
+        if self.shared.degraded.load(Ordering::Relaxed) {
+            self.forget(&round.puts);
+        } else if let Err(fault) = self.commit(&round).and_then(|()| self.sync(&round)) {
             self.give_up(&round.puts, &fault.to_string());
         }
         for done in round.flushes {
@@ -344,11 +341,14 @@ impl Writer {
         }
     }
 
-    fn commit(&mut self, round: &Round) -> Result<(), SledFault> {
-        if self.shared.degraded.load(Ordering::Relaxed) {
-            self.forget(&round.puts);
-            return Ok(());
+    fn sync(&self, round: &Round) -> Result<(), SledFault> {
+        match self.shared.trees() {
+            Some(trees) if !round.flushes.is_empty() => sync(&trees.db, &self.shared.folder),
+            _ => Ok(()),
         }
+    }
+
+    fn commit(&mut self, round: &Round) -> Result<(), SledFault> {
         let Some(trees) = self.shared.trees() else {
             return Ok(());
         };

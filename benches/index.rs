@@ -14,10 +14,6 @@ use rayon::prelude::*;
 use reprise::index::snapshot::{self, Origin};
 use reprise::index::{Code, IndexConfig, Partition, cosine};
 
-/// The gateway's allocator: searching a graph allocates at each step.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 type Fault = Box<dyn Error>;
 
 const DIMENSION: usize = 384;

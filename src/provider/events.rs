@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 
 use super::body::Body;
 use super::failure::{Failure, FailureKind};
@@ -18,10 +18,12 @@ pub(super) fn events(body: Body, scrub: Arc<Scrub>) -> EventStream {
         splitter: Splitter::default(),
         scrub,
     };
-    Box::pin(stream::unfold(reader, |mut reader| async {
+    let events = stream::unfold(reader, |mut reader| async {
         let item = reader.next().await?;
         Some((item, reader))
-    }))
+    });
+    // An unfold that is polled behind its end panics.
+    Box::pin(events.fuse())
 }
 
 struct Reader {

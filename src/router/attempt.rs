@@ -198,5 +198,5 @@ async fn hold_back(mut events: EventStream) -> Result<EventStream, Failure> {
             break;
         }
     }
-    Ok(Box::pin(stream::iter(held).chain(events)))
+    Ok(Box::pin(stream::iter(held).chain(events).fuse()))
 }

@@ -11,6 +11,8 @@ use super::Router;
 
 /// How long a list is good for: models come and go over days.
 const FRESH: Duration = Duration::from_secs(60);
+/// How long one is good for that lacks a provider's answer.
+const PARTIAL: Duration = Duration::from_secs(5);
 /// How long a provider may take over its list; who asks waits for it.
 const DEADLINE: Duration = Duration::from_secs(5);
 
@@ -18,7 +20,7 @@ const DEADLINE: Duration = Duration::from_secs(5);
 pub(super) struct ModelList(Mutex<Option<Listed>>);
 
 struct Listed {
-    at: Instant,
+    until: Instant,
     merged: Vec<Value>,
     /// What each provider listed last, for when it does not answer.
     last: HashMap<String, Vec<Value>>,
@@ -26,20 +28,25 @@ struct Listed {
 
 impl Router {
     /// The models of all providers, in their order, and the names of routes; one of each id.
-    /// A provider that does not answer keeps its last list. Cached for a minute.
+    /// A provider that does not answer keeps its last list. Cached for a minute, or for
+    /// five seconds if one did not answer.
     pub async fn models(&self) -> Vec<Value> {
+        self.models_at(Instant::now()).await
+    }
+
+    async fn models_at(&self, now: Instant) -> Vec<Value> {
         // Held while asking, so that a crowd asks once; bounded by `DEADLINE`.
         let mut cached = self.models.0.lock().await;
-        if let Some(listed) = cached.as_ref().filter(|l| l.at.elapsed() < FRESH) {
+        if let Some(listed) = cached.as_ref().filter(|l| now < l.until) {
             return listed.merged.clone();
         }
         let mut last = cached.take().map(|l| l.last).unwrap_or_default();
-        for (name, list) in self.ask_all().await {
-            last.insert(name, list);
-        }
+        let answered = self.ask_all().await;
+        let complete = answered.len() == self.table.providers().count();
+        last.extend(answered);
         let merged = self.merge(&last);
         *cached = Some(Listed {
-            at: Instant::now(),
+            until: now + if complete { FRESH } else { PARTIAL },
             merged: merged.clone(),
             last,
         });
@@ -88,5 +95,66 @@ impl Router {
     fn leads_to(&self, model: &str, provider: &str) -> bool {
         let plan = self.plan(model);
         plan.is_ok_and(|p| p.candidates.iter().any(|c| c.provider.name() == provider))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::provider::{Call, Deadlines, Failure, FailureKind, Provider, Reply};
+    use crate::router::{Retry, RouterConfig};
+    use futures_util::FutureExt;
+    use futures_util::future::BoxFuture;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+
+    /// Lists one model named by how often it was asked, except every second time.
+    #[derive(Default)]
+    struct Fickle(AtomicU32);
+
+    impl Provider for Fickle {
+        fn name(&self) -> &'static str {
+            "fickle"
+        }
+        fn base_url(&self) -> &'static str {
+            "http://h"
+        }
+        fn chat(&self, _: Call) -> BoxFuture<'_, Result<Reply, Failure>> {
+            unreachable!("only lists are asked for")
+        }
+        fn models(&self, _: Duration) -> BoxFuture<'_, Result<Vec<Value>, Failure>> {
+            let asked = self.0.fetch_add(1, SeqCst);
+            let list = if asked % 2 == 0 {
+                Ok(vec![json!({"id": format!("m{asked}")})])
+            } else {
+                Err(Failure::new(FailureKind::Connect))
+            };
+            async { list }.boxed()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_list_is_kept_for_a_minute_and_outlives_a_failure_until_the_next_answer() {
+        let wait = Duration::from_secs(1);
+        let config = RouterConfig {
+            providers: vec![(Arc::new(Fickle::default()), vec!["*".into()])],
+            routes: vec![],
+            retry: Retry {
+                max_attempts: 1,
+                base: wait,
+                max: wait,
+            },
+            deadlines: Deadlines {
+                first_byte: wait,
+                idle: wait,
+                total: wait,
+            },
+        };
+        let router = Router::new(config).unwrap();
+        let start = Instant::now();
+        for (after, id) in [(0, "m0"), (59, "m0"), (60, "m0"), (64, "m0"), (65, "m2")] {
+            let models = router.models_at(start + Duration::from_secs(after)).await;
+            assert_eq!(models, [json!({"id": id})], "after {after} s");
+        }
     }
 }

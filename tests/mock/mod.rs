@@ -46,6 +46,7 @@ pub(crate) struct Mock {
 pub(crate) struct Seen {
     count: AtomicU64,
     cancelled: AtomicU64,
+    connections: AtomicU64,
     requests: Mutex<VecDeque<(Bytes, HeaderMap)>>,
     tries: Mutex<HashMap<Bytes, u64>>,
 }
@@ -55,6 +56,7 @@ impl Mock {
     pub(crate) fn start() -> io::Result<Self> {
         let seen = Arc::new(Seen::default());
         let data = Data::from(Arc::clone(&seen));
+        let connected = Arc::clone(&seen);
         let (tell, told) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
             let app = move || {
@@ -70,6 +72,9 @@ impl Mock {
                 let server = HttpServer::new(app)
                     .workers(1)
                     .tcp_nodelay(true)
+                    .on_connect(move |_, _| {
+                        connected.connections.fetch_add(1, Ordering::SeqCst);
+                    })
                     // Without it a client that leaves before the first byte goes unnoticed.
                     .h1_allow_half_closed(false)
                     .disable_signals()
@@ -127,6 +132,11 @@ impl Seen {
     /// Answers that the client did not wait for.
     pub(crate) fn cancelled(&self) -> u64 {
         self.cancelled.load(Ordering::SeqCst)
+    }
+
+    /// Connections made since the start.
+    pub(crate) fn connections(&self) -> u64 {
+        self.connections.load(Ordering::SeqCst)
     }
 
     /// The newest requests: `{"body", "headers"}` each.

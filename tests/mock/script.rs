@@ -20,6 +20,8 @@ pub(crate) enum Step {
     Break,
 }
 
+const LEAVE: Duration = Duration::from_millis(10);
+
 /// For longer than any test waits.
 pub(crate) const FOR_EVER: Duration = Duration::from_secs(3600);
 
@@ -57,6 +59,8 @@ pub(crate) fn play(
                 Some(Step::Send(bytes)) => return Some((Ok(bytes), Some((steps, watch)))),
                 Some(Step::Wait(time)) => sleep(time).await,
                 Some(Step::Break) => {
+                    // What was sent before is dropped with the connection unless it has left.
+                    sleep(LEAVE).await;
                     watch.finish();
                     return Some((Err(io::Error::other("broken on purpose")), None));
                 }

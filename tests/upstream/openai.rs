@@ -11,14 +11,6 @@ use crate::support::{
 
 const ANSWER: &str = "Mock answer to: Where is Köln? 🍎";
 
-fn shortly() -> Deadlines {
-    Deadlines {
-        first_byte: Duration::from_millis(60),
-        idle: Duration::from_millis(60),
-        ..PATIENT
-    }
-}
-
 #[tokio::test]
 async fn a_plain_answer_comes_back_whole() {
     let up = Upstream::start("up");
@@ -240,31 +232,45 @@ async fn answers_and_events_beyond_their_bounds_are_refused() {
 #[tokio::test]
 async fn each_silence_meets_its_own_deadline() {
     let up = Upstream::start("up");
-    let failure = up.call("mock-hang", false, shortly()).await.unwrap_err();
-    assert_eq!(failure.kind, FailureKind::FirstByteTimeout);
-    let reply = up.call("mock-stall", true, shortly()).await.unwrap();
-    let (_, failure) = collect(events(reply)).await;
-    assert_eq!(failure.unwrap().kind, FailureKind::IdleTimeout);
-    let total = Deadlines {
-        total: Duration::from_millis(60),
+    let short = Duration::from_millis(300);
+    let first_byte = Deadlines {
+        first_byte: short,
         ..PATIENT
     };
-    let failure = up.call("mock-hang", false, total).await.unwrap_err();
-    assert_eq!(failure.kind, FailureKind::TotalTimeout);
-    let reply = up.call("mock-stall", true, total).await.unwrap();
-    let (_, failure) = collect(events(reply)).await;
-    assert_eq!(failure.unwrap().kind, FailureKind::TotalTimeout);
+    let idle = Deadlines {
+        idle: short,
+        ..PATIENT
+    };
+    let total = Deadlines {
+        total: short,
+        ..PATIENT
+    };
+    for (deadlines, kind) in [
+        (first_byte, FailureKind::FirstByteTimeout),
+        (total, FailureKind::TotalTimeout),
+    ] {
+        let failure = up.call("mock-hang", false, deadlines).await.unwrap_err();
+        assert_eq!(failure.kind, kind);
+    }
+    for (deadlines, kind) in [
+        (idle, FailureKind::IdleTimeout),
+        (total, FailureKind::TotalTimeout),
+    ] {
+        let reply = up.call("mock-stall", true, deadlines).await.unwrap();
+        let (_, failure) = collect(events(reply)).await;
+        assert_eq!(failure.unwrap().kind, kind);
+    }
 }
 
 #[tokio::test]
 async fn a_slow_stream_that_keeps_moving_outlives_the_idle_deadline() {
     let up = Upstream::start("up");
     let deadlines = Deadlines {
-        idle: Duration::from_millis(150),
+        idle: Duration::from_millis(500),
         ..PATIENT
     };
     let begun = std::time::Instant::now();
-    let reply = up.call("mock-drip-30", true, deadlines).await.unwrap();
+    let reply = up.call("mock-drip-60", true, deadlines).await.unwrap();
     let (events, failure) = collect(events(reply)).await;
     assert_eq!(failure, None);
     assert!(begun.elapsed() > deadlines.idle);
@@ -327,4 +333,16 @@ async fn a_finished_stream_ends_with_done_and_nothing_behind_it() {
     }
     assert_eq!(last, Some(Event::Done));
     assert!(stream.next().await.is_none());
+}
+
+#[tokio::test]
+async fn a_connection_is_used_again_after_a_stream() {
+    let up = Upstream::start("up");
+    for _ in 0..20 {
+        let (events, failure) = up.streamed("gpt-4o-mini").await;
+        assert!(failure.is_none() && events.last() == Some(&Event::Done));
+    }
+    // The next call may begin before the last bytes of the one before have come.
+    let connections = up.mock.seen().connections();
+    assert!(connections <= 4, "{connections} connections");
 }

@@ -221,7 +221,7 @@ async fn a_stream_that_fails_before_it_says_something_falls_over_unseen() {
 #[tokio::test]
 async fn silence_after_the_role_falls_over_as_well() {
     let deadlines = Deadlines {
-        idle: Duration::from_millis(100),
+        idle: Duration::from_millis(300),
         ..PATIENT
     };
     let two = Two::with("mock-roleonly-then-hang", "mock-plain", deadlines);
@@ -259,8 +259,8 @@ async fn the_frames_held_back_come_first_and_once() {
 #[tokio::test]
 async fn the_total_deadline_covers_all_candidates() {
     let deadlines = Deadlines {
-        first_byte: Duration::from_millis(150),
-        total: Duration::from_millis(200),
+        first_byte: Duration::from_millis(300),
+        total: Duration::from_millis(500),
         ..PATIENT
     };
     let two = Two::with("mock-hang", "mock-hang", deadlines);
@@ -278,7 +278,7 @@ async fn the_total_deadline_covers_all_candidates() {
 #[tokio::test]
 async fn a_slow_candidate_is_left_for_the_next() {
     let deadlines = Deadlines {
-        first_byte: Duration::from_millis(100),
+        first_byte: Duration::from_millis(500),
         ..PATIENT
     };
     let two = Two::with("mock-slow-60000", "mock-plain", deadlines);

@@ -124,7 +124,7 @@ mod tests {
         }
         fn models(&self, _: Duration) -> BoxFuture<'_, Result<Vec<Value>, Failure>> {
             let asked = self.0.fetch_add(1, SeqCst);
-            let list = if asked % 2 == 0 {
+            let list = if asked.is_multiple_of(2) {
                 Ok(vec![json!({"id": format!("m{asked}")})])
             } else {
                 Err(Failure::new(FailureKind::Connect))

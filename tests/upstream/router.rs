@@ -65,11 +65,11 @@ fn router(upstreams: &[&Upstream], routes: Vec<Route>, deadlines: Deadlines) -> 
         retry: RETRY,
         deadlines,
     };
-    Router::new(config).unwrap_or_else(|e| panic!("{e:?}"))
+    Router::new(config).unwrap()
 }
 
 async fn send(router: &Router, model: &str, stream: bool) -> Result<Answered, Failure> {
-    let plan = router.plan(model).unwrap_or_else(|e| panic!("{e}"));
+    let plan = router.plan(model).unwrap();
     let make_body = move |model: &str| Bytes::from(body(model, stream).to_string());
     router.send(&plan, &make_body, stream, no_headers()).await
 }

@@ -24,10 +24,7 @@ pub(crate) const PATIENT: Deadlines = Deadlines {
 
 pub(crate) fn provider(name: &str, base_url: &str) -> OpenAi {
     let key = Some(KEY.to_owned().into());
-    match OpenAi::new(name, base_url, key, Duration::from_secs(5)) {
-        Ok(provider) => provider,
-        Err(error) => panic!("{error}"),
-    }
+    OpenAi::new(name, base_url, key, Duration::from_secs(5)).unwrap()
 }
 
 pub(crate) fn body(model: &str, stream: bool) -> Value {
@@ -52,7 +49,7 @@ pub(crate) struct Upstream {
 
 impl Upstream {
     pub(crate) fn start(name: &str) -> Self {
-        let mock = Mock::start().unwrap_or_else(|e| panic!("{e}"));
+        let mock = Mock::start().unwrap();
         let provider = Arc::new(provider(name, &mock.base_url()));
         Self { mock, provider }
     }
@@ -131,7 +128,7 @@ pub(crate) fn recorded(events: &[Event]) -> Answer {
         }
     }
     let done = events.last() == Some(&Event::Done);
-    recorder.finish(done).unwrap_or_else(|e| panic!("{e:?}"))
+    recorder.finish(done).unwrap()
 }
 
 /// The text in the events, whether or not they make an answer.

@@ -32,6 +32,8 @@ pub struct Answered {
     pub fallback: bool,
     /// Whether another model than the first candidate's gave it.
     pub other_model: bool,
+    /// Whether the built-in demo provider made it up.
+    pub demo: bool,
 }
 
 /// What is the same in each attempt of one request.
@@ -176,6 +178,7 @@ impl Errand<'_> {
             attempt: self.attempts,
             fallback: place > 0,
             other_model: candidate.model != plan.candidates[0].model,
+            demo: candidate.provider.is_demo(),
         }
     }
 }

@@ -327,9 +327,26 @@ async fn a_provider_that_is_away_takes_nothing_from_the_list() {
         retry: RETRY,
         deadlines: PATIENT,
     };
-    let models = Router::new(config).unwrap().models().await;
+    let router = Router::new(config).unwrap();
+    let models = router.models().await;
     let ids: Vec<_> = models.iter().filter_map(|m| m["id"].as_str()).collect();
     assert_eq!(ids, ["demo", "gpt-4o-mini"]);
+}
+
+#[tokio::test]
+async fn an_answer_of_the_demo_provider_says_so() {
+    let config = RouterConfig {
+        providers: vec![(Arc::new(Demo), vec!["*".into()])],
+        routes: vec![],
+        retry: RETRY,
+        deadlines: PATIENT,
+    };
+    let router = Router::new(config).unwrap();
+    for stream in [false, true] {
+        assert!(send(&router, "any", stream).await.unwrap().demo);
+    }
+    let two = Two::start("mock-plain", "mock-plain");
+    assert!(!two.send(false).await.unwrap().demo);
 }
 
 #[test]

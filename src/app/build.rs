@@ -268,6 +268,7 @@ fn open_cache(
             search: config.cache.lookup_deadline(),
             candidates: config.index.candidates,
         },
+        metrics.clone(),
     ));
     let upkeep = Upkeep::start(
         cache.clone(),

@@ -147,6 +147,25 @@ impl Cached {
     }
 }
 
+/// An entry's id as headers and the admin API spell it: `42`, or `m42` in memory only.
+#[must_use]
+pub fn label(id: u64) -> String {
+    if is_transient(id) {
+        format!("m{}", id ^ TRANSIENT)
+    } else {
+        id.to_string()
+    }
+}
+
+/// Reads an id as [`label`] spells it.
+#[must_use]
+pub fn parse_label(text: &str) -> Option<u64> {
+    match text.strip_prefix('m') {
+        Some(count) => count.parse().ok().map(transient_id),
+        None => text.parse().ok().filter(|id| !is_transient(*id)),
+    }
+}
+
 /// The id of the `count`th answer that is kept in memory only.
 #[must_use]
 pub fn transient_id(count: u64) -> u64 {

@@ -28,6 +28,7 @@ use crate::cache::semantic::{Nearest, Query, Semantic};
 use crate::cache::verdict::Verdict;
 use crate::chat::unix_ms;
 use crate::embed::{Embedded, Embedder, Outcome};
+use crate::telemetry::{Metrics, Stage};
 
 /// Limits of a lookup.
 #[derive(Debug, Clone, Copy)]
@@ -46,6 +47,7 @@ pub struct Cache {
     semantic: Arc<Semantic>,
     embedder: Option<Embedder>,
     limits: CacheLimits,
+    metrics: Arc<Metrics>,
     indexed: AtomicBool,
 }
 
@@ -103,12 +105,14 @@ impl Cache {
         semantic: Semantic,
         embedder: Option<Embedder>,
         limits: CacheLimits,
+        metrics: Arc<Metrics>,
     ) -> Self {
         Self {
             memory: Arc::new(memory),
             semantic: Arc::new(semantic),
             embedder,
             limits,
+            metrics,
             indexed: AtomicBool::new(false),
         }
     }
@@ -156,12 +160,14 @@ impl Cache {
             return Err("semantic_off");
         };
         let deadline = Instant::now() + self.limits.embed;
-        match embedder.embed(question, deadline).await {
+        let started = Instant::now();
+        let outcome = embedder.embed(question, deadline).await;
+        self.metrics.stage(Stage::Embed, started.elapsed());
+        match outcome {
             Outcome::Embedded(embedded) => Ok(embedded),
             Outcome::Skipped(skip) => Err(skip.as_str()),
             Outcome::Unavailable(why) => {
-                metrics::counter!("reprise_cache_faults_total", "fault" => why.as_str())
-                    .increment(1);
+                self.metrics.cache_fault(why.as_str());
                 Err(why.as_str())
             }
         }
@@ -248,6 +254,7 @@ impl Cache {
         let (memory, semantic) = (self.memory.clone(), self.semantic.clone());
         let (lookup, question) = (lookup.clone(), question.to_owned());
         let (candidates, vector) = (self.limits.candidates, embedded.clone());
+        let started = Instant::now();
         let nearest = self
             .blocking(move || {
                 let query = Query {
@@ -262,6 +269,7 @@ impl Cache {
                 Some(semantic.nearest(&query, &memory))
             })
             .await;
+        self.metrics.stage(Stage::Search, started.elapsed());
         match nearest {
             Some(Some(nearest)) if nearest.verdict == Verdict::Serve => {
                 self.memory.served(&nearest.entry);
@@ -293,7 +301,7 @@ impl Cache {
             Ok(Err(_)) => "search_failed",
             Err(_) => "search_deadline",
         };
-        metrics::counter!("reprise_cache_faults_total", "fault" => fault).increment(1);
+        self.metrics.cache_fault(fault);
         None
     }
 }

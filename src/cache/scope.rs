@@ -141,6 +141,15 @@ fn changes_answer(header: &str) -> bool {
     !header.starts_with("x-stainless-")
 }
 
+/// Whether a text can be the label of a namespace: `name` or `tenant/name`.
+#[must_use]
+pub fn is_label(text: &str) -> bool {
+    match text.split_once('/') {
+        Some((tenant, name)) => is_name(tenant) && is_name(name),
+        None => is_name(text),
+    }
+}
+
 fn is_name(name: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     (1..=64).contains(&name.len()) && name.chars().all(allowed)

@@ -2,6 +2,7 @@
 //! and only then says that it is complete, so that whoever asks next finds it.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -16,6 +17,7 @@ use crate::chat::{Answer, Chunk, Recorder, Unstorable};
 use crate::embed::Embedded;
 use crate::provider::{Event, EventStream, Reply};
 use crate::router::Answered;
+use crate::telemetry::Stage;
 
 /// What flies: chunks of an answer, or a whole one.
 pub(super) struct AnswerFlight;
@@ -74,7 +76,7 @@ struct Fetch<'a> {
 
 /// What is known of who answered once the reply itself is taken apart.
 struct From {
-    provider_is_demo: bool,
+    demo: bool,
     other_model: bool,
     refused: Option<Unstorable>,
 }
@@ -96,6 +98,7 @@ impl Fetch<'_> {
     async fn call(&self, pilot: &Pilot<AnswerFlight>) -> Result<(End, From), ApiError> {
         let request = &self.plan.ask.request;
         let body = |model: &str| Bytes::from(request.upstream_body(model));
+        let asked = Instant::now();
         let answered = self
             .gateway
             .router
@@ -107,8 +110,9 @@ impl Fetch<'_> {
             )
             .await
             .map_err(|failure| {
-                tracing::warn!(request = %self.plan.ask.id, kind = failure.kind.label(),
-                    detail = failure.detail.as_deref(), "no provider answered");
+                // The router has warned of each attempt by now.
+                tracing::debug!(request = %self.plan.ask.id, kind = failure.kind.label(),
+                    "no provider answered");
                 ApiError::from(&failure)
             })?;
         let Answered {
@@ -116,13 +120,11 @@ impl Fetch<'_> {
             provider,
             model,
             other_model,
+            demo,
             ..
         } = answered;
-        let candidates = &self.plan.route.candidates;
         let mut from = From {
-            provider_is_demo: candidates
-                .iter()
-                .any(|c| c.provider.name() == provider && c.provider.is_demo()),
+            demo,
             other_model,
             refused: None,
         };
@@ -134,6 +136,7 @@ impl Fetch<'_> {
             } => (Ok((body, answer)), headers),
             Reply::Stream { events, headers } => (Err(events), headers),
         };
+        self.gateway.metrics.stage(Stage::Upstream, asked.elapsed());
         pilot.head(Arc::new(Head {
             provider,
             model,
@@ -194,10 +197,11 @@ impl Fetch<'_> {
             (Some(reason), _) => Some(reason),
             (None, None) => Some(Unstorable::Incomplete.as_str()),
             (None, Some(answer)) => {
-                self.gateway
-                    .cache
-                    .remember(self.fresh(answer.clone(), question, ttl_ms, from))
-                    .1
+                let started = Instant::now();
+                let fresh = self.fresh(answer.clone(), question, ttl_ms, from);
+                let (_, refused) = self.gateway.cache.remember(fresh);
+                self.gateway.metrics.stage(Stage::Store, started.elapsed());
+                refused
             }
         };
         if let Some(reason) = not_stored {
@@ -221,7 +225,7 @@ impl Fetch<'_> {
             origin: plan.origin.clone(),
             question,
             ttl_ms,
-            durable: !from.provider_is_demo,
+            durable: !from.demo,
             answer,
         }
     }

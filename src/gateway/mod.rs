@@ -7,10 +7,11 @@ mod fetch;
 mod serve;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::cache::controls::Read;
 use crate::cache::decisions::{Decision, DecisionOutcome, Decisions};
+use crate::cache::entry;
 use crate::cache::flight::{Boarding, Flights};
 use crate::cache::policy::Policies;
 use crate::cache::scope::Shared;
@@ -24,7 +25,7 @@ use crate::gateway::fetch::AnswerFlight;
 use crate::identity::Keyring;
 use crate::ledger::Prices;
 use crate::router::Router;
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, Stage};
 
 pub use ask::{Outcome, Served, Via};
 pub use serve::{Body, LiveAnswer, Piece, error_event};
@@ -78,7 +79,7 @@ impl Gateway {
     /// What the client did wrong, may not do, or what no provider could answer.
     pub async fn answer(self: &Arc<Self>, ask: Ask) -> Result<Served, ApiError> {
         let plan = Arc::new(self.admit(ask)?);
-        let found = self.cache.look_up(&plan.lookup).await;
+        let found = self.look_up(&plan).await;
         let miss = match found {
             Found::Exact(entry) => return Ok(self.serve_hit(&plan, &entry, None)),
             Found::Similar(nearest) => {
@@ -105,6 +106,13 @@ impl Gateway {
             Boarding::Lead(pilot, rider) => self.lead(&plan, miss, pilot, rider).await,
             Boarding::Follow(rider) => self.follow(&plan, miss, rider).await,
         }
+    }
+
+    async fn look_up(&self, plan: &Plan) -> Found {
+        let started = Instant::now();
+        let found = self.cache.look_up(&plan.lookup).await;
+        self.metrics.stage(Stage::Lookup, started.elapsed());
+        found
     }
 
     /// Calls under way that others could join.
@@ -159,7 +167,7 @@ impl Gateway {
             outcome,
             question,
             candidate: nearest.entry.question.clone().filter(|_| keep),
-            entry: nearest.entry.id.to_string(),
+            entry: entry::label(nearest.entry.id),
             similarity: nearest.similarity,
             threshold: plan.lookup.threshold,
             policy_version: plan.policy.version,

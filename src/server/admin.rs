@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 
 use super::{Door, body, caller, reply};
 use crate::cache::decisions::DecisionOutcome;
-use crate::cache::entry::Cached;
+use crate::cache::entry::{Cached, label, parse_label};
 use crate::cache::policy::{Policy, PolicyDraft, PolicyError};
+use crate::cache::scope::is_label;
 use crate::chat::{RequestId, unix_ms};
 use crate::gateway::error::{ApiError, Code};
 use crate::identity::{Caller, Role};
@@ -76,6 +77,12 @@ fn sees(caller: &Caller, namespace: &str) -> bool {
 }
 
 fn must_see(caller: &Caller, namespace: &str) -> Result<(), ApiError> {
+    if !is_label(namespace) {
+        return Err(ApiError::new(
+            Code::NotFound,
+            "That is no namespace's name.",
+        ));
+    }
     if sees(caller, namespace) {
         return Ok(());
     }
@@ -304,7 +311,7 @@ async fn delete_entry(
             if deleted == 0 {
                 return Err(no_entry());
             }
-            let target = entry.to_string();
+            let target = label(entry);
             audit(
                 &door,
                 &caller,
@@ -369,7 +376,7 @@ fn delete_where(door: &Door, caller: &Caller, query: &EntryQuery) -> Reply {
 
 fn summary(entry: &Cached) -> Value {
     json!({
-        "id": entry.id.to_string(),
+        "id": label(entry.id),
         "tenant": entry.tenant,
         "namespace": entry.namespace,
         "model": entry.model,
@@ -381,7 +388,7 @@ fn summary(entry: &Cached) -> Value {
 }
 
 fn entry_id(text: &str) -> Result<u64, ApiError> {
-    text.parse().map_err(|_| no_entry())
+    parse_label(text).ok_or_else(no_entry)
 }
 
 fn no_entry() -> ApiError {

@@ -8,12 +8,11 @@ use serde_json::{Value, json};
 use super::{Door, body, caller, reply};
 use crate::cache::controls::Controls;
 use crate::chat::{ChatRequest, RequestId};
-use crate::gateway::Served;
 use crate::gateway::ask::Ask;
 use crate::gateway::error::{ApiError, Code};
 use crate::identity::Caller;
 use crate::provider::{ClientHeaders, forwardable};
-use crate::telemetry::{Outcome, Stage};
+use crate::telemetry::{Metrics, Outcome, Stage};
 
 /// `POST /v1/chat/completions`
 pub(super) async fn chat(
@@ -37,6 +36,11 @@ pub(super) async fn chat_as(
     let Some(under_way) = door.drain.enter() else {
         return reply::error(id, &leaving());
     };
+    let mut counted = Counted {
+        metrics,
+        started,
+        outcome: Outcome::Cancelled,
+    };
     let asked = async {
         let ask = read(id, started, who?, &request, payload, &door).await?;
         metrics.stage(Stage::Parse, started.elapsed());
@@ -44,17 +48,16 @@ pub(super) async fn chat_as(
     };
     match asked.await {
         Ok(served) => {
-            count(&door, &served, started);
+            counted.outcome = served.via.outcome.counted();
             reply::answer(id, served, &door.drain, under_way)
         }
         Err(error) => {
             metrics.error(error.code.as_str());
-            let outcome = if error.status() < 500 {
+            counted.outcome = if error.status() < 500 {
                 Outcome::Refused
             } else {
                 Outcome::Error
             };
-            metrics.request(outcome, started.elapsed());
             reply::error(id, &error)
         }
     }
@@ -80,10 +83,17 @@ async fn read(
     })
 }
 
-fn count(door: &Door, served: &Served, started: Instant) {
-    door.gateway
-        .metrics()
-        .request(served.via.outcome.counted(), started.elapsed());
+/// Counts a request when it is over, also when its client left before that.
+struct Counted<'a> {
+    metrics: &'a Metrics,
+    started: Instant,
+    outcome: Outcome,
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.metrics.request(self.outcome, self.started.elapsed());
+    }
 }
 
 /// `GET /v1/models`

@@ -11,6 +11,7 @@ use futures_util::stream;
 use serde::Serialize;
 
 use super::drain::{Drain, UnderWay};
+use crate::cache::entry::label;
 use crate::chat::RequestId;
 use crate::gateway::error::{ApiError, Code};
 use crate::gateway::{Body, LiveAnswer, Outcome, Piece, Served, Via};
@@ -100,7 +101,7 @@ fn describe(response: &mut HttpResponseBuilder, via: &Via) {
         set(response, SIMILARITY, &format!("{similarity:.4}"));
     }
     if let Some(entry) = via.entry {
-        set(response, ENTRY, &entry.to_string());
+        set(response, ENTRY, &label(entry));
     }
     if let Some(age) = via.age_s {
         set(response, AGE, &age.to_string());

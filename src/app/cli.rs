@@ -10,7 +10,7 @@ use super::keys::{Keys, printed};
 use super::{Environment, serve};
 use crate::config::{Config, Sources};
 use crate::identity::{Role, TenantId};
-use crate::telemetry;
+use crate::{server, telemetry};
 
 /// An LLM gateway whose first answer to a prompt is its own memory.
 ///
@@ -111,7 +111,7 @@ fn carry_out(command: Command) -> Result<(), Failure> {
             let bind = bind.map(|bind| ("server.bind".to_owned(), bind));
             let config = load(&common, bind)?;
             telemetry::init_log(&config.log)?;
-            actix_web::rt::System::new().block_on(serve(&config, &Environment::process()))?;
+            server::block_on(serve(&config, &Environment::process()))?;
         }
         Command::Check { common } => check(&common)?,
         Command::Keys { action } => runtime()?.block_on(keys(action))?,

@@ -13,11 +13,10 @@ use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::{Server, ServerHandle};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::Config;
-use crate::server::{self, Door, ServerConfig};
+use crate::server::{self, Door, Running, ServerConfig};
 
 pub use build::{Built, Environment, StartError, build};
 
@@ -35,7 +34,7 @@ pub async fn serve(config: &Config, environment: &Environment) -> Result<(), Sta
         None => None,
     };
     let built = build(config, environment)?;
-    let address = server::address(&listener).map_err(StartError::Socket)?;
+    let address = listener.local_addr().map_err(StartError::Socket)?;
     let control = socket::Socket::bind(config.data_dir()).map_err(StartError::Socket)?;
     let servers = start(&built.door, config, listener, metrics, control.listener()?)?;
     announce(address);
@@ -48,8 +47,6 @@ pub async fn serve(config: &Config, environment: &Environment) -> Result<(), Sta
             recorder.upkeep();
         }
     });
-    let handles: Vec<ServerHandle> = servers.iter().map(Server::handle).collect();
-    let running: Vec<_> = servers.into_iter().map(tokio::spawn).collect();
     stop_signal().await;
     tracing::info!("stopping: what is being answered is finished first");
     // A second signal means now.
@@ -57,11 +54,8 @@ pub async fn serve(config: &Config, environment: &Environment) -> Result<(), Sta
         () = drain.run(notice, deadline) => {}
         () = stop_signal() => {}
     }
-    for handle in handles {
-        server::stop(handle).await;
-    }
-    for server in running {
-        drop(server.await);
+    for server in servers {
+        server.stop().await;
     }
     control.remove();
     // Closing writes what waits and takes a last snapshot; it blocks.
@@ -83,7 +77,7 @@ fn start(
     listener: TcpListener,
     metrics: Option<TcpListener>,
     control: UnixListener,
-) -> Result<Vec<Server>, StartError> {
+) -> Result<Vec<Running>, StartError> {
     let serving = ServerConfig {
         workers: config.server.workers,
         max_connections: config.server.max_connections,

@@ -10,13 +10,14 @@ mod openai;
 mod ops;
 mod reply;
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::{App, HttpResponse, HttpServer, web};
+use tokio::task::JoinHandle;
 
 use crate::cache::upkeep::Upkeep;
 use crate::gateway::Gateway;
@@ -72,7 +73,7 @@ pub struct ServerConfig {
     pub head_time: Duration,
 }
 
-/// Serves the API on a bound socket; runs when the returned server is awaited.
+/// Serves the API on a bound socket.
 ///
 /// # Errors
 /// The socket cannot be listened on.
@@ -80,7 +81,7 @@ pub fn serve(
     door: Arc<Door>,
     listener: TcpListener,
     config: &ServerConfig,
-) -> std::io::Result<Server> {
+) -> std::io::Result<Running> {
     let door = web::Data::from(door);
     let server = HttpServer::new(move || {
         App::new()
@@ -103,14 +104,14 @@ pub fn serve(
         .tcp_nodelay(true)
         .disable_signals()
         .shutdown_timeout(5);
-    Ok(server.listen(listener)?.run())
+    Ok(Running::start(server.listen(listener)?.run()))
 }
 
 /// Serves `/metrics` alone on its own socket.
 ///
 /// # Errors
 /// The socket cannot be listened on.
-pub fn serve_metrics(door: Arc<Door>, listener: TcpListener) -> std::io::Result<Server> {
+pub fn serve_metrics(door: Arc<Door>, listener: TcpListener) -> std::io::Result<Running> {
     let door = web::Data::from(door);
     let server = HttpServer::new(move || {
         App::new()
@@ -118,7 +119,9 @@ pub fn serve_metrics(door: Arc<Door>, listener: TcpListener) -> std::io::Result<
             .service(web::resource("/metrics").route(web::get().to(ops::metrics_alone)))
             .default_service(web::to(not_found))
     });
-    Ok(server.workers(1).disable_signals().listen(listener)?.run())
+    Ok(Running::start(
+        server.workers(1).disable_signals().listen(listener)?.run(),
+    ))
 }
 
 /// Serves the operator's socket: keys, and requests in any tenant's name. Whoever can open the
@@ -126,7 +129,7 @@ pub fn serve_metrics(door: Arc<Door>, listener: TcpListener) -> std::io::Result<
 ///
 /// # Errors
 /// The socket cannot be listened on.
-pub fn serve_control(door: Arc<Door>, listener: UnixListener) -> std::io::Result<Server> {
+pub fn serve_control(door: Arc<Door>, listener: UnixListener) -> std::io::Result<Running> {
     let door = web::Data::from(door);
     let server = HttpServer::new(move || {
         App::new()
@@ -134,24 +137,39 @@ pub fn serve_control(door: Arc<Door>, listener: UnixListener) -> std::io::Result
             .configure(control::routes)
             .default_service(web::to(not_found))
     });
-    Ok(server
-        .workers(1)
-        .disable_signals()
-        .listen_uds(listener)?
-        .run())
+    Ok(Running::start(
+        server
+            .workers(1)
+            .disable_signals()
+            .listen_uds(listener)?
+            .run(),
+    ))
 }
 
-/// The address a listener got, port 0 resolved.
-///
-/// # Errors
-/// The system does not tell.
-pub fn address(listener: &TcpListener) -> std::io::Result<SocketAddr> {
-    listener.local_addr()
+/// A server that serves until it is stopped.
+pub struct Running {
+    handle: ServerHandle,
+    task: JoinHandle<std::io::Result<()>>,
 }
 
-/// Ends a server once its connections are done.
-pub async fn stop(handle: ServerHandle) {
-    handle.stop(true).await;
+impl Running {
+    fn start(server: Server) -> Self {
+        Self {
+            handle: server.handle(),
+            task: tokio::spawn(server),
+        }
+    }
+
+    /// Ends it once its connections are done, or after five seconds.
+    pub async fn stop(self) {
+        self.handle.stop(true).await;
+        drop(self.task.await);
+    }
+}
+
+/// Runs a future on a runtime that servers can be started on.
+pub fn block_on<F: Future>(future: F) -> F::Output {
+    actix_web::rt::System::new().block_on(future)
 }
 
 fn routes(config: &mut web::ServiceConfig) {

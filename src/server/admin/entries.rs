@@ -1,0 +1,177 @@
+//! What is remembered: listed, shown and forgotten.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Door, PAGE, Reply, audit, blocking, caller, finish, query};
+use crate::cache::entry::{Cached, label, parse_label};
+use crate::chat::RequestId;
+use crate::gateway::error::{ApiError, Code};
+use crate::identity::{Caller, Role};
+use crate::store::{EntryFilter, Order};
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct EntryQuery {
+    tenant: Option<String>,
+    namespace: Option<String>,
+    model: Option<String>,
+    cursor: Option<u64>,
+    limit: Option<usize>,
+}
+
+impl EntryQuery {
+    fn filter(&self) -> EntryFilter {
+        EntryFilter {
+            tenant: self.tenant.clone(),
+            namespace: self.namespace.clone(),
+            model: self.model.clone(),
+        }
+    }
+}
+
+pub(super) async fn entries(request: HttpRequest, door: web::Data<Door>) -> HttpResponse {
+    let id = RequestId::fresh();
+    let listed = async {
+        caller::with_role(&request, &door, Role::Admin)?;
+        let query: EntryQuery = query(&request)?;
+        let door = door.clone();
+        blocking(move || Ok(list(&door, &query))).await
+    };
+    finish(id, listed.await)
+}
+
+fn list(door: &Door, query: &EntryQuery) -> Value {
+    let memory = door.gateway.cache().memory();
+    let (filter, limit) = (query.filter(), query.limit.unwrap_or(100).clamp(1, PAGE));
+    let page = memory
+        .store()
+        .list(&filter, Order::Newest, query.cursor, limit);
+    let mut data: Vec<Value> = Vec::new();
+    if query.cursor.is_none() {
+        let transient = memory.transients(&filter);
+        data.extend(transient.iter().take(limit).map(|e| summary(e)));
+    }
+    let stored = page.entries.into_iter().filter_map(Cached::from_stored);
+    data.extend(stored.map(|e| summary(&e)));
+    json!({"object": "list", "data": data, "cursor": page.cursor})
+}
+
+pub(super) async fn entry(
+    request: HttpRequest,
+    entry: web::Path<String>,
+    door: web::Data<Door>,
+) -> HttpResponse {
+    let id = RequestId::fresh();
+    let shown = async {
+        caller::with_role(&request, &door, Role::Admin)?;
+        let entry = entry_id(&entry)?;
+        let memory = door.gateway.cache().memory().clone();
+        let found = blocking(move || Ok(memory.load(entry))).await?;
+        let found = found.ok_or_else(no_entry)?;
+        let mut shown = summary(&found);
+        shown["answer"] = json!(found.replay.answer());
+        Ok(shown)
+    };
+    finish(id, shown.await)
+}
+
+pub(super) async fn delete_entry(
+    request: HttpRequest,
+    entry: web::Path<String>,
+    door: web::Data<Door>,
+) -> HttpResponse {
+    let id = RequestId::fresh();
+    let deleted = async {
+        let caller = caller::with_role(&request, &door, Role::Admin)?;
+        let entry = entry_id(&entry)?;
+        let door = door.clone();
+        blocking(move || {
+            let deleted = door.gateway.cache().forget(&[entry]);
+            if deleted == 0 {
+                return Err(no_entry());
+            }
+            let target = label(entry);
+            audit(
+                &door,
+                &caller,
+                "entry.delete",
+                &target,
+                &Value::Null,
+                &Value::Null,
+            )?;
+            Ok(json!({"deleted": deleted}))
+        })
+        .await
+    };
+    finish(id, deleted.await)
+}
+
+pub(super) async fn delete_entries(request: HttpRequest, door: web::Data<Door>) -> HttpResponse {
+    let id = RequestId::fresh();
+    let deleted = async {
+        let caller = caller::with_role(&request, &door, Role::Admin)?;
+        let query: EntryQuery = query(&request)?;
+        if query.tenant.is_none() && query.namespace.is_none() && query.model.is_none() {
+            return Err(ApiError::new(
+                Code::InvalidRequest,
+                "Say which entries: `tenant`, `namespace` or `model`.",
+            ));
+        }
+        let door = door.clone();
+        blocking(move || delete_where(&door, &caller, &query)).await
+    };
+    finish(id, deleted.await)
+}
+
+fn delete_where(door: &Door, caller: &Caller, query: &EntryQuery) -> Reply {
+    let (cache, filter) = (door.gateway.cache(), query.filter());
+    let transient = cache.memory().transients(&filter);
+    let mut deleted = cache.forget(&transient.iter().map(|e| e.id).collect::<Vec<_>>());
+    let mut cursor = None;
+    loop {
+        let page = cache
+            .memory()
+            .store()
+            .list(&filter, Order::Newest, cursor, PAGE);
+        deleted += cache.forget(&page.entries.iter().map(|e| e.id).collect::<Vec<_>>());
+        cursor = page.cursor;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    let target =
+        json!({"tenant": query.tenant, "namespace": query.namespace, "model": query.model});
+    let after = json!({"deleted": deleted});
+    audit(
+        door,
+        caller,
+        "entries.delete",
+        &target.to_string(),
+        &Value::Null,
+        &after,
+    )?;
+    Ok(after)
+}
+
+fn summary(entry: &Cached) -> Value {
+    json!({
+        "id": label(entry.id),
+        "tenant": entry.tenant,
+        "namespace": entry.namespace,
+        "model": entry.model,
+        "origin": entry.origin,
+        "question": entry.question,
+        "created_ms": entry.created_ms,
+        "expires_ms": entry.expires_ms,
+    })
+}
+
+fn entry_id(text: &str) -> Result<u64, ApiError> {
+    parse_label(text).ok_or_else(no_entry)
+}
+
+fn no_entry() -> ApiError {
+    ApiError::new(Code::NotFound, "There is no such entry.")
+}

@@ -1,0 +1,130 @@
+//! The admin API: policies, decisions, entries, figures and snapshots. An analyst
+//! sees the own tenant, an admin all of them; what is changed is audited.
+
+mod entries;
+mod evidence;
+mod figures;
+mod policies;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde_json::Value;
+
+use super::{Door, body, caller, reply};
+use crate::cache::scope::is_label;
+use crate::chat::{RequestId, unix_ms};
+use crate::gateway::error::{ApiError, Code};
+use crate::identity::{Caller, Role};
+use crate::store::AuditEvent;
+
+type Reply = Result<Value, ApiError>;
+
+/// Rows that one page of a list holds at most.
+const PAGE: usize = 1000;
+
+pub(in crate::server) fn routes(config: &mut web::ServiceConfig) {
+    let no = || web::to(super::method_not_allowed);
+    config
+        .service(
+            web::resource("/admin/v1/policies/{namespace:.+}")
+                .route(web::get().to(policies::policy))
+                .route(web::put().to(policies::put_policy))
+                .default_service(no()),
+        )
+        .service(
+            web::resource("/admin/v1/decisions")
+                .route(web::get().to(evidence::decisions))
+                .default_service(no()),
+        )
+        .service(
+            web::resource("/admin/v1/entries")
+                .route(web::get().to(entries::entries))
+                .route(web::delete().to(entries::delete_entries))
+                .default_service(no()),
+        )
+        .service(
+            web::resource("/admin/v1/entries/{id}")
+                .route(web::get().to(entries::entry))
+                .route(web::delete().to(entries::delete_entry))
+                .default_service(no()),
+        )
+        .service(
+            web::resource("/admin/v1/stats")
+                .route(web::get().to(figures::stats))
+                .default_service(no()),
+        )
+        .service(
+            web::resource("/admin/v1/snapshot")
+                .route(web::post().to(figures::snapshot))
+                .default_service(no()),
+        );
+}
+
+fn finish(id: RequestId, outcome: Reply) -> HttpResponse {
+    match outcome {
+        Ok(value) => reply::json(id, &value),
+        Err(error) => reply::error(id, &error),
+    }
+}
+
+/// Whether a caller may look into a namespace: an admin into all, an analyst into the own tenant's.
+fn sees(caller: &Caller, namespace: &str) -> bool {
+    let tenant = caller.tenant.as_str();
+    let own = namespace == tenant
+        || namespace
+            .split_once('/')
+            .is_some_and(|(owner, _)| owner == tenant);
+    caller.role.allows(Role::Admin) || own
+}
+
+fn must_see(caller: &Caller, namespace: &str) -> Result<(), ApiError> {
+    if !is_label(namespace) {
+        return Err(ApiError::new(
+            Code::NotFound,
+            "That is no namespace's name.",
+        ));
+    }
+    if sees(caller, namespace) {
+        return Ok(());
+    }
+    Err(ApiError::new(
+        Code::NamespaceForbidden,
+        "This key may not look into that namespace.",
+    ))
+}
+
+fn query<T: serde::de::DeserializeOwned>(request: &HttpRequest) -> Result<T, ApiError> {
+    web::Query::from_query(request.query_string())
+        .map(web::Query::into_inner)
+        .map_err(|e| ApiError::new(Code::InvalidRequest, format!("The query string: {e}")))
+}
+
+fn audit(
+    door: &Door,
+    caller: &Caller,
+    action: &str,
+    target: &str,
+    before: &Value,
+    after: &Value,
+) -> Result<(), ApiError> {
+    let event = AuditEvent {
+        ts_ms: unix_ms(),
+        actor: caller.key_id.as_deref().unwrap_or("anonymous").to_owned(),
+        action: action.to_owned(),
+        target: target.to_owned(),
+        before: before.clone(),
+        after: after.clone(),
+    };
+    door.audit.append(&event).map(|_| ()).map_err(|cause| {
+        tracing::error!(%cause, "the audit log could not be written");
+        ApiError::new(Code::StorageFailed, "The change could not be audited.")
+    })
+}
+
+/// Runs what may wait for the disk on a thread that may wait.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
+) -> Result<T, ApiError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|_| Err(ApiError::new(Code::Internal, "The request failed.")))
+}

@@ -1,0 +1,106 @@
+//! Reading and changing how a namespace decides.
+
+use actix_web::http::header::{ETAG, IF_MATCH};
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde_json::json;
+
+use super::{Door, audit, blocking, body, caller, must_see, reply};
+use crate::cache::policy::{Policy, PolicyDraft, PolicyError};
+use crate::chat::RequestId;
+use crate::gateway::error::{ApiError, Code};
+use crate::identity::{Caller, Role};
+
+pub(super) async fn policy(
+    request: HttpRequest,
+    namespace: web::Path<String>,
+    door: web::Data<Door>,
+) -> HttpResponse {
+    let id = RequestId::fresh();
+    let found = caller::with_role(&request, &door, Role::Analyst)
+        .and_then(|caller| must_see(&caller, &namespace))
+        .map(|()| door.gateway.policies().of(&namespace));
+    match found {
+        Ok(policy) => policy_reply(id, &policy),
+        Err(error) => reply::error(id, &error),
+    }
+}
+
+pub(super) async fn put_policy(
+    request: HttpRequest,
+    namespace: web::Path<String>,
+    payload: web::Payload,
+    door: web::Data<Door>,
+) -> HttpResponse {
+    let id = RequestId::fresh();
+    let changed = async {
+        let caller = caller::with_role(&request, &door, Role::Analyst)?;
+        must_see(&caller, &namespace)?;
+        let expected = if_match(&request)?;
+        let body = body::read(&request, payload, door.limits).await?;
+        let draft: PolicyDraft = serde_json::from_slice(&body)
+            .map_err(|e| ApiError::new(Code::InvalidRequest, format!("Not a policy: {e}")))?;
+        let (door, namespace) = (door.clone(), namespace.to_string());
+        blocking(move || change_policy(&door, &caller, &namespace, expected, &draft)).await
+    };
+    match changed.await {
+        Ok(policy) => policy_reply(id, &policy),
+        Err(error) => reply::error(id, &error),
+    }
+}
+
+fn change_policy(
+    door: &Door,
+    caller: &Caller,
+    namespace: &str,
+    expected: u64,
+    draft: &PolicyDraft,
+) -> Result<Policy, ApiError> {
+    let store = |policy: &Policy| {
+        let row = serde_json::to_value(policy).unwrap_or_default();
+        door.state
+            .put("policies", namespace, &row)
+            .map_err(|cause| tracing::error!(%cause, "a policy could not be stored"))
+            .is_ok()
+    };
+    let (before, after) = door
+        .gateway
+        .policies()
+        .change(namespace, expected, draft, store)?;
+    audit(
+        door,
+        caller,
+        "policy.put",
+        namespace,
+        &json!(*before),
+        &json!(*after),
+    )?;
+    Ok(Policy::clone(&after))
+}
+
+fn policy_reply(id: RequestId, policy: &Policy) -> HttpResponse {
+    let mut response = reply::json(id, policy);
+    if let Ok(tag) = format!("\"{}\"", policy.version).parse() {
+        response.headers_mut().insert(ETAG, tag);
+    }
+    response
+}
+
+/// The version that `If-Match` names: `"3"`, `W/"3"` or bare `3`; `*` takes any.
+fn if_match(request: &HttpRequest) -> Result<u64, ApiError> {
+    let Some(value) = request.headers().get(IF_MATCH) else {
+        return Err(ApiError::new(
+            Code::PreconditionRequired,
+            "Send `If-Match` with the version that you mean to change.",
+        ));
+    };
+    let version = value.to_str().ok().map(|v| {
+        let v = v.trim();
+        v.strip_prefix("W/").unwrap_or(v).trim_matches('"')
+    });
+    version.and_then(|v| v.parse().ok()).ok_or_else(|| {
+        ApiError::from(PolicyError::OutOfRange {
+            param: "If-Match",
+            expected: "a version, such as \"3\"",
+        })
+    })
+}

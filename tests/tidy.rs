@@ -1,0 +1,131 @@
+//! The house's structure, held by a test: modules point downwards only, and each
+//! external crate that shapes the design is known to one module.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// From the top down; a module uses itself and what stands after it.
+const ORDER: [&str; 15] = [
+    "app",
+    "server",
+    "warm",
+    "gateway",
+    "cache",
+    "router",
+    "provider",
+    "identity",
+    "ledger",
+    "store",
+    "index",
+    "embed",
+    "telemetry",
+    "config",
+    "chat",
+];
+
+/// Crates that stay where they are, by their module.
+const AT_HOME: [(&str, &str); 15] = [
+    ("actix_web", "server"),
+    ("reqwest", "provider"),
+    ("rustls", "provider"),
+    ("moka", "cache"),
+    ("dashmap", "cache"),
+    ("sled", "store"),
+    ("zstd", "store"),
+    ("hnsw_rs", "index"),
+    ("simsimd", "index"),
+    ("rayon", "index"),
+    ("ort", "embed"),
+    ("tokenizers", "embed"),
+    ("metrics_exporter_prometheus", "telemetry"),
+    ("tracing_subscriber", "telemetry"),
+    ("clap", "app"),
+];
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// Each source file as (module, path, text).
+fn files() -> Vec<(String, PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut paths = Vec::new();
+    sources(&root, &mut paths);
+    let module = |path: &Path| {
+        let first = path.strip_prefix(&root).unwrap().iter().next().unwrap();
+        first.to_string_lossy().trim_end_matches(".rs").to_owned()
+    };
+    paths
+        .into_iter()
+        .map(|p| (module(&p), p.clone(), fs::read_to_string(&p).unwrap()))
+        .filter(|(module, ..)| module != "lib" && module != "main")
+        .collect()
+}
+
+/// Names that follow `prefix` in code, comments left out.
+fn names_after<'a>(text: &'a str, prefix: &'a str) -> impl Iterator<Item = &'a str> {
+    text.lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .flat_map(move |line| {
+            line.match_indices(prefix)
+                .map(move |(i, p)| &line[i + p.len()..])
+        })
+        .map(|rest| {
+            let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_');
+            &rest[..end.unwrap_or(rest.len())]
+        })
+}
+
+#[test]
+fn modules_use_only_what_stands_below_them() {
+    let place = |module: &str| ORDER.iter().position(|m| *m == module);
+    let mut faults = Vec::new();
+    for (module, path, text) in files() {
+        let Some(own) = place(&module) else {
+            faults.push(format!("{} is in no known module", path.display()));
+            continue;
+        };
+        for used in names_after(&text, "crate::") {
+            if place(used).is_some_and(|used| used < own) {
+                faults.push(format!("{} uses {used}", path.display()));
+            }
+        }
+        // `use crate::{a, b}` hides names from the line above.
+        for line in text.lines().filter(|l| l.starts_with("use crate::{")) {
+            for used in line["use crate::{".len()..].split([',', '{', '}', ';', ' ']) {
+                let used = used.split("::").next().unwrap_or("");
+                if place(used).is_some_and(|used| used < own) {
+                    faults.push(format!("{} uses {used}", path.display()));
+                }
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn each_shaping_crate_is_known_to_one_module() {
+    let mut faults = Vec::new();
+    for (module, path, text) in files() {
+        for (name, home) in AT_HOME {
+            let path_start = format!("{name}::");
+            let used = text.lines().any(|line| {
+                let line = line.trim_start();
+                let at = |i: usize| line[..i].chars().next_back();
+                let whole = |i| at(i).is_none_or(|c| !c.is_alphanumeric() && c != '_' && c != ':');
+                !line.starts_with("//") && line.match_indices(&path_start).any(|(i, _)| whole(i))
+            });
+            if used && module != home {
+                faults.push(format!("{} uses {name}", path.display()));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}

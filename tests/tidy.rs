@@ -129,3 +129,20 @@ fn each_shaping_crate_is_known_to_one_module() {
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
+
+#[test]
+fn files_stay_small() {
+    let mut faults = Vec::new();
+    for (_, path, text) in files() {
+        let tests_only = path.to_string_lossy().ends_with("tests.rs");
+        let code = text.lines().take_while(|l| !l.starts_with("#[cfg(test)]"));
+        let lines = code.count();
+        if lines > 400 && !tests_only {
+            faults.push(format!(
+                "{} has {lines} lines before its tests",
+                path.display()
+            ));
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}

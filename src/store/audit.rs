@@ -16,14 +16,13 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::audit_line::{Hash, Line, chain};
 use super::folder::{DataFolder, sync_folder};
 
 /// A segment is closed at this size.
 const SEGMENT_BYTES: u64 = 16 << 20;
 
 const MISSING: &str = "records are missing";
-
-type Hash = [u8; 32];
 
 /// One change of the gateway's settings or data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -290,78 +289,6 @@ impl Walk {
             reason,
         });
     }
-}
-
-/// One line as far as it can be made out.
-struct Line<'a> {
-    hash: Option<Hash>,
-    json: &'a [u8],
-    length: usize,
-    whole: bool,
-    ended: bool,
-}
-
-impl<'a> Line<'a> {
-    fn parse(bytes: &'a [u8]) -> Self {
-        Self::strict(bytes).unwrap_or_else(|| Self::lenient(bytes))
-    }
-
-    /// Trusts the length, so that a lost line end does not take the next line with it.
-    fn strict(bytes: &'a [u8]) -> Option<Self> {
-        let (hex, rest) = bytes.split_at_checked(64)?;
-        let hash = blake3::Hash::from_hex(hex).ok()?;
-        // Upper case would read as the same number, and a changed byte go unnoticed.
-        if hash.to_hex().as_bytes() != hex {
-            return None;
-        }
-        let rest = rest.strip_prefix(b" ")?;
-        let digits = rest.iter().take(20).position(|byte| *byte == b' ')?;
-        let length: usize = std::str::from_utf8(&rest[..digits]).ok()?.parse().ok()?;
-        let json = rest.get(digits + 1..)?.get(..length)?;
-        let end = 64 + 1 + digits + 1 + length;
-        let ended = bytes.get(end) == Some(&b'\n');
-        // A changed length must not swallow the lines that follow.
-        if !ended && serde_json::from_slice::<serde::de::IgnoredAny>(json).is_err() {
-            return None;
-        }
-        Some(Self {
-            hash: Some(*hash.as_bytes()),
-            json,
-            length: (end + 1).min(bytes.len()),
-            whole: true,
-            ended,
-        })
-    }
-
-    /// Everything up to the line end.
-    fn lenient(bytes: &'a [u8]) -> Self {
-        let end = bytes
-            .iter()
-            .position(|byte| *byte == b'\n')
-            .unwrap_or(bytes.len());
-        let hash = bytes
-            .get(..64)
-            .and_then(|hex| blake3::Hash::from_hex(hex).ok())
-            .map(|hash| *hash.as_bytes());
-        let start = bytes[..end]
-            .iter()
-            .position(|byte| *byte == b'{')
-            .unwrap_or(end);
-        Self {
-            hash,
-            json: &bytes[start..end],
-            length: (end + 1).min(bytes.len()),
-            whole: false,
-            ended: true,
-        }
-    }
-}
-
-fn chain(before: &Hash, json: &[u8]) -> Hash {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(before);
-    hasher.update(json);
-    *hasher.finalize().as_bytes()
 }
 
 fn segments(folder: &Path) -> io::Result<Vec<(u64, PathBuf)>> {

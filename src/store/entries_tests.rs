@@ -1,7 +1,10 @@
+use std::time::Duration;
+
 use super::super::damage::{copy, inflict};
+use super::super::load::SCHEMA;
 use super::super::record::tests::entry;
 use super::super::scan::{EntryFilter, Order};
-use super::super::writer::SCHEMA;
+use super::super::terms::OnRemoved;
 use super::*;
 
 fn config() -> CacheStoreConfig {

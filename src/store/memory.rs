@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::block::{Line, Span};
-use super::entries::Removal;
 use super::record::Entry;
+use super::terms::Removal;
 
 /// An entry on its way to the disk, readable meanwhile.
 #[derive(Debug)]

@@ -9,16 +9,20 @@
 //! Everything here blocks; call it from threads that may wait.
 
 mod audit;
+mod audit_line;
 mod block;
 mod bytes;
 mod entries;
 mod export;
 mod folder;
+mod load;
 mod memory;
 mod open;
 mod record;
 mod scan;
 mod state;
+mod state_db;
+mod terms;
 mod trees;
 mod writer;
 
@@ -28,11 +32,11 @@ mod crash_tests;
 mod damage;
 
 pub use audit::{AuditError, AuditEvent, AuditLog, AuditRecord, Broken};
-pub use entries::{
-    CacheStats, CacheStore, CacheStoreConfig, OnRemoved, OpenReport, Put, Removal, Status,
-    StoreError,
-};
+pub use entries::CacheStore;
 pub use folder::{DataFolder, FolderError};
 pub use record::Entry;
 pub use scan::{EntryFilter, Order, Page};
 pub use state::{StateError, StateStore};
+pub use terms::{
+    CacheStats, CacheStoreConfig, OnRemoved, OpenReport, Put, Removal, Status, StoreError,
+};

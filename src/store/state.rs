@@ -9,19 +9,17 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use parking_lot::Mutex;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sled::transaction::{ConflictableTransactionError, TransactionError};
 
 use super::export::{self, Export, Listing, Rows, digest};
-use super::folder::{DataFolder, create_private, sync_folder, write_atomically};
-use super::open::{SledFault, SledSettings, guarded, open_sled, sync};
+use super::folder::DataFolder;
+use super::open::SledFault;
+use super::state_db::{
+    LoadError, SCHEMA, commit, flat, load, mark_keyed, open_db, put_aside, row_key,
+};
 
-const SCHEMA: u32 = 1;
 /// The table whose first row closes the folder for good.
 const KEYS: &str = "keys";
-/// Starts with a byte that no table name has.
-const META: &[u8] = b"\0meta";
 
 /// Why the state cannot be used; each prints as one line that tells the operator what to do.
 #[derive(Debug, thiserror::Error)]
@@ -75,14 +73,6 @@ struct Inner {
     db: Option<sled::Db>,
     rows: Rows,
     generation: u64,
-}
-
-#[derive(Debug, Serialize, Deserialize, PartialEq)]
-struct Meta {
-    schema: u32,
-    generation: u64,
-    count: u64,
-    digest: String,
 }
 
 impl StateStore {
@@ -315,136 +305,6 @@ impl StateStore {
         }
         Ok(())
     }
-}
-
-enum LoadError {
-    Newer(u32),
-    Damaged(String),
-}
-
-fn open_db(folder: &Path) -> Result<sled::Db, SledFault> {
-    let folder = folder.join("db");
-    create_private(&folder)?;
-    let settings = SledSettings {
-        cache_bytes: 1 << 20,
-        flush_every_ms: None,
-        segment_bytes: 512 << 10,
-    };
-    open_sled(&folder, &settings).map(|(db, _)| db)
-}
-
-fn commit(
-    db: &sled::Db,
-    folder: &Path,
-    changes: &[(Vec<u8>, Option<Vec<u8>>)],
-    rows: &Rows,
-    generation: u64,
-) -> Result<(), SledFault> {
-    let count = rows.values().map(|rows| rows.len() as u64).sum();
-    let meta = Meta {
-        schema: SCHEMA,
-        generation,
-        count,
-        digest: digest(generation, rows),
-    };
-    let meta = serde_json::to_vec(&meta).map_err(io::Error::from)?;
-    guarded(|| {
-        let done = db.transaction(|tree| {
-            for (key, value) in changes {
-                match value {
-                    Some(value) => tree.insert(key.as_slice(), value.as_slice())?,
-                    None => tree.remove(key.as_slice())?,
-                };
-            }
-            tree.insert(META, meta.as_slice())?;
-            Ok::<(), ConflictableTransactionError<()>>(())
-        });
-        match done {
-            Ok(()) | Err(TransactionError::Abort(())) => Ok(()),
-            Err(TransactionError::Storage(error)) => Err(error),
-        }
-    })?;
-    sync(db, &folder.join("db"))
-}
-
-fn load(db: &sled::Db) -> Result<(Rows, Option<Meta>), LoadError> {
-    let fault = |fault: SledFault| LoadError::Damaged(fault.to_string());
-    let bad = |reason: &str| LoadError::Damaged(reason.to_owned());
-    let stored: Vec<_> = guarded(|| db.iter().collect::<Result<Vec<_>, _>>()).map_err(fault)?;
-    let mut rows = Rows::new();
-    let mut meta = None;
-    for (key, value) in stored {
-        if key == META {
-            let found: Meta =
-                serde_json::from_slice(&value).map_err(|_| bad("its meta row is unreadable"))?;
-            meta = Some(found);
-            continue;
-        }
-        let (table, key) = parse_key(&key).ok_or_else(|| bad("a row has an unreadable key"))?;
-        let value = serde_json::from_slice(&value).map_err(|_| bad("a row is unreadable"))?;
-        rows.entry(table).or_default().insert(key, value);
-    }
-    let Some(meta) = meta else {
-        return if rows.is_empty() {
-            Ok((rows, None))
-        } else {
-            Err(bad("its meta row is missing"))
-        };
-    };
-    if meta.schema > SCHEMA {
-        return Err(LoadError::Newer(meta.schema));
-    }
-    let count: u64 = rows.values().map(|rows| rows.len() as u64).sum();
-    if count != meta.count || digest(meta.generation, &rows) != meta.digest {
-        return Err(bad("its rows do not fit its digest"));
-    }
-    Ok((rows, Some(meta)))
-}
-
-fn mark_keyed(folder: &Path) -> io::Result<()> {
-    let marker = folder.join("KEYED");
-    if marker.exists() {
-        return Ok(());
-    }
-    write_atomically(
-        &marker,
-        b"This folder held an API key: a gateway on it requires one for good.\n",
-    )
-}
-
-fn put_aside(folder: &Path) -> io::Result<()> {
-    for other in fs::read_dir(folder)? {
-        let other = other?;
-        if other.file_name().to_string_lossy().starts_with("db.bad-") {
-            fs::remove_dir_all(other.path())?;
-        }
-    }
-    let now = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap_or_default();
-    match fs::rename(
-        folder.join("db"),
-        folder.join(format!("db.bad-{}", now.as_secs())),
-    ) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => sync_folder(folder),
-    }
-}
-
-fn row_key(table: &str, key: &str) -> Vec<u8> {
-    [table.as_bytes(), b"\0", key.as_bytes()].concat()
-}
-
-fn parse_key(bytes: &[u8]) -> Option<(String, String)> {
-    let (table, key) = std::str::from_utf8(bytes).ok()?.split_once('\0')?;
-    (!table.is_empty()).then(|| (table.to_owned(), key.to_owned()))
-}
-
-fn flat(rows: &Rows) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> + '_ {
-    rows.iter().flat_map(|(table, rows)| {
-        rows.iter()
-            .map(move |(key, value)| (row_key(table, key), value.to_string().into_bytes()))
-    })
 }
 
 fn advice(newest: Option<&Path>) -> String {

@@ -1,4 +1,5 @@
 use super::super::damage::{copy, inflict};
+use super::super::state_db::META;
 use super::*;
 use serde_json::json;
 

@@ -1,11 +1,10 @@
-//! The one thread that writes the cache, and how the folder is loaded. Knows the order of things on disk; knows no reader.
+//! The one thread that writes the cache. Knows the order of things on disk; knows no reader.
 //!
 //! Each round takes what waits, packs it into blocks, brings the directories of dirty blocks in line, and commits all
 //! of it in one transaction. A fault makes the store degraded: puts are dropped and counted, reads go on, and the folder is
 //! opened anew, with growing pauses, once the disk has room.
 
 use std::io;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::{self, JoinHandle};
@@ -14,23 +13,21 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 use super::block::{BLOCK_RECORDS, Block, decode_directory};
-use super::entries::{CacheStoreConfig, OpenReport, Removal, Shared, Status, StoreError};
-use super::folder::{create_private, free_bytes};
+use super::entries::Shared;
+use super::folder::free_bytes;
+use super::load::load;
 use super::memory::{Memory, Pending};
-use super::open::{SledFault, SledSettings, sync};
+use super::open::{SledFault, sync};
 use super::record::Encoder;
-use super::trees::{Change, Sealed, Trees};
+use super::terms::{Removal, Status, StoreError};
+use super::trees::{Change, Trees};
 
-/// The layout of `cache/`; a folder with an older one is emptied.
-pub(super) const SCHEMA: u32 = 1;
 /// Ids reserved ahead: far more than are handed out between two commits.
-const ID_BLOCK: u64 = 1 << 20;
-/// sled's default of 512 KiB would move rows of this size into files of their own, which leak.
-const SEGMENT_BYTES: usize = 8 << 20;
+pub(super) const ID_BLOCK: u64 = 1 << 20;
 /// Puts of one commit.
 const ROUND: usize = 512;
 /// Entries removed and blocks tidied in one commit.
-const STEP: usize = 256;
+pub(super) const STEP: usize = 256;
 /// How often the writer looks for expired entries when nothing comes.
 const TICK: Duration = Duration::from_secs(1);
 const BACK_OFF_MAX: Duration = Duration::from_secs(30);
@@ -41,49 +38,6 @@ pub(super) enum Op {
     Flush(Sender<Result<(), StoreError>>),
     Wake,
     Stop,
-}
-
-/// An opened folder with all that memory needs to know of it.
-pub(super) struct Loaded {
-    pub(super) trees: Trees,
-    pub(super) memory: Memory,
-    pub(super) next_id: u64,
-    pub(super) ids_bound: u64,
-    pub(super) report: OpenReport,
-}
-
-/// Opens `folder` by the guarded sequence; what cannot be read is put aside.
-pub(super) fn load(folder: &Path, config: &CacheStoreConfig) -> Result<Loaded, StoreError> {
-    need_space(folder, config.min_free_bytes)?;
-    let fault = match attempt(folder, config) {
-        Ok(Attempt::Loaded(loaded)) => return Ok(*loaded),
-        Ok(Attempt::Older) => {
-            std::fs::remove_dir_all(folder)?;
-            create_private(folder)?;
-            return fresh(
-                folder,
-                config,
-                OpenReport {
-                    dropped_schema: true,
-                    ..OpenReport::default()
-                },
-            );
-        }
-        Err(StoreError::Sled(fault)) if !fault.is_refusal() => fault,
-        Err(other) => return Err(other),
-    };
-    // On a full disk sled fails in the same ways as on damaged data, and then the data must stay where it is.
-    need_space(folder, 2 * SEGMENT_BYTES as u64)?;
-    tracing::warn!(%fault, "the cache cannot be read and is put aside");
-    let quarantined = Some(quarantine(folder)?);
-    fresh(
-        folder,
-        config,
-        OpenReport {
-            quarantined,
-            ..OpenReport::default()
-        },
-    )
 }
 
 /// Starts the writer.
@@ -104,162 +58,6 @@ pub(super) fn spawn(
     thread::Builder::new()
         .name("store-writer".into())
         .spawn(move || writer.run())
-}
-
-fn need_space(folder: &Path, needed: u64) -> Result<(), StoreError> {
-    let free = free_bytes(folder)?;
-    if free < needed {
-        return Err(StoreError::NoSpace {
-            path: folder.to_owned(),
-            free,
-            needed,
-        });
-    }
-    Ok(())
-}
-
-enum Attempt {
-    Loaded(Box<Loaded>),
-    Older,
-}
-
-fn fresh(
-    folder: &Path,
-    config: &CacheStoreConfig,
-    report: OpenReport,
-) -> Result<Loaded, StoreError> {
-    match attempt(folder, config)? {
-        Attempt::Loaded(loaded) => Ok(Loaded { report, ..*loaded }),
-        Attempt::Older => Err(io::Error::other("an empty folder has an older schema").into()),
-    }
-}
-
-fn attempt(folder: &Path, config: &CacheStoreConfig) -> Result<Attempt, StoreError> {
-    let settings = SledSettings {
-        cache_bytes: config.cache_capacity_bytes,
-        flush_every_ms: config.flush_every_ms,
-        segment_bytes: SEGMENT_BYTES,
-    };
-    let (trees, repaired) = Trees::open(folder, &settings)?;
-    let mut report = OpenReport {
-        repaired,
-        ..OpenReport::default()
-    };
-    match schema(&trees)? {
-        Some(found) if found > SCHEMA => {
-            return Err(StoreError::NewerSchema {
-                path: folder.to_owned(),
-                found,
-                known: SCHEMA,
-            });
-        }
-        Some(SCHEMA) => {}
-        _ => return Ok(Attempt::Older),
-    }
-    let fingerprint = blake3::hash(config.embedding_fingerprint.as_bytes());
-    let known = trees.meta("fingerprint")?;
-    let keeps_vectors =
-        known == Sealed::Absent || known == Sealed::Value(fingerprint.as_bytes().to_vec());
-    report.dropped_vectors = !keeps_vectors;
-    if !keeps_vectors {
-        drop_vectors(&trees)?;
-    }
-    let memory = read_directories(&trees, &mut report)?;
-    let next_id = first_id(&trees, &memory)?;
-    let ids_bound = next_id.saturating_add(ID_BLOCK);
-    trees.apply(&[
-        Trees::put_meta("schema", &SCHEMA.to_le_bytes()),
-        Trees::put_meta("fingerprint", fingerprint.as_bytes()),
-        Trees::put_meta("ids", &ids_bound.to_le_bytes()),
-    ])?;
-    // Ids may be handed out from now on, so their reservation has to be durable.
-    sync(&trees.db, folder)?;
-    Ok(Attempt::Loaded(Box::new(Loaded {
-        trees,
-        memory,
-        next_id,
-        ids_bound,
-        report,
-    })))
-}
-
-/// The schema of the folder; an empty one has ours, a damaged mark counts as older.
-fn schema(trees: &Trees) -> Result<Option<u32>, SledFault> {
-    Ok(match trees.meta("schema")? {
-        Sealed::Value(bytes) => bytes.try_into().ok().map(u32::from_le_bytes),
-        Sealed::Damaged => None,
-        Sealed::Absent => trees.is_empty()?.then_some(SCHEMA),
-    })
-}
-
-fn read_directories(trees: &Trees, report: &mut OpenReport) -> Result<Memory, SledFault> {
-    let mut memory = Memory::default();
-    trees.for_each_directory(|block, row| match decode_directory(block, row) {
-        Some(lines) => lines.iter().for_each(|line| memory.load(block, line)),
-        None => {
-            report.bad_blocks += 1;
-            memory.mark_dirty([block]);
-        }
-    })?;
-    Ok(memory)
-}
-
-/// Directories go first: a crash in between leaves vectors that nothing points to, and the next open starts over.
-fn drop_vectors(trees: &Trees) -> Result<(), SledFault> {
-    let mut changes = Vec::new();
-    trees.for_each_directory(|block, row| {
-        let lines = decode_directory(block, row).unwrap_or_default();
-        let lines = lines
-            .into_iter()
-            .map(|line| super::block::Line {
-                vector: None,
-                ..line
-            })
-            .collect();
-        changes.push(Trees::put_directory(
-            block,
-            &Block {
-                lines,
-                ..Block::default()
-            },
-        ));
-    })?;
-    for some in changes.chunks(STEP) {
-        trees.apply(some)?;
-    }
-    trees.clear_vectors()
-}
-
-/// The reserved bound of the last run. Without one, a jump that no run can have handed out.
-fn first_id(trees: &Trees, memory: &Memory) -> Result<u64, SledFault> {
-    let after_all = memory.max_id().saturating_add(1);
-    Ok(match trees.meta("ids")? {
-        Sealed::Value(bytes) => bytes
-            .try_into()
-            .map_or(0, u64::from_le_bytes)
-            .max(after_all),
-        Sealed::Absent if after_all == 1 => 1,
-        _ => after_all.saturating_add(1 << 32),
-    })
-}
-
-/// Puts the folder aside; of such folders only the newest is kept.
-fn quarantine(folder: &Path) -> io::Result<PathBuf> {
-    let parent = folder.parent().unwrap_or(Path::new("."));
-    for other in std::fs::read_dir(parent)? {
-        let other = other?;
-        if other
-            .file_name()
-            .to_string_lossy()
-            .starts_with("cache.bad-")
-        {
-            std::fs::remove_dir_all(other.path())?;
-        }
-    }
-    let aside = parent.join(format!("cache.bad-{}", now_ms() / 1000));
-    std::fs::rename(folder, &aside)?;
-    create_private(folder)?;
-    Ok(aside)
 }
 
 struct Writer {
@@ -589,7 +387,7 @@ fn close(trees: Option<Arc<Trees>>) {
     }
 }
 
-fn now_ms() -> u64 {
+pub(super) fn now_ms() -> u64 {
     let since = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();

@@ -37,8 +37,7 @@ pub(super) fn check(body: &Map<String, Value>) -> Result<&str, InvalidRequest> {
         None => return Err(missing("model")),
     };
     check_messages(body)?;
-    check_ranges(body)?;
-    check_types(body)?;
+    check_members(body)?;
     Ok(model)
 }
 
@@ -112,98 +111,85 @@ fn check_parts(at: &std::fmt::Arguments<'_>, parts: &[Value]) -> Checked {
     Ok(())
 }
 
-fn check_ranges(body: &Map<String, Value>) -> Checked {
-    const NUMBERS: [(&str, f64, f64); 4] = [
-        ("temperature", 0.0, 2.0),
-        ("top_p", 0.0, 1.0),
-        ("presence_penalty", -2.0, 2.0),
-        ("frequency_penalty", -2.0, 2.0),
-    ];
-    const INTEGERS: [(&str, u64, u64); 4] = [
-        ("n", 1, 128),
-        ("max_tokens", 1, u64::MAX),
-        ("max_completion_tokens", 1, u64::MAX),
-        ("top_logprobs", 0, 20),
-    ];
-    for (key, low, high) in NUMBERS {
-        let Some(value) = present(body, key) else {
-            continue;
-        };
-        let number = value.as_f64().ok_or_else(|| wrong(key, "a number"))?;
-        if !(low..=high).contains(&number) {
-            return Err(out_of_range(key, low, high));
-        }
-    }
-    for (key, low, high) in INTEGERS {
-        let Some(value) = present(body, key) else {
-            continue;
-        };
-        match value.as_u64() {
-            Some(number) if (low..=high).contains(&number) => {}
-            Some(_) => return Err(out_of_range(key, low, high)),
-            None if value.is_i64() => return Err(out_of_range(key, low, high)),
-            None => return Err(wrong(key, "an integer")),
+/// Checks each known member in one pass: a look-up per known name would cost more than the rest of
+/// the request. A null means "use the default" throughout this API.
+fn check_members(body: &Map<String, Value>) -> Checked {
+    for (key, value) in body.iter().filter(|(_, value)| !value.is_null()) {
+        match key.as_str() {
+            "temperature" => number(key, value, 0.0, 2.0)?,
+            "top_p" => number(key, value, 0.0, 1.0)?,
+            "presence_penalty" | "frequency_penalty" => number(key, value, -2.0, 2.0)?,
+            "n" => integer(key, value, 1, 128)?,
+            "max_tokens" | "max_completion_tokens" => integer(key, value, 1, u64::MAX)?,
+            "top_logprobs" => integer(key, value, 0, 20)?,
+            "stream" | "logprobs" | "store" | "parallel_tool_calls" => {
+                expect(key, "a boolean", value.is_boolean())?;
+            }
+            "user" | "safety_identifier" | "service_tier" | "prompt_cache_key" => {
+                expect(key, "a string", value.is_string())?;
+            }
+            "metadata" | "logit_bias" => expect(key, "an object", value.is_object())?,
+            "functions" | "modalities" => expect(key, "an array", value.is_array())?,
+            "seed" => expect(key, "an integer", value.is_i64() || value.is_u64())?,
+            "stop" => expect(key, "a string or an array of strings", is_stop(value))?,
+            "stream_options" => check_stream_options(value)?,
+            "tools" => check_tools(value)?,
+            "response_format" => typed("response_format.type", value)?,
+            _ => {}
         }
     }
     Ok(())
 }
 
-fn check_types(body: &Map<String, Value>) -> Checked {
-    for key in ["stream", "logprobs", "store", "parallel_tool_calls"] {
-        expect(body, key, "a boolean", Value::is_boolean)?;
+fn number(key: &str, value: &Value, low: f64, high: f64) -> Checked {
+    let number = value.as_f64().ok_or_else(|| wrong(key, "a number"))?;
+    if (low..=high).contains(&number) {
+        return Ok(());
     }
-    for key in [
-        "user",
-        "safety_identifier",
-        "service_tier",
-        "prompt_cache_key",
-    ] {
-        expect(body, key, "a string", Value::is_string)?;
-    }
-    for key in ["stream_options", "metadata", "logit_bias"] {
-        expect(body, key, "an object", Value::is_object)?;
-    }
-    for key in ["tools", "functions", "modalities"] {
-        expect(body, key, "an array", Value::is_array)?;
-    }
-    expect(body, "seed", "an integer", |v| v.is_i64() || v.is_u64())?;
-    expect(body, "stop", "a string or an array of strings", |v| {
-        v.is_string() || v.as_array().is_some_and(|a| a.iter().all(Value::is_string))
-    })?;
-    if let Some(Value::Object(options)) = present(body, "stream_options") {
-        expect(options, "include_usage", "a boolean", Value::is_boolean)
-            .map_err(|_| wrong("stream_options.include_usage", "a boolean"))?;
-    }
-    if let Some(Value::Array(tools)) = present(body, "tools") {
-        for (i, tool) in tools.iter().enumerate() {
-            if !tool.get("type").is_some_and(Value::is_string) {
-                return Err(wrong(format_args!("tools[{i}].type"), "a string"));
-            }
-        }
-    }
-    match present(body, "response_format") {
-        Some(format) if !format.get("type").is_some_and(Value::is_string) => {
-            Err(wrong("response_format.type", "a string"))
-        }
-        _ => Ok(()),
+    Err(out_of_range(key, low, high))
+}
+
+fn integer(key: &str, value: &Value, low: u64, high: u64) -> Checked {
+    match value.as_u64() {
+        Some(number) if (low..=high).contains(&number) => Ok(()),
+        Some(_) => Err(out_of_range(key, low, high)),
+        None if value.is_i64() => Err(out_of_range(key, low, high)),
+        None => Err(wrong(key, "an integer")),
     }
 }
 
-/// A member that is there and not null: null means "use the default" throughout this API.
-fn present<'a>(body: &'a Map<String, Value>, key: &str) -> Option<&'a Value> {
-    body.get(key).filter(|value| !value.is_null())
+fn is_stop(value: &Value) -> bool {
+    let strings = |items: &Vec<Value>| items.iter().all(Value::is_string);
+    value.is_string() || value.as_array().is_some_and(strings)
 }
 
-fn expect(
-    body: &Map<String, Value>,
-    key: &str,
-    what: &str,
-    fits: impl Fn(&Value) -> bool,
-) -> Checked {
-    match present(body, key) {
-        Some(value) if !fits(value) => Err(wrong(key, what)),
-        _ => Ok(()),
+fn check_stream_options(value: &Value) -> Checked {
+    expect("stream_options", "an object", value.is_object())?;
+    let usage = value.get("include_usage").filter(|v| !v.is_null());
+    let fits = usage.is_none_or(Value::is_boolean);
+    expect("stream_options.include_usage", "a boolean", fits)
+}
+
+fn check_tools(value: &Value) -> Checked {
+    let tools = value.as_array().ok_or_else(|| wrong("tools", "an array"))?;
+    for (i, tool) in tools.iter().enumerate() {
+        if !tool.get("type").is_some_and(Value::is_string) {
+            return Err(wrong(format_args!("tools[{i}].type"), "a string"));
+        }
     }
+    Ok(())
+}
+
+fn typed(path: &str, value: &Value) -> Checked {
+    expect(
+        path,
+        "a string",
+        value.get("type").is_some_and(Value::is_string),
+    )
+}
+
+fn expect(path: &str, what: &str, fits: bool) -> Checked {
+    if fits { Ok(()) } else { Err(wrong(path, what)) }
 }
 
 fn missing(param: impl ToString) -> InvalidRequest {

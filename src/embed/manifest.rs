@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -147,9 +148,25 @@ impl Manifest {
         self.folder.join(&self.tokenizer)
     }
 
-    /// The graph's bytes, once their checksum fits.
-    pub(super) fn read_model(&self) -> Result<Vec<u8>, EmbedError> {
-        verified(self.folder.join(&self.model), &self.model_sha256)
+    /// Where the graph lies, once its checksum fits. It is read in pieces, because what is read
+    /// whole stays with the allocator for as long as the process lives.
+    pub(super) fn verified_model(&self) -> Result<PathBuf, EmbedError> {
+        let path = self.folder.join(&self.model);
+        let mut hasher = Sha256::new();
+        let unreadable = |source| EmbedError::Unreadable {
+            path: path.clone(),
+            source,
+        };
+        let mut file = fs::File::open(&path).map_err(unreadable)?;
+        let mut piece = vec![0; 64 << 10];
+        loop {
+            match file.read(&mut piece).map_err(unreadable)? {
+                0 => break,
+                read => hasher.update(&piece[..read]),
+            }
+        }
+        fits(&path, &hasher.finalize(), &self.model_sha256)?;
+        Ok(path)
     }
 
     /// The tokenizer's bytes, once their checksum fits.
@@ -181,12 +198,19 @@ fn verified(path: PathBuf, expected: &str) -> Result<Vec<u8>, EmbedError> {
         Ok(bytes) => bytes,
         Err(source) => return Err(EmbedError::Unreadable { path, source }),
     };
-    let found = hex(&Sha256::digest(&bytes));
+    fits(&path, &Sha256::digest(&bytes), expected)?;
+    Ok(bytes)
+}
+
+fn fits(path: &Path, digest: &[u8], expected: &str) -> Result<(), EmbedError> {
+    let found = hex(digest);
     if found.eq_ignore_ascii_case(expected) {
-        Ok(bytes)
-    } else {
-        Err(EmbedError::Checksum { path, found })
+        return Ok(());
     }
+    Err(EmbedError::Checksum {
+        path: path.to_owned(),
+        found,
+    })
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -265,7 +289,7 @@ mod tests {
         fs::write(folder.path().join(FILE), FORM).unwrap();
         fs::write(folder.path().join("model.onnx"), "not it").unwrap();
         let manifest = Manifest::load(folder.path()).unwrap();
-        let refusal = manifest.read_model().unwrap_err();
+        let refusal = manifest.verified_model().unwrap_err();
         assert!(matches!(refusal, EmbedError::Checksum { .. }), "{refusal}");
     }
 
@@ -279,10 +303,8 @@ mod tests {
         )
         .unwrap();
         fs::write(folder.path().join("model.onnx"), "abc").unwrap();
-        assert_eq!(
-            Manifest::load(folder.path()).unwrap().read_model().unwrap(),
-            b"abc"
-        );
+        let manifest = Manifest::load(folder.path()).unwrap();
+        assert!(manifest.verified_model().is_ok());
     }
 
     #[test]

@@ -138,7 +138,7 @@ impl Embedder {
     /// A missing or unfit library, file, checksum or dimension; see [`EmbedError`].
     pub fn start(config: &EmbedConfig) -> Result<Self, EmbedError> {
         let manifest = Manifest::load(&config.model_dir)?;
-        let graph = manifest.read_model()?;
+        let graph = manifest.verified_model()?;
         let reader = Reader::new(&manifest)?;
         let environment = model::environment(config)?;
         let models = (0..config.threads.max(1))
@@ -209,7 +209,7 @@ pub fn bare_session(config: &EmbedConfig) -> Result<ort::session::Session, Embed
     model::session(
         &model::environment(config)?,
         &manifest,
-        &manifest.read_model()?,
+        &manifest.verified_model()?,
     )
 }
 

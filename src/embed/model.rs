@@ -67,12 +67,12 @@ pub(super) fn environment(config: &EmbedConfig) -> Result<Environment, EmbedErro
 pub(super) fn session(
     environment: &Environment,
     manifest: &Manifest,
-    graph: &[u8],
+    graph: &Path,
 ) -> Result<Session, EmbedError> {
     build(environment, graph).map_err(|error| unfit(manifest, error.to_string()))
 }
 
-fn build(environment: &Environment, graph: &[u8]) -> ort::Result<Session> {
+fn build(environment: &Environment, graph: &Path) -> ort::Result<Session> {
     Session::builder(environment)?
         .with_optimization_level(GraphOptimizationLevel::All)?
         .with_intra_threads(1)?
@@ -81,7 +81,7 @@ fn build(environment: &Environment, graph: &[u8]) -> ort::Result<Session> {
         .with_inter_op_spinning(false)?
         // A plan per shape ever seen would be kept for good, and texts come in every length.
         .with_memory_pattern(false)?
-        .commit_from_memory(graph)
+        .commit_from_file(graph)
 }
 
 impl OrtModel {
@@ -89,7 +89,7 @@ impl OrtModel {
     pub(super) fn load(
         environment: &Environment,
         manifest: &Manifest,
-        graph: &[u8],
+        graph: &Path,
     ) -> Result<Self, EmbedError> {
         let session = session(environment, manifest, graph)?;
         let wants_types = session

@@ -111,10 +111,11 @@ def test_a_fault_before_the_first_word_of_a_stream_is_a_plain_error(client, mode
 @pytest.mark.parametrize("model", ["mock-error-in-stream", "mock-cut", "mock-no-done"])
 def test_a_stream_that_breaks_off_raises_and_is_not_remembered(client, mock, model):
     for _ in range(2):
+        mock.reset()
         # Before the first word has left it may still be a plain error, after it one inside the stream.
         with pytest.raises(openai.APIError):
             list(client.with_options(max_retries=0).chat.completions.create(model=model, messages=USER, stream=True))
-    assert mock.calls == 2
+        assert mock.calls >= 1, "served from memory"
 
 
 def test_no_error_is_ever_served_from_memory(client, mock):

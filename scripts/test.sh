@@ -110,6 +110,7 @@ need_rust
 need_python
 cargo fmt --version >/dev/null 2>&1 || need_fail "rustfmt is missing; install it: rustup component add rustfmt"
 cargo clippy --version >/dev/null 2>&1 || need_fail "clippy is missing; install it: rustup component add clippy"
+[ -d "$target/debug/deps" ] || echo "the first run builds everything; expect half an hour on two cores"
 mkdir -p "$logs"
 
 stage setup scripts/setup.sh

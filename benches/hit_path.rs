@@ -1,0 +1,159 @@
+//! What each stage of a hit costs by itself, in the order in which a request meets them; no network and no runtime.
+
+#![allow(
+    missing_docs,
+    clippy::expect_used,
+    reason = "a bench has no callers, and stops where it cannot go on"
+)]
+
+use std::hint::black_box;
+use std::sync::Arc;
+
+use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use reprise::cache::controls::Controls;
+use reprise::cache::entry::{Cached, Fresh};
+use reprise::cache::memory::Memory;
+use reprise::cache::scope::{CacheKey, Namespace};
+use reprise::cache::verdict::{Evidence, judge};
+use reprise::chat::{Answer, ChatRequest};
+use reprise::embed::TokenDigest;
+use reprise::index::{Code, IndexConfig, Partition, cosine};
+use reprise::store::{CacheStore, CacheStoreConfig, DataFolder};
+
+const REQUEST: &str = r#"{"model":"gpt-4o-mini","temperature":0.2,"messages":[{"role":"system","content":"You are a helpful assistant of a bank. Answer briefly and in the language of the question."},{"role":"user","content":"How do I reset my password?"}]}"#;
+const ORIGIN: &str = "openai|https://api.openai.com/v1|gpt-4o-mini";
+const SENTENCE: &str =
+    "Open the settings, choose security, and follow the link to a new password. ";
+/// Numbers of an embedding.
+const DIMENSION: usize = 384;
+/// Scopes of these sizes are scanned.
+const SIZES: [usize; 2] = [1000, 10_000];
+/// Candidates of a search, as the gateway asks for them.
+const CANDIDATES: usize = 8;
+
+fn namespace() -> Namespace {
+    Namespace::resolve("default", None, &[], |_| false).expect("a tenant's own namespace")
+}
+
+fn key(request: &ChatRequest) -> CacheKey {
+    CacheKey::of(&namespace(), ORIGIN, &[], request)
+}
+
+/// An answer of about 750 characters.
+fn answer() -> Answer {
+    let body = serde_json::json!({"model": "gpt-4o-mini", "choices": [{"index": 0, "message":
+        {"role": "assistant", "content": SENTENCE.repeat(10), "refusal": null},
+        "logprobs": null, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 40, "completion_tokens": 160, "total_tokens": 200}});
+    Answer::parse(body.to_string().as_bytes()).expect("an answer")
+}
+
+fn reading(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("hit_path");
+    group.bench_function("parse_and_check", |bencher| {
+        bencher.iter(|| ChatRequest::parse(black_box(REQUEST.as_bytes())).expect("a request"));
+    });
+    group.bench_function("controls", |bencher| {
+        bencher.iter(|| Controls::parse(|name| black_box(name).is_empty().then_some("")));
+    });
+    let request = ChatRequest::parse(REQUEST.as_bytes()).expect("a request");
+    let namespace = namespace();
+    group.bench_function("scope_and_exact_key", |bencher| {
+        bencher.iter(|| CacheKey::of(&namespace, ORIGIN, &[], black_box(&request)));
+    });
+    group.finish();
+}
+
+fn answering(criterion: &mut Criterion) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = DataFolder::open(folder.path()).expect("a data folder");
+    let (store, _) = CacheStore::open(&folder, CacheStoreConfig::default()).expect("a store");
+    let memory = Memory::new(Arc::new(store), 64 << 20);
+    let request = ChatRequest::parse(REQUEST.as_bytes()).expect("a request");
+    let entry: Arc<Cached> = memory
+        .remember(Fresh {
+            key: key(&request),
+            namespace: "default".into(),
+            tenant: "default".into(),
+            model: "gpt-4o-mini".into(),
+            origin: ORIGIN.into(),
+            question: None,
+            ttl_ms: 86_400_000,
+            durable: true,
+            answer: answer(),
+        })
+        .entry;
+    let mut group = criterion.benchmark_group("hit_path");
+    group.bench_function("hot_tier", |bencher| {
+        bencher.iter(|| memory.hot(black_box(&entry.key.exact)).expect("an entry"));
+    });
+    group.bench_function("replay_json", |bencher| {
+        bencher.iter(|| black_box(&entry).replay.json());
+    });
+    group.bench_function("replay_events", |bencher| {
+        bencher.iter(|| black_box(&entry).replay.events(true));
+    });
+    group.finish();
+}
+
+fn comparing(criterion: &mut Criterion) {
+    let mut dice = Dice(1);
+    let mut vector = || unit((0..DIMENSION).map(|_| dice.even()).collect());
+    let (asked, stored) = (vector(), vector());
+    let mut group = criterion.benchmark_group("hit_path");
+    group.bench_function("code", |bencher| {
+        bencher.iter(|| Code::of(black_box(&asked)).expect("a code"));
+    });
+    let code = Code::of(&asked).expect("a code");
+    for size in SIZES {
+        let partition = Partition::new(&IndexConfig::default());
+        for id in 0..size {
+            let code = Code::of(&vector()).expect("a code");
+            partition
+                .insert(id as u64, &code, u64::MAX)
+                .expect("a slot");
+        }
+        group.bench_function(BenchmarkId::new("search", size), |bencher| {
+            bencher.iter(|| partition.search(black_box(&code), CANDIDATES, 0));
+        });
+    }
+    group.bench_function("cosine", |bencher| {
+        bencher.iter(|| cosine(black_box(&asked), black_box(&stored)));
+    });
+    let (a, b) = (TokenDigest([0; 16]), TokenDigest([1; 16]));
+    let evidence = Evidence {
+        asked: "How can I reset my password?",
+        asked_tokens: &a,
+        stored: "How do I reset my password?",
+        stored_tokens: &b,
+        similarity: 0.97,
+        threshold: 0.92,
+    };
+    group.bench_function("verdict", |bencher| {
+        bencher.iter(|| judge(black_box(&evidence)));
+    });
+    group.finish();
+}
+
+fn unit(mut vector: Vec<f32>) -> Vec<f32> {
+    let norm = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
+    vector.iter_mut().for_each(|x| *x /= norm);
+    vector
+}
+
+/// splitmix64: the same numbers on each machine.
+struct Dice(u64);
+
+impl Dice {
+    /// Even in [-1, 1).
+    fn even(&mut self) -> f32 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) >> 40) as f32 / (1 << 23) as f32 - 1.0
+    }
+}
+
+criterion_group!(benches, reading, answering, comparing);
+criterion_main!(benches);

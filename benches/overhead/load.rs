@@ -1,0 +1,179 @@
+//! The load generator: one blocking thread that keeps a number of requests under way over keep-alive connections and
+//! answers as little as it can itself. Knows HTTP/1.1 framing and nothing of what is asked.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
+
+use crate::Fault;
+
+/// A silent server must not hang the bench.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// One keep-alive connection with at most one request under way.
+pub(crate) struct Connection {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+    filled: usize,
+    sent: Instant,
+}
+
+/// What came back; `head` lies in the connection's buffer.
+pub(crate) struct Reply<'a> {
+    pub(crate) status: u16,
+    /// Until the first byte of the body.
+    pub(crate) first: Duration,
+    /// Until its last.
+    pub(crate) whole: Duration,
+    pub(crate) head: &'a str,
+}
+
+impl Reply<'_> {
+    /// How the cache says that it answered.
+    pub(crate) fn cache(&self) -> Option<&str> {
+        header(self.head, "x-reprise-cache")
+    }
+}
+
+impl Connection {
+    pub(crate) fn open(address: SocketAddr) -> Result<Self, Fault> {
+        let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        Ok(Self {
+            stream,
+            buffer: vec![0; 1 << 16],
+            filled: 0,
+            sent: Instant::now(),
+        })
+    }
+
+    pub(crate) fn send(&mut self, request: &[u8]) -> Result<(), Fault> {
+        self.sent = Instant::now();
+        Ok(self.stream.write_all(request)?)
+    }
+
+    /// Reads one whole reply.
+    pub(crate) fn receive(&mut self) -> Result<Reply<'_>, Fault> {
+        self.filled = 0;
+        let mut head_ends = None;
+        let mut first = None;
+        loop {
+            self.read()?;
+            let so_far = &self.buffer[..self.filled];
+            if head_ends.is_none() {
+                head_ends = find(so_far, b"\r\n\r\n").map(|at| at + 4);
+            }
+            let Some(head) = head_ends else { continue };
+            if self.filled > head {
+                first.get_or_insert_with(|| self.sent.elapsed());
+            }
+            if complete(so_far, head)? {
+                let head = std::str::from_utf8(&self.buffer[..head])?;
+                let whole = self.sent.elapsed();
+                return Ok(Reply {
+                    status: head.get(9..12).ok_or("no status")?.parse()?,
+                    first: first.unwrap_or(whole),
+                    whole,
+                    head,
+                });
+            }
+        }
+    }
+
+    /// Asks once.
+    pub(crate) fn ask(&mut self, request: &[u8]) -> Result<Reply<'_>, Fault> {
+        self.send(request)?;
+        self.receive()
+    }
+
+    fn read(&mut self) -> Result<(), Fault> {
+        if self.filled == self.buffer.len() {
+            self.buffer.resize(self.filled * 2, 0);
+        }
+        let read = self.stream.read(&mut self.buffer[self.filled..])?;
+        if read == 0 {
+            return Err("the server closed the connection".into());
+        }
+        self.filled += read;
+        Ok(())
+    }
+}
+
+/// Latencies of one round, in nanoseconds.
+pub(crate) struct Round {
+    pub(crate) first: Histogram<u64>,
+    pub(crate) whole: Histogram<u64>,
+}
+
+/// Sends `count` requests, as many at a time as there are connections, and insists that each is answered 200 and by
+/// the cache as `outcome` says.
+pub(crate) fn round(
+    connections: &mut [Connection],
+    count: usize,
+    outcome: Option<&str>,
+    request: &mut dyn FnMut() -> Vec<u8>,
+) -> Result<Round, Fault> {
+    let mut round = Round {
+        first: Histogram::new(3)?,
+        whole: Histogram::new(3)?,
+    };
+    let at_once = connections.len().min(count);
+    for connection in &mut connections[..at_once] {
+        connection.send(&request())?;
+    }
+    for number in 0..count {
+        let connection = &mut connections[number % at_once];
+        let reply = connection.receive()?;
+        if reply.status != 200 || outcome.is_some_and(|outcome| reply.cache() != Some(outcome)) {
+            return Err(format!("expected 200 {outcome:?}, got\n{}", reply.head).into());
+        }
+        round.first.record(nanoseconds(reply.first))?;
+        round.whole.record(nanoseconds(reply.whole))?;
+        if number + at_once < count {
+            connection.send(&request())?;
+        }
+    }
+    Ok(round)
+}
+
+/// A chat request, ready for the wire.
+pub(crate) fn chat(question: &str, stream: bool, headers: &str) -> Vec<u8> {
+    let content = serde_json::Value::from(question);
+    let body = format!(
+        r#"{{"model":"mock-plain","messages":[{{"role":"system","content":"You are a helpful assistant."}},{{"role":"user","content":{content}}}],"stream":{stream}}}"#
+    );
+    let length = body.len();
+    format!(
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n{headers}content-length: {length}\r\n\r\n{body}"
+    )
+    .into_bytes()
+}
+
+pub(crate) fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn complete(reply: &[u8], head: usize) -> Result<bool, Fault> {
+    let text = std::str::from_utf8(&reply[..head])?;
+    if let Some(length) = header(text, "content-length") {
+        return Ok(reply.len() >= head + length.parse::<usize>()?);
+    }
+    if header(text, "transfer-encoding").is_some() {
+        return Ok(reply.len() > head && reply.ends_with(b"0\r\n\r\n"));
+    }
+    Err("a reply without a length".into())
+}
+
+fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
+    head.lines()
+        .filter_map(|line| line.split_once(':'))
+        .find(|(found, _)| found.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value.trim())
+}
+
+fn find(text: &[u8], what: &[u8]) -> Option<usize> {
+    text.windows(what.len()).position(|window| window == what)
+}

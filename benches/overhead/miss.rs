@@ -1,0 +1,135 @@
+//! Misses against a bare pass-through: CPU, and the time to a stream's first token. Every question is another one.
+
+use crate::Fault;
+use crate::load::{Connection, chat};
+use crate::ort_run::Ort;
+use crate::process::{SERVER_CORE, Server, role};
+use crate::report::Row;
+use crate::setup::{Contestant, Setup, alternate, median};
+
+const CONNECTIONS: usize = 16;
+/// CPU of a miss in terms of the pass-through's.
+const CPU_RATIO: f64 = 2.0;
+/// Time added to the first token, µs, beside embedding and search.
+const ADDED_US: f64 = 300.0;
+/// Nothing but the same vector reaches it, so that no question hits another's answer.
+const NO_NEIGHBOUR: &str = "x-reprise-threshold: 1\r\n";
+
+pub(crate) fn run(setup: &Setup) -> Result<Vec<Row>, Fault> {
+    let upstream = setup.upstream().to_string();
+    let through = Server::start(role(SERVER_CORE, &["pass-through", &upstream])?)?;
+    let mut rows = without_meaning(setup, &through)?;
+    rows.extend(with_meaning(setup, &through)?);
+    Ok(rows)
+}
+
+/// Counts questions, so that no two are alike.
+struct Questions(usize);
+
+impl Questions {
+    fn next(&mut self) -> String {
+        self.0 += 1;
+        format!("How do I change the password of my account {:07}?", self.0)
+    }
+}
+
+fn without_meaning(setup: &Setup, through: &Server) -> Result<Vec<Row>, Fault> {
+    let data = tempfile::tempdir()?;
+    let gateway = setup.gateway(data.path(), &[("REPRISE_CACHE__SEMANTIC", "false")])?;
+    let mut questions = Questions(0);
+    let mut both = [
+        Contestant::new(&gateway, CONNECTIONS, Some("miss"))?,
+        Contestant::new(through, CONNECTIONS, None)?,
+    ];
+    alternate(&mut both, (setup.rounds, setup.requests), &mut || {
+        chat(&questions.next(), false, "")
+    })?;
+    let (miss, pass) = (both[0].cpu_us(), both[1].cpu_us());
+    let ratio = miss / pass;
+    let cpu = Row::at_most(
+        format!("CPU of a miss, exact tier only, {CONNECTIONS} connections"),
+        (ratio, CPU_RATIO),
+        format!("{miss:.1} µs, pass-through {pass:.1} µs: {ratio:.2} ×"),
+        "≤ 2 × the bare pass-through",
+    );
+    let first = first_token(setup, &gateway, through, setup.timed)?;
+    Ok(vec![
+        cpu,
+        Row::at_most(
+            "time added to a stream's first token, exact tier only",
+            (first.added_us(), ADDED_US),
+            first.to_string(),
+            "≤ 0.3 ms",
+        ),
+    ])
+}
+
+fn with_meaning(setup: &Setup, through: &Server) -> Result<Vec<Row>, Fault> {
+    let data = tempfile::tempdir()?;
+    let gateway = setup.gateway(data.path(), &[])?;
+    // An empty scope is a miss without an embedding: give it something to be compared with.
+    Connection::open(gateway.address())?.ask(&chat("How tall is the tower?", false, ""))?;
+    let count = setup.timed.min(500);
+    let first = first_token(setup, &gateway, through, count)?;
+    let mut questions = Questions(0);
+    let texts: Vec<_> = (0..count).map(|_| questions.next()).collect();
+    let mut ort = Ort::start()?;
+    let runs: Vec<f64> = (0..setup.rounds)
+        .map(|_| ort.p50_us(&texts))
+        .collect::<Result<_, _>>()?;
+    let embedding = median(&runs);
+    let limit = embedding + ADDED_US;
+    Ok(vec![Row::at_most(
+        "time added to a stream's first token, semantic tier on",
+        (first.added_us(), limit),
+        format!("{first}; one embedding {embedding:.0} µs"),
+        "≤ embedding + search + 0.3 ms",
+    )])
+}
+
+/// p50 of the first token by each way, µs.
+struct FirstToken {
+    gateway: f64,
+    through: f64,
+    direct: f64,
+}
+
+impl FirstToken {
+    fn added_us(&self) -> f64 {
+        self.gateway - self.direct
+    }
+}
+
+impl std::fmt::Display for FirstToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (added, through) = (self.added_us(), self.through - self.direct);
+        write!(
+            f,
+            "{added:.0} µs over asking the provider itself, pass-through {through:.0} µs"
+        )
+    }
+}
+
+fn first_token(
+    setup: &Setup,
+    gateway: &Server,
+    through: &Server,
+    count: usize,
+) -> Result<FirstToken, Fault> {
+    // Numbers that the rounds before did not reach.
+    let mut questions = Questions(2_000_000);
+    let mut three = [
+        Contestant::new(gateway, 1, Some("miss"))?,
+        Contestant::new(through, 1, None)?,
+        Contestant::new(setup.mock(), 1, None)?,
+    ];
+    alternate(&mut three, (setup.rounds, count), &mut || {
+        chat(&questions.next(), true, NO_NEIGHBOUR)
+    })?;
+    let [gateway, through, direct] = three.map(|contestant| contestant.first_us());
+    Ok(FirstToken {
+        gateway,
+        through,
+        direct,
+    })
+}

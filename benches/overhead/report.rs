@@ -10,7 +10,7 @@ pub(crate) struct Row {
     what: String,
     measured: String,
     target: String,
-    met: Option<bool>,
+    met: bool,
 }
 
 impl Row {
@@ -25,28 +25,14 @@ impl Row {
             what: what.into(),
             measured,
             target: target.into(),
-            met: Some(value <= limit),
-        }
-    }
-
-    /// A figure without a target.
-    pub(crate) fn plain(what: impl Into<String>, measured: String) -> Self {
-        Self {
-            what: what.into(),
-            measured,
-            target: "-".into(),
-            met: None,
+            met: value <= limit,
         }
     }
 }
 
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let met = match self.met {
-            Some(true) => "yes",
-            Some(false) => "**no**",
-            None => "-",
-        };
+        let met = if self.met { "yes" } else { "**no**" };
         write!(
             f,
             "| {} | {} | {} | {met} |",

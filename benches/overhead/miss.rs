@@ -38,8 +38,8 @@ fn without_meaning(setup: &Setup, through: &Server) -> Result<Vec<Row>, Fault> {
     let gateway = setup.gateway(data.path(), &[("REPRISE_CACHE__SEMANTIC", "false")])?;
     let mut questions = Questions(0);
     let mut both = [
-        Contestant::new(&gateway, CONNECTIONS, Some("miss"))?,
-        Contestant::new(through, CONNECTIONS, None)?,
+        Contestant::new(&gateway, CONNECTIONS, Some("miss")),
+        Contestant::new(through, CONNECTIONS, None),
     ];
     alternate(&mut both, (setup.rounds, setup.requests), &mut || {
         chat(&questions.next(), false, "")
@@ -119,9 +119,9 @@ fn first_token(
     // Numbers that the rounds before did not reach.
     let mut questions = Questions(2_000_000);
     let mut three = [
-        Contestant::new(gateway, 1, Some("miss"))?,
-        Contestant::new(through, 1, None)?,
-        Contestant::new(setup.mock(), 1, None)?,
+        Contestant::new(gateway, 1, Some("miss")),
+        Contestant::new(through, 1, None),
+        Contestant::new(setup.mock(), 1, None),
     ];
     alternate(&mut three, (setup.rounds, count), &mut || {
         chat(&questions.next(), true, NO_NEIGHBOUR)

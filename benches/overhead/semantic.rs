@@ -49,7 +49,7 @@ pub(crate) fn run(setup: &Setup) -> Result<Vec<Row>, Fault> {
     let texts = hits(&mut connection)?;
     let mut turn = texts.iter().cycle();
     let mut next = || chat(turn.next().map_or("", String::as_str), false, "");
-    let mut hit = Contestant::new(&gateway, 1, Some("hit-semantic"))?;
+    let mut hit = Contestant::new(&gateway, 1, Some("hit-semantic"));
     let mut ort = Ort::start()?;
     let mut runs = Vec::new();
     hit.run(texts.len(), &mut next)?;

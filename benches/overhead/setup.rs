@@ -21,10 +21,10 @@ pub(crate) struct Setup {
     mock: Server,
 }
 
-/// One server in the race, with its connections and what its rounds gave.
+/// One server in the race, and what its rounds gave.
 pub(crate) struct Contestant<'a> {
     server: &'a Server,
-    connections: Vec<Connection>,
+    connections: usize,
     outcome: Option<&'static str>,
     cpu_us: Vec<f64>,
     first_us: Vec<f64>,
@@ -69,6 +69,12 @@ impl Setup {
     /// The command that starts it.
     pub(crate) fn gateway_command(&self, data: &Path, settings: &[(&str, &str)]) -> Command {
         let mut command = pinned(SERVER_CORE, Path::new(env!("CARGO_BIN_EXE_reprise")));
+        // Neither the bench's own variables nor anybody's settings may get in.
+        for (name, _) in std::env::vars_os() {
+            if name.as_encoded_bytes().starts_with(b"REPRISE_") {
+                command.env_remove(name);
+            }
+        }
         command
             .args(["serve", "--bind", "127.0.0.1:0", "--data"])
             .arg(data)
@@ -87,22 +93,26 @@ impl<'a> Contestant<'a> {
         server: &'a Server,
         connections: usize,
         outcome: Option<&'static str>,
-    ) -> Result<Self, Fault> {
-        let open = |_| Connection::open(server.address());
-        Ok(Self {
+    ) -> Self {
+        Self {
             server,
-            connections: (0..connections).map(open).collect::<Result<_, _>>()?,
+            connections,
             outcome,
             cpu_us: Vec::new(),
             first_us: Vec::new(),
             whole_us: Vec::new(),
-        })
+        }
     }
 
     /// One round of `count` requests.
     pub(crate) fn run(&mut self, count: usize, requests: Requests<'_>) -> Result<(), Fault> {
+        // Fresh ones for each round: a server closes those that idled while others ran.
+        let open = |_| Connection::open(self.server.address());
+        let mut connections = (0..self.connections)
+            .map(open)
+            .collect::<Result<Vec<_>, _>>()?;
         let before = self.server.cpu_s()?;
-        let Round { first, whole } = round(&mut self.connections, count, self.outcome, requests)?;
+        let Round { first, whole } = round(&mut connections, count, self.outcome, requests)?;
         let used = self.server.cpu_s()? - before;
         self.cpu_us.push(used * 1e6 / count as f64);
         self.first_us.push(median_us(&first));

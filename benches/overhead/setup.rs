@@ -125,7 +125,7 @@ impl<'a> Contestant<'a> {
         median(&self.cpu_us)
     }
 
-    /// Time to the first byte of a body, p50 in µs.
+    /// Time to a stream's first token, p50 in µs.
     pub(crate) fn first_us(&self) -> f64 {
         median(&self.first_us)
     }

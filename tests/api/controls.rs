@@ -1,0 +1,129 @@
+//! The headers by which a request tells the cache what it may do.
+
+use crate::client::{Client, until};
+
+const QUESTION: &str = "What is the capital of France?";
+const REWORDED: &str = "What's the capital city of France?";
+const RELATED: &str = "What is the capital of Spain?";
+
+const MODE: &str = "x-reprise-cache";
+const STANDARD: &str = "cache-control";
+
+#[tokio::test]
+async fn a_threshold_in_the_request_may_only_tighten() {
+    let client = Client::new();
+    client.ask(QUESTION).send().await;
+    let strict = client.ask(REWORDED).header("x-reprise-threshold", "0.99");
+    let strict = strict.header("cache-control", "no-store, max-age=60");
+    assert_eq!(strict.send().await.cache(), "bypass");
+    let strict = client.ask(REWORDED).header("x-reprise-threshold", "0.99");
+    let strict = strict.header(MODE, "only").send().await;
+    strict.error(504, "cache_miss");
+    let loose = client.ask(RELATED).header("x-reprise-threshold", "0.1");
+    let loose = loose.send().await;
+    assert_eq!((loose.cache(), loose.reason()), ("miss", "below_threshold"));
+    let same = client.ask(REWORDED).header("x-reprise-threshold", "0.93");
+    assert_eq!(same.send().await.cache(), "hit-semantic");
+}
+
+#[tokio::test]
+async fn an_entry_older_than_max_age_does_not_answer_but_stays() {
+    let client = Client::new();
+    client.ask(QUESTION).send().await;
+    for question in [QUESTION, REWORDED] {
+        let young = || client.ask(question).header(MODE, "only");
+        let hour = young().header(STANDARD, "max-age=3600").send().await;
+        assert_eq!(hour.status, 200);
+        until("it grows older than a second", async || {
+            let second = young().header(STANDARD, "max-age=1").send().await;
+            second.status == 504
+        })
+        .await;
+        assert_eq!(young().send().await.status, 200);
+    }
+    assert_eq!(client.calls(), 1);
+}
+
+#[tokio::test]
+async fn no_store_and_off_neither_read_nor_write() {
+    for (name, value, reason) in [(STANDARD, "no-store", "no_store"), (MODE, "off", "off")] {
+        let client = Client::new();
+        let past = || client.ask(QUESTION).header(name, value).send();
+        let first = past().await;
+        assert_eq!((first.cache(), first.reason()), ("bypass", reason));
+        assert_eq!(client.ask(QUESTION).send().await.cache(), "miss", "{value}");
+        assert_eq!(past().await.cache(), "bypass", "{value}");
+        assert_eq!(client.calls(), 3);
+    }
+}
+
+#[tokio::test]
+async fn no_cache_and_refresh_do_not_read_but_write() {
+    for (name, value, reason) in [
+        (STANDARD, "no-cache", "no_cache"),
+        (STANDARD, "max-age=0", "no_cache"),
+        (MODE, "refresh", "refresh"),
+    ] {
+        let client = Client::new();
+        client.ask(QUESTION).send().await;
+        let before = client.ask(QUESTION).send().await;
+        let renewed = client.ask(QUESTION).header(name, value).send().await;
+        assert_eq!((renewed.cache(), renewed.reason()), ("refresh", reason));
+        let after = client.ask(QUESTION).send().await;
+        assert_eq!(after.cache(), "hit-exact", "{value}");
+        let entry = "x-reprise-entry";
+        assert_ne!(before.header(entry), after.header(entry), "{value}");
+        // The old answer must not be met by another wording either.
+        let reworded = client.ask(REWORDED).send().await;
+        assert_eq!(reworded.header(entry), after.header(entry), "{value}");
+        assert_eq!(client.calls(), 2);
+    }
+}
+
+#[tokio::test]
+async fn only_answers_from_memory_and_a_miss_is_not_worth_a_retry() {
+    for (name, value) in [(MODE, "only"), (STANDARD, "only-if-cached")] {
+        let client = Client::new();
+        let only = || client.ask(QUESTION).header(name, value).send();
+        let miss = only().await;
+        miss.error(504, "cache_miss");
+        assert_eq!(miss.header("x-should-retry"), "false");
+        assert_eq!(miss.header(MODE), "miss");
+        assert_eq!(client.calls(), 0);
+        client.ask(QUESTION).send().await;
+        assert_eq!(only().await.cache(), "hit-exact");
+        let reworded = client.ask(REWORDED).header(name, value).send().await;
+        assert_eq!(reworded.cache(), "hit-semantic");
+    }
+}
+
+#[tokio::test]
+async fn exact_leaves_other_wordings_aside() {
+    let client = Client::new();
+    client.ask(QUESTION).send().await;
+    let exact = |question| client.ask(question).header(MODE, "exact").send();
+    let reworded = exact(REWORDED).await;
+    assert_eq!(
+        (reworded.cache(), reworded.reason()),
+        ("miss", "exact_only")
+    );
+    assert_eq!(exact(QUESTION).await.cache(), "hit-exact");
+}
+
+#[tokio::test]
+async fn a_control_that_is_not_understood_is_refused_by_name() {
+    let client = Client::new();
+    for (name, value) in [
+        (MODE, "maybe"),
+        ("x-reprise-threshold", "1.5"),
+        ("x-reprise-threshold", "NaN"),
+        ("x-reprise-ttl", "soon"),
+        (STANDARD, "max-age=-1"),
+        ("x-reprise-namespace", "no such name"),
+    ] {
+        let refused = client.ask(QUESTION).header(name, value).send().await;
+        let error = refused.error(400, "invalid_header");
+        assert_eq!(error["param"], name, "{value}");
+    }
+    assert_eq!(client.calls(), 0);
+}

@@ -1,0 +1,147 @@
+//! Requests that ask the same at the same time share one call, and whoever leaves harms nobody.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+
+use crate::client::{Answer, Client, until};
+use crate::gateway::Gateway;
+
+const QUESTION: &str = "What is the capital of France and why is it not Lyon?";
+
+/// A client of a gateway that no other test uses, so that the mock's counts are its own.
+fn alone() -> Client {
+    Client::of(Arc::new(Gateway::start("")))
+}
+
+fn cancelled(client: &Client) -> u64 {
+    client.gateway().mock().seen().cancelled()
+}
+
+/// The contract: an upstream call that nobody waits for ends within a second.
+async fn is_cancelled_within_a_second(client: &Client) {
+    let left = Instant::now();
+    until("the call is cancelled", async || cancelled(client) == 1).await;
+    assert!(left.elapsed() < Duration::from_secs(1));
+}
+
+#[tokio::test]
+async fn equal_requests_at_the_same_time_make_one_call() {
+    let client = Client::new();
+    let ask = || client.ask(QUESTION).model("mock-slow-1000").send();
+    let answers = join_all((0..8).map(|_| ask())).await;
+    assert_eq!(client.calls(), 1);
+    let (led, followed): (Vec<&Answer>, Vec<_>) = answers.iter().partition(|a| a.cache() == "miss");
+    assert_eq!((led.len(), followed.len()), (1, 7));
+    for follower in followed {
+        assert_eq!(
+            (follower.cache(), follower.reason()),
+            ("hit-exact", "collapsed")
+        );
+        assert_eq!(
+            follower.header("cache-status"),
+            "reprise; fwd=miss; collapsed"
+        );
+        assert_eq!(follower.text(), led[0].text());
+        assert_ne!(follower.json()["id"], led[0].json()["id"]);
+    }
+}
+
+#[tokio::test]
+async fn a_stream_is_shared_with_those_who_join_it_on_its_way() {
+    let client = Client::new();
+    let ask = |stream| client.ask(QUESTION).model("mock-drip-80").streamed(stream);
+    let leader = ask(true).open().await;
+    let (leader, whole, streamed, late) = tokio::join!(
+        Answer::read(leader),
+        ask(false).send(),
+        ask(true).send(),
+        ask(true).send(),
+    );
+    assert_eq!((client.calls(), leader.cache()), (1, "miss"));
+    assert!(leader.is_done());
+    for follower in [&whole, &streamed, &late] {
+        assert_eq!(
+            (follower.cache(), follower.reason()),
+            ("hit-exact", "collapsed")
+        );
+        assert_eq!(follower.text(), leader.text());
+    }
+    assert!(streamed.is_done() && late.is_done() && !whole.is_stream());
+}
+
+#[tokio::test]
+async fn a_plain_call_is_shared_with_those_who_want_a_stream() {
+    let client = Client::new();
+    let ask = |stream| {
+        client
+            .ask(QUESTION)
+            .model("mock-slow-1000")
+            .streamed(stream)
+    };
+    let (plain, ()) = tokio::join!(ask(false).send(), async {
+        until("the call is made", async || client.calls() == 1).await;
+        let streamed = ask(true).send().await;
+        assert_eq!(
+            (streamed.cache(), streamed.reason()),
+            ("hit-exact", "collapsed")
+        );
+        assert!(streamed.is_done());
+    });
+    assert_eq!((plain.cache(), client.calls()), ("miss", 1));
+}
+
+#[tokio::test]
+async fn a_leader_that_leaves_does_not_fail_those_who_follow() {
+    let client = alone();
+    let ask = || client.ask(QUESTION).model("mock-drip-50").stream();
+    let leader = ask().open().await;
+    let followers = join_all((0..3).map(|_| ask().open())).await;
+    drop(leader);
+    for follower in join_all(followers.into_iter().map(Answer::read)).await {
+        assert_eq!(follower.reason(), "collapsed");
+        assert!(follower.is_done() && follower.text().contains(QUESTION));
+    }
+    assert_eq!((client.calls(), cancelled(&client)), (1, 0));
+    assert_eq!(ask().send().await.reason(), "same_request");
+}
+
+#[tokio::test]
+async fn a_stream_that_everybody_left_is_cancelled_upstream_and_not_remembered() {
+    let client = alone();
+    let ask = || client.ask(QUESTION).model("mock-stall").stream();
+    let riders = [ask().open().await, ask().open().await];
+    assert_eq!((client.calls(), cancelled(&client)), (1, 0));
+    drop(riders);
+    is_cancelled_within_a_second(&client).await;
+    let only = ask().header("x-reprise-cache", "only");
+    only.send().await.error(504, "cache_miss");
+}
+
+#[tokio::test]
+async fn a_plain_call_that_everybody_left_is_cancelled_upstream() {
+    let client = alone();
+    let hang = || {
+        let client = client.clone();
+        tokio::spawn(async move {
+            client.ask(QUESTION).model("mock-hang").send().await;
+        })
+    };
+    let riders = [hang(), hang()];
+    until("the call is made", async || client.calls() == 1).await;
+    riders.each_ref().map(tokio::task::JoinHandle::abort);
+    is_cancelled_within_a_second(&client).await;
+    assert_eq!(client.calls(), 1);
+}
+
+#[tokio::test]
+async fn requests_that_must_not_read_the_cache_do_not_share_a_call_either() {
+    for value in ["no-store", "no-cache"] {
+        let client = Client::new();
+        let ask = || client.ask(QUESTION).model("mock-slow-200");
+        let ask = || ask().header("cache-control", value).send();
+        join_all([ask(), ask(), ask()]).await;
+        assert_eq!(client.calls(), 3, "{value}");
+    }
+}

@@ -1,0 +1,19 @@
+//! The gateway through its front door: the program itself as a process, a mock upstream
+//! behind it, and a client that knows nothing of either's inside.
+
+#[path = "../mock/mod.rs"]
+mod mock;
+
+mod cache;
+mod client;
+mod controls;
+mod errors;
+mod flight;
+mod forward;
+mod gateway;
+mod models;
+mod scope;
+mod storable;
+mod stream;
+mod text;
+mod upstream_errors;

@@ -1,0 +1,52 @@
+//! The list of models: the providers' lists merged, as far as they can be asked for.
+
+use crate::client::{Answer, Client};
+use crate::gateway::{Gateway, Tenants};
+
+fn ids(list: &Answer) -> Vec<String> {
+    assert_eq!(list.status, 200);
+    let list = list.json();
+    assert_eq!(list["object"], "list");
+    let models = list["data"].as_array().unwrap();
+    let id = |m: &serde_json::Value| {
+        assert_eq!(m["object"], "model");
+        m["id"].as_str().unwrap().to_owned()
+    };
+    models.iter().map(id).collect()
+}
+
+#[tokio::test]
+async fn the_providers_models_are_listed() {
+    let list = Client::new().get("/v1/models").send().await;
+    assert_eq!(ids(&list), ["mock-plain", "mock-other", "gpt-4o-mini"]);
+}
+
+#[tokio::test]
+async fn routes_are_listed_and_models_that_no_request_leads_to_are_not() {
+    let list = Client::of(Gateway::routed()).get("/v1/models").send().await;
+    let expected = ["careful", "easy", "renamed", "mock-plain", "mock-other"];
+    assert_eq!(ids(&list), expected);
+}
+
+#[tokio::test]
+async fn one_model_can_be_looked_up_and_an_unknown_one_is_not_found() {
+    let client = Client::new();
+    let model = client.get("/v1/models/mock-other").send().await.json();
+    assert_eq!(
+        (&model["id"], &model["owned_by"]),
+        (&"mock-other".into(), &"mock".into())
+    );
+    for unknown in ["gpt-9", "a/b", "%ff", "%2e%2e"] {
+        let path = format!("/v1/models/{unknown}");
+        let error = client.get(&path).send().await.error(404, "model_not_found");
+        assert_eq!(error["param"], "model");
+    }
+}
+
+#[tokio::test]
+async fn a_valid_key_is_enough_to_list_models() {
+    let tenants = Tenants::shared();
+    let client = Client::with_key(&tenants.gateway, &tenants.beta);
+    let list = client.get("/v1/models").send().await;
+    assert!(ids(&list).contains(&"mock-plain".to_owned()));
+}

@@ -1,6 +1,7 @@
 //! What one request says about how the cache may treat it: `Cache-Control` and
 //! the `x-reprise-*` headers. They may only make the cache more careful.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// Which tiers a request may be answered from.
@@ -61,14 +62,14 @@ pub struct BadControl {
 }
 
 impl Controls {
-    /// Reads the headers that `get` gives by name.
+    /// Reads the headers that `get` gives by name; several of one name come joined by commas.
     ///
     /// # Errors
     /// A header whose value is not understood: guessing could serve what the client refused.
-    pub fn parse<'a>(get: impl Fn(&str) -> Option<&'a str>) -> Result<Self, BadControl> {
+    pub fn parse<'a>(get: impl Fn(&str) -> Option<Cow<'a, str>>) -> Result<Self, BadControl> {
         let mut controls = Self::default();
         if let Some(value) = get("cache-control") {
-            controls.cache_control(value)?;
+            controls.cache_control(&value)?;
         }
         if let Some(value) = get("x-reprise-cache") {
             controls.mode(value.trim())?;
@@ -161,7 +162,12 @@ mod tests {
     use super::*;
 
     fn parse(headers: &[(&str, &'static str)]) -> Result<Controls, BadControl> {
-        Controls::parse(|name| headers.iter().find(|(n, _)| *n == name).map(|(_, v)| *v))
+        Controls::parse(|name| {
+            headers
+                .iter()
+                .find(|(n, _)| *n == name)
+                .map(|(_, v)| (*v).into())
+        })
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! The OpenAI dialect: chat completions and the list of models.
 
+use std::borrow::Cow;
 use std::time::Instant;
 
+use actix_web::http::header::HeaderValue;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Value, json};
 
@@ -72,7 +74,7 @@ async fn read(
     door: &Door,
 ) -> Result<Ask, ApiError> {
     let body = body::read(request, payload, door.limits).await?;
-    let controls = Controls::parse(|name| request.headers().get(name)?.to_str().ok())?;
+    let controls = Controls::parse(|name| joined(request, name))?;
     Ok(Ask {
         id,
         caller,
@@ -131,6 +133,14 @@ pub(super) async fn model(
             reply::error(id, &error)
         }
     }
+}
+
+/// All values of a header as one list. What is no text is kept as such, to be refused and not overlooked.
+fn joined<'a>(request: &'a HttpRequest, name: &str) -> Option<Cow<'a, str>> {
+    let mut values = request.headers().get_all(name);
+    let text = |value: &'a HeaderValue| String::from_utf8_lossy(value.as_bytes());
+    let first = text(values.next()?);
+    Some(values.fold(first, |list, value| list + ", " + text(value)))
 }
 
 /// Those of the client's headers that a provider may see. Most requests have none of them.

@@ -1,5 +1,6 @@
 //! For whoever runs it: is it alive, is it ready, what has it counted.
 
+use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::json;
 
@@ -27,10 +28,12 @@ pub(super) async fn readyz(door: web::Data<Door>) -> HttpResponse {
         "semantic": cache.embedder().is_some(),
         "index": if cache.indexed() { "loaded" } else { "loading" },
     });
-    if leaving {
-        return HttpResponse::ServiceUnavailable().json(body);
-    }
-    reply::json(RequestId::fresh(), &body)
+    let status = if leaving {
+        StatusCode::SERVICE_UNAVAILABLE
+    } else {
+        StatusCode::OK
+    };
+    reply::status(status, RequestId::fresh()).json(body)
 }
 
 /// `GET /metrics` beside the API: off loopback it needs a key.
@@ -78,7 +81,7 @@ fn page(door: &Door) -> HttpResponse {
         metrics.store_queue_depth.set(waiting as f64);
     }
     metrics.index_dead_share.set(f64::from(share));
-    HttpResponse::Ok()
+    reply::status(StatusCode::OK, RequestId::fresh())
         .content_type("text/plain; version=0.0.4; charset=utf-8")
         .body(door.recorder.render())
 }

@@ -80,9 +80,14 @@ pub(super) fn fault(what: &ApiError) -> HttpResponse {
 
 /// Any value as JSON.
 pub(super) fn json(id: RequestId, value: &impl Serialize) -> HttpResponse {
-    let mut response = HttpResponse::Ok();
+    status(StatusCode::OK, id).json(value)
+}
+
+/// The head of any other answer.
+pub(super) fn status(status: StatusCode, id: RequestId) -> HttpResponseBuilder {
+    let mut response = HttpResponse::build(status);
     identify(&mut response, id);
-    response.json(value)
+    response
 }
 
 fn identify(response: &mut HttpResponseBuilder, id: RequestId) {

@@ -193,7 +193,11 @@ impl Gateway {
     /// A call that nobody shares.
     async fn alone(self: &Arc<Self>, plan: &Arc<Plan>) -> Result<Served, ApiError> {
         let (pilot, rider) = crate::cache::flight::Flights::alone();
-        self.lead(plan, Miss::default(), pilot, rider).await
+        let miss = Miss {
+            reason: "not_shareable",
+            ..Miss::default()
+        };
+        self.lead(plan, miss, pilot, rider).await
     }
 
     fn saved(&self, plan: &Plan, answer: &Answer) {

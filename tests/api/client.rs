@@ -117,6 +117,11 @@ impl Ask<'_> {
     /// Sets a header, in place of an earlier one of that name.
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.retain(|(other, _)| other != name);
+        self.and_header(name, value)
+    }
+
+    /// Adds a header line beside earlier ones of that name.
+    pub(crate) fn and_header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
@@ -225,6 +230,10 @@ impl Answer {
         self.header("x-reprise-similarity").parse().unwrap()
     }
 
+    pub(crate) fn body(&self) -> &str {
+        &self.body
+    }
+
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|e| panic!("{e}: {self:?}"))
     }
@@ -291,7 +300,6 @@ pub(crate) fn check_error(body: &Value, code: &str) -> Value {
 }
 
 /// Asks again and again until it holds.
-#[track_caller]
 pub(crate) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let begun = Instant::now();
     while !holds().await {

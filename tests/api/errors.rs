@@ -91,7 +91,8 @@ async fn where_keys_exist_each_request_needs_a_valid_one() {
     ] {
         let refused = ask().header(name, value).send().await;
         let error = refused.error(401, "invalid_api_key");
-        assert!(!error["message"].as_str().unwrap().contains(value));
+        let message = error["message"].as_str().unwrap();
+        assert!(!message.contains(&tenants.alpha[..20]) && !message.contains("wrong"));
     }
     for path in [
         "/v1/models",

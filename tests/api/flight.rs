@@ -130,7 +130,7 @@ async fn a_plain_call_that_everybody_left_is_cancelled_upstream() {
     };
     let riders = [hang(), hang()];
     until("the call is made", async || client.calls() == 1).await;
-    riders.each_ref().map(tokio::task::JoinHandle::abort);
+    riders.iter().for_each(tokio::task::JoinHandle::abort);
     is_cancelled_within_a_second(&client).await;
     assert_eq!(client.calls(), 1);
 }

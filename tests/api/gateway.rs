@@ -146,6 +146,12 @@ impl Gateway {
         fs::read_to_string(self.folder.path().join("log")).unwrap()
     }
 
+    /// Tells it to stop, as an operator or a container would.
+    pub(crate) fn stop(&self) {
+        let id = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+    }
+
     /// Makes a key; from the first one on every request needs one.
     pub(crate) fn key(&self, tenant: &str) -> String {
         let made = command(&self.folder)

@@ -12,6 +12,7 @@ mod flight;
 mod forward;
 mod gateway;
 mod models;
+mod ops;
 mod scope;
 mod storable;
 mod stream;

@@ -58,7 +58,6 @@ async fn different_texts_with_equal_tokens_never_hit() {
             "What does this print?\nfor i in x:\n    a()\n    b()",
             "What does this print?\nfor i in x:\n    a()\nb()",
         ),
-        ("What is the value of 5!", "What is the value of 5"),
     ] {
         let answer = after(first, second).await;
         missed(&answer, "same_tokens_other_text");
@@ -68,13 +67,13 @@ async fn different_texts_with_equal_tokens_never_hit() {
 
 #[tokio::test]
 async fn an_ordinary_capital_end_punctuation_or_repeated_spaces_do_not_matter() {
-    let question = "What is the capital of France?";
+    let question = "How do I reset my password?";
     for same in [
-        "what is the capital of France?",
-        "What is the capital of France",
-        "What is the capital of France??",
-        "What  is   the capital of France?",
-        " What is the capital of France?\n",
+        "how do I reset my password?",
+        "How do I reset my password",
+        "How do I reset my password??",
+        "How  do   I reset my password?",
+        " How do I reset my password?\n",
     ] {
         assert_eq!(
             after(question, same).await.cache(),

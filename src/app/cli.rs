@@ -7,9 +7,11 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use super::keys::{Keys, printed};
+use super::warm::{WarmArgs, warm};
 use super::{Environment, serve};
 use crate::config::{Config, Sources};
 use crate::identity::{Role, TenantId};
+use crate::warm::{Report, Stopped};
 use crate::{server, telemetry};
 
 /// An LLM gateway whose first answer to a prompt is its own memory.
@@ -35,6 +37,16 @@ enum Command {
         /// Address and port to listen on; port 0 takes a free one, told on stdout.
         #[arg(long, value_name = "HOST:PORT")]
         bind: Option<String>,
+    },
+    /// Ask a file of questions now, so that later ones are answered from memory.
+    ///
+    /// Goes through the gateway that runs on the data folder, or through the one at --url; when
+    /// none runs it does what a gateway would do itself. Interrupted, it goes on where it was.
+    Warm {
+        #[command(flatten)]
+        common: Common,
+        #[command(flatten)]
+        args: Box<WarmArgs>,
     },
     /// Make, list and revoke API keys.
     ///
@@ -97,7 +109,7 @@ type Failure = Box<dyn std::error::Error>;
 #[must_use]
 pub fn run() -> ExitCode {
     match carry_out(Cli::parse().command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(failure) => {
             drop(writeln!(std::io::stderr(), "reprise: {failure}"));
             ExitCode::FAILURE
@@ -105,7 +117,7 @@ pub fn run() -> ExitCode {
     }
 }
 
-fn carry_out(command: Command) -> Result<(), Failure> {
+fn carry_out(command: Command) -> Result<ExitCode, Failure> {
     match command {
         Command::Serve { common, bind } => {
             let bind = bind.map(|bind| ("server.bind".to_owned(), bind));
@@ -115,8 +127,35 @@ fn carry_out(command: Command) -> Result<(), Failure> {
         }
         Command::Check { common } => check(&common)?,
         Command::Keys { action } => runtime()?.block_on(keys(action))?,
+        Command::Warm { common, args } => return warmed(&common, *args),
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Warms and reports. The status is that of an interrupted program if it was one.
+fn warmed(common: &Common, args: WarmArgs) -> Result<ExitCode, Failure> {
+    // It serves nobody: what a gateway needs before others may connect is not asked of it.
+    let bind = ("server.bind".to_owned(), "127.0.0.1:0".to_owned());
+    let mut config = load(common, Some(bind))?;
+    // Failures are told by line; a log of each of them would be the same again.
+    config.log.filter = "error".into();
+    telemetry::init_log(&config.log)?;
+    let json = args.json;
+    let report = runtime()?.block_on(warm(args, &config))?;
+    if json {
+        print(&format!("{}\n", serde_json::to_string(&report)?))?;
+    } else {
+        print(&report.to_string())?;
+    }
+    Ok(exit_code(&report))
+}
+
+fn exit_code(report: &Report) -> ExitCode {
+    match report.stopped {
+        Some(Stopped::Interrupted) => ExitCode::from(130),
+        _ if report.is_failure() => ExitCode::FAILURE,
+        _ => ExitCode::SUCCESS,
+    }
 }
 
 /// A configuration without faults, its providers' keys included.

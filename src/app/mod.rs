@@ -6,6 +6,7 @@ pub mod cli;
 pub mod keys;
 mod router;
 pub mod socket;
+pub mod warm;
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};

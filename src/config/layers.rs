@@ -15,6 +15,7 @@ const DEFAULTS: &str = include_str!("default.toml");
 const NOT_SETTINGS: &[&str] = &[
     "REPRISE_ADMIN_KEY",
     "REPRISE_ADMIN_KEY_FILE",
+    "REPRISE_API_KEY",
     "REPRISE_CONFIG",
 ];
 

@@ -126,7 +126,9 @@ impl Local {
         }
         let response = request.send().await.map_err(LocalError::Unreachable)?;
         let text = |name: &str| response.headers().get(name)?.to_str().ok();
-        let retry_after = text("retry-after").and_then(|s| s.parse().ok());
+        let after = |name, unit| Some(unit * text(name)?.parse().ok()?);
+        let retry_after = after("retry-after-ms", Duration::from_millis(1))
+            .or_else(|| after("retry-after", Duration::from_secs(1)));
         let marks = response.headers().iter().filter_map(|(name, value)| {
             let name = name.as_str().strip_prefix("x-reprise-")?;
             Some((name.to_owned(), value.to_str().ok()?.to_owned()))
@@ -137,7 +139,7 @@ impl Local {
             status,
             marks,
             body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
-            retry_after: retry_after.map(Duration::from_secs),
+            retry_after,
         })
     }
 }

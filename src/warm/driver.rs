@@ -22,6 +22,9 @@ use crate::provider::local::{Local, LocalReply};
 /// Who a request in a tenant's name comes from.
 const OPERATOR: &str = "operator";
 const CHAT: &str = "/v1/chat/completions";
+/// Time between two looks at whether the index is loaded, and the longest time to wait for it.
+const LOOK: Duration = Duration::from_millis(10);
+const LOADING: Duration = Duration::from_secs(300);
 
 /// How a question was answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,6 +87,11 @@ pub struct Likeness {
 pub trait Driver: Send + Sync {
     /// Asks, once.
     fn ask<'a>(&'a self, request: &'a ChatRequest) -> BoxFuture<'a, Result<Told, Refusal>>;
+
+    /// Waits until it can find what is remembered: before that it would pay for it again.
+    fn ready(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {})
+    }
 
     /// What near-duplicates are told by; none where the gateway tells them itself, or where
     /// it would not answer one by the other.
@@ -169,6 +177,15 @@ impl InProcess {
 impl Driver for InProcess {
     fn ask<'a>(&'a self, request: &'a ChatRequest) -> BoxFuture<'a, Result<Told, Refusal>> {
         Box::pin(self.answer(request))
+    }
+
+    fn ready(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            let begun = Instant::now();
+            while !self.gateway.cache().indexed() && begun.elapsed() < LOADING {
+                tokio::time::sleep(LOOK).await;
+            }
+        })
     }
 
     fn likeness<'a>(&'a self, request: &'a ChatRequest) -> BoxFuture<'a, Option<Likeness>> {

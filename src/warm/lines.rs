@@ -86,8 +86,7 @@ pub fn read(input: Box<dyn Read + Send>, defaults: Defaults) -> io::Result<Recei
     std::thread::Builder::new()
         .name("warm-input".into())
         .spawn(move || {
-            let mut lines = Lines::new(io::BufReader::new(input), defaults);
-            while let Some(line) = lines.next() {
+            for line in Lines::new(io::BufReader::new(input), defaults) {
                 if send.blocking_send(line).is_err() {
                     break;
                 }

@@ -169,6 +169,10 @@ struct Run<'a> {
 impl Run<'_> {
     async fn go(&mut self, mut lines: Receiver<Line>, stop: watch::Receiver<Stop>) {
         let sender = self.sender;
+        tokio::select! {
+            () = stopped(&stop, Stop::Soon) => {}
+            () = sender.driver.ready() => {}
+        }
         let mut flights = FuturesUnordered::new();
         // An item for which there is no money until others have come back.
         let mut held: Option<(u64, Item)> = None;

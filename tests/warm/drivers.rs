@@ -1,6 +1,12 @@
 //! Each way to a gateway: what is paid, what is not paid again, what is served afterwards.
 
+use reprise::app::{Environment, build};
+use reprise::chat::ChatRequest;
+use reprise::config::{Config, Sources};
+use reprise::identity::TenantId;
+use reprise::warm::{Driver, InProcess};
 use rustix::process::Signal;
+use serde_json::json;
 
 use crate::support::{ALL, Bench, Gateway, Way, begun, fed, questions, ran, said, signal};
 
@@ -155,6 +161,49 @@ fn near_duplicates_are_folded_where_no_gateway_does_it() {
     let reply = gateway.ask("m", "What's the capital of France?");
     assert_eq!(reply.mark("cache"), Some("hit-semantic"));
     assert_eq!(bench.calls(), 2);
+}
+
+#[test]
+fn another_wording_of_what_an_earlier_run_paid_for_is_a_hit() {
+    let bench = Bench::new("");
+    for (question, name) in [
+        ("What is the capital of France?", "paid"),
+        ("What's the capital of France?", "hits"),
+    ] {
+        bench.file(&[question.into()]);
+        ran(bench.warm(None, Way::InProcess, "--model m")).counts(&[(name, 1), ("failed", 0)]);
+    }
+    assert_eq!(bench.calls(), 1);
+}
+
+#[test]
+fn a_streamed_request_is_heard_to_its_end_by_a_gateway_in_process() {
+    let bench = Bench::exact();
+    let sources = Sources {
+        file: Some(bench.path("reprise.toml")),
+        overrides: vec![("data.dir".into(), bench.path("data").display().to_string())],
+        ..Sources::default()
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let nothing = Environment(Box::new(|_| None));
+        let built = build(&Config::load(sources).unwrap(), &nothing).unwrap();
+        let gateway = built.door.gateway.clone();
+        let driver = InProcess::new(gateway, TenantId::default_tenant(), None);
+        let request = |model| {
+            let body = json!({"model": model, "stream": true,
+                "messages": [{"role": "user", "content": "hi"}]});
+            ChatRequest::parse(body.to_string().as_bytes()).unwrap()
+        };
+        let good = request("m");
+        assert!(driver.ask(&good).await.unwrap().paid);
+        assert!(!driver.ask(&good).await.unwrap().paid);
+        let bad = driver.ask(&request("mock-error-in-stream")).await;
+        assert_eq!(bad.unwrap_err().kind, "broken_stream");
+    });
 }
 
 #[test]

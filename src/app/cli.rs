@@ -108,6 +108,7 @@ type Failure = Box<dyn std::error::Error>;
 /// Runs the program; what goes wrong is told on stderr, one line a fault.
 #[must_use]
 pub fn run() -> ExitCode {
+    telemetry::log_panics();
     match carry_out(Cli::parse().command) {
         Ok(code) => code,
         Err(failure) => {

@@ -1,6 +1,6 @@
 //! Log lines on stderr, as `[log]` asks for. stdout stays for what commands answer.
 
-use std::io::{self, IsTerminal as _};
+use std::io::{self, IsTerminal as _, Write as _};
 
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -29,6 +29,27 @@ pub fn init(settings: &Log) -> Result<(), LogError> {
     subscriber(settings, colours, io::stderr)?
         .try_init()
         .map_err(LogError::Taken)
+}
+
+/// Makes every panic one line of the log: message and place, no backtrace. Damaged pages make sled
+/// panic; that is caught and handled, and must not look like a crash.
+pub fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let payload = panic.payload();
+        let text = payload.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+        let cause = text.and_then(|text| text.lines().next()).unwrap_or("");
+        let place = panic.location().map(ToString::to_string);
+        let place = place.unwrap_or_default();
+        if tracing::dispatcher::has_been_set() {
+            tracing::error!(cause, place, "a part failed inside");
+        } else {
+            drop(writeln!(
+                io::stderr(),
+                "reprise: failed inside: {cause} ({place})"
+            ));
+        }
+    }));
 }
 
 fn subscriber<W>(

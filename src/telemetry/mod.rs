@@ -7,7 +7,7 @@ mod recorder;
 mod table;
 
 pub use labels::{Outcome, Stage};
-pub use log::{LogError, init as init_log};
+pub use log::{LogError, init as init_log, log_panics};
 pub use metrics::Metrics;
 pub use recorder::{Recorder, RecorderError};
 pub use table::{METRICS, Metric, MetricKind};

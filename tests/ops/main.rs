@@ -1,0 +1,12 @@
+//! The operator's side, through the front door: the built binary as a process, a mock
+//! upstream, and clients that speak plain HTTP over TCP.
+
+mod admin;
+mod drain;
+mod helpers;
+mod http;
+mod keys;
+mod limits;
+
+#[path = "../mock/mod.rs"]
+mod mock;

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::helpers::{Gateway, Place, audit_trail, chat, CHAT, eventually, files};
+use crate::helpers::{CHAT, Gateway, Place, audit_trail, chat, eventually, files};
 use crate::http::Reply;
 use crate::mock::Mock;
 
@@ -97,14 +97,22 @@ fn a_raised_threshold_turns_a_hit_into_a_miss_at_once_and_survives_a_restart() {
     gateway.stop();
     let gateway = place.start();
     let policy = Admin::new(&gateway, &key).get("/admin/v1/policies/acme");
-    assert_eq!((&policy["version"], &policy["threshold"]), (&json!(2), &json!(1.0)));
-    assert_eq!(gateway.ask("What is France's capital?", Some(&key)).cache(), "miss");
+    assert_eq!(
+        (&policy["version"], &policy["threshold"]),
+        (&json!(2), &json!(1.0))
+    );
+    assert_eq!(
+        gateway.ask("What is France's capital?", Some(&key)).cache(),
+        "miss"
+    );
 }
 
 #[test]
 fn decisions_show_what_was_asked_what_was_nearest_and_only_the_own_tenants() {
     let mock = Mock::start().unwrap();
-    let place = Place::new(&mock).semantic().with("REPRISE_CACHE__THRESHOLD", "0.8");
+    let place = Place::new(&mock)
+        .semantic()
+        .with("REPRISE_CACHE__THRESHOLD", "0.8");
     let keys = ["acme", "globex"].map(|tenant| place.key(tenant, "analyst"));
     let all = place.key("ops", "admin");
     let gateway = place.start();
@@ -123,12 +131,19 @@ fn decisions_show_what_was_asked_what_was_nearest_and_only_the_own_tenants() {
         assert!(!hits[0][field].is_null(), "{field}: {hits:?}");
     }
     let missed = acme.rows("/admin/v1/decisions?outcome=near_miss");
-    assert!(missed.iter().all(|d| d["outcome"] == "near_miss" && d["namespace"] == "acme"));
+    assert!(
+        missed
+            .iter()
+            .all(|d| d["outcome"] == "near_miss" && d["namespace"] == "acme")
+    );
     let own = acme.rows("/admin/v1/decisions");
     assert!(own.iter().all(|d| d["namespace"] == "acme"), "{own:?}");
     let foreign = acme.call("GET", "/admin/v1/decisions?namespace=globex");
     assert_eq!(foreign.status, 403);
-    assert_eq!(acme.call("GET", "/admin/v1/decisions?outcome=maybe").status, 400);
+    assert_eq!(
+        acme.call("GET", "/admin/v1/decisions?outcome=maybe").status,
+        400
+    );
     let both = Admin::new(&gateway, &all).rows("/admin/v1/decisions?outcome=hit");
     assert_eq!(both.len(), 2, "{both:?}");
 }
@@ -142,10 +157,17 @@ fn entries_are_listed_shown_and_deleted_by_namespace_and_model() {
     let admin = Admin::new(&gateway, &key);
     let bearer = format!("Bearer {key}");
     let ask = |model: &str, namespace: &str, question: &str| {
-        let headers = [("authorization", bearer.as_str()), ("x-reprise-namespace", namespace)];
+        let headers = [
+            ("authorization", bearer.as_str()),
+            ("x-reprise-namespace", namespace),
+        ];
         gateway.send(CHAT, &headers, Some(&chat(model, question)))
     };
-    let asked = [("mock-plain", "one"), ("mock-plain", "two"), ("mock-other", "one")];
+    let asked = [
+        ("mock-plain", "one"),
+        ("mock-plain", "two"),
+        ("mock-other", "one"),
+    ];
     for (model, namespace) in asked {
         assert_eq!(ask(model, namespace, "Who?").status, 200);
     }
@@ -153,7 +175,9 @@ fn entries_are_listed_shown_and_deleted_by_namespace_and_model() {
         let rows = admin.rows("/admin/v1/entries");
         (rows.len() == 3).then_some(rows)
     });
-    let one = all.iter().find(|e| e["namespace"].as_str().unwrap().contains("one"));
+    let one = all
+        .iter()
+        .find(|e| e["namespace"].as_str().unwrap().contains("one"));
     let label = one.unwrap()["namespace"].as_str().unwrap().to_owned();
     let of = |query: &str| admin.rows(&format!("/admin/v1/entries?{query}")).len();
     assert_eq!(of("model=mock-plain"), 2);
@@ -167,7 +191,11 @@ fn entries_are_listed_shown_and_deleted_by_namespace_and_model() {
     assert_eq!(admin.call("DELETE", &path).status, 200);
     assert_eq!(admin.call("GET", &path).status, 404);
     assert_eq!(admin.call("DELETE", &path).status, 404);
-    assert_eq!(admin.call("DELETE", "/admin/v1/entries").status, 400, "never all by mistake");
+    assert_eq!(
+        admin.call("DELETE", "/admin/v1/entries").status,
+        400,
+        "never all by mistake"
+    );
     let deleted = admin.call("DELETE", "/admin/v1/entries?tenant=acme").json();
     assert_eq!(deleted["deleted"], 2);
     assert_eq!(ask("mock-plain", "one", "Who?").cache(), "miss");
@@ -206,11 +234,17 @@ fn the_audit_trail_says_when_who_did_what_and_how_it_was_before() {
     let entries = eventually(|| Some(admin.rows("/admin/v1/entries")).filter(|e| e.len() == 1));
     let entry = entries[0]["id"].as_str().unwrap();
     admin.call("DELETE", &format!("/admin/v1/entries/{entry}"));
-    let id = audit_trail(&place.data)[0]["target"].as_str().unwrap().to_owned();
+    let id = audit_trail(&place.data)[0]["target"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     assert!(place.run(&["keys", "revoke", &id]).status.success());
     gateway.stop();
     let trail = audit_trail(&place.data);
-    let told: Vec<_> = trail.iter().map(|e| (&e["actor"], &e["action"], &e["target"])).collect();
+    let told: Vec<_> = trail
+        .iter()
+        .map(|e| (&e["actor"], &e["action"], &e["target"]))
+        .collect();
     let (operator, who) = (json!("operator"), json!(id));
     let want = [
         (&operator, &json!("key.create"), &who),
@@ -221,6 +255,14 @@ fn the_audit_trail_says_when_who_did_what_and_how_it_was_before() {
     assert_eq!(told, want);
     assert!((trail[1]["before"]["threshold"].as_f64().unwrap() - 0.92).abs() < 1e-6);
     assert!((trail[1]["after"]["threshold"].as_f64().unwrap() - 0.97).abs() < 1e-6);
-    assert!(trail.iter().all(|e| e["ts_ms"].as_u64().unwrap() > 1_600_000_000_000));
-    assert!(!trail[2]["before"].is_null(), "what was deleted is told: {}", trail[2]);
+    assert!(
+        trail
+            .iter()
+            .all(|e| e["ts_ms"].as_u64().unwrap() > 1_600_000_000_000)
+    );
+    assert!(
+        !trail[2]["before"].is_null(),
+        "what was deleted is told: {}",
+        trail[2]
+    );
 }

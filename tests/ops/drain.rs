@@ -11,15 +11,21 @@ use crate::helpers::{CHAT, Gateway, Place, eventually, streamed};
 use crate::http::{Reply, connect, head};
 use crate::mock::Mock;
 
-const LONG: &str = "Please tell me all that you know about one two three four five six seven eight nine ten";
+const LONG: &str =
+    "Please tell me all that you know about one two three four five six seven eight nine ten";
 
 /// Starts a stream and returns once its first event is there.
 fn begin(gateway: &Gateway, model: &str) -> (TcpStream, Vec<u8>) {
     let body = streamed(model, LONG);
     let length = body.len().to_string();
-    let headers = [("content-type", "application/json"), ("content-length", length.as_str())];
+    let headers = [
+        ("content-type", "application/json"),
+        ("content-length", length.as_str()),
+    ];
     let mut stream = connect(gateway.address).unwrap();
-    stream.write_all(head(CHAT.0, CHAT.1, &headers).as_bytes()).unwrap();
+    stream
+        .write_all(head(CHAT.0, CHAT.1, &headers).as_bytes())
+        .unwrap();
     stream.write_all(body.as_bytes()).unwrap();
     let mut come = Vec::new();
     let mut bytes = [0; 1024];
@@ -47,12 +53,19 @@ fn a_stop_is_told_to_balancers_first_then_turns_new_requests_away_and_finishes_s
     gateway.signal(Signal::TERM);
     let draining = eventually(|| Some(gateway.get("/readyz", None)).filter(|r| r.status == 503));
     assert_eq!(draining.json()["status"], "draining");
-    assert_eq!(gateway.ask("Still here?", None).status, 200, "the door closes later");
+    assert_eq!(
+        gateway.ask("Still here?", None).status,
+        200,
+        "the door closes later"
+    );
     let refused = eventually(|| Some(gateway.ask("Here?", None)).filter(|r| r.status == 503));
     assert_eq!(refused.code(), "shutting_down");
     assert!(refused.header("retry-after").is_some());
     let told = rest(stream);
-    assert!(told.body.contains("ten") && told.body.ends_with("data: [DONE]\n\n"), "{told:?}");
+    assert!(
+        told.body.contains("ten") && told.body.ends_with("data: [DONE]\n\n"),
+        "{told:?}"
+    );
     let ended = gateway.ended();
     assert!(ended.status.success(), "{ended:?}");
 }
@@ -79,7 +92,11 @@ fn an_idle_gateway_stops_at_once_and_a_second_signal_does_not_wait() {
     let idle = Place::new(&mock).start();
     let asked = std::time::Instant::now();
     idle.stop();
-    assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+    assert!(
+        asked.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        asked.elapsed()
+    );
     let busy = Place::new(&mock).start();
     let _held = begin(&busy, "mock-drip-60000");
     busy.signal(Signal::TERM);

@@ -327,15 +327,20 @@ pub(crate) fn rounds(name: &str, short: u64) -> u64 {
 /// The lines of the audit trail, without their hashes.
 pub(crate) fn audit_trail(data: &Path) -> Vec<Value> {
     let logs = files(&data.join("audit"));
-    let logs = logs.iter().filter(|p| p.extension().is_some_and(|e| e == "log"));
+    let logs = logs
+        .iter()
+        .filter(|p| p.extension().is_some_and(|e| e == "log"));
     let text: String = logs.map(|p| std::fs::read_to_string(p).unwrap()).collect();
     let json = text.lines().map(|line| &line[line.find('{').unwrap()..]);
-    json.map(|line| serde_json::from_str(line).unwrap()).collect()
+    json.map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }
 
 fn gather(mut from: impl Read, to: &Mutex<String>) {
     let mut bytes = [0; 4096];
     while let Ok(count @ 1..) = from.read(&mut bytes) {
-        to.lock().unwrap().push_str(&String::from_utf8_lossy(&bytes[..count]));
+        to.lock()
+            .unwrap()
+            .push_str(&String::from_utf8_lossy(&bytes[..count]));
     }
 }

@@ -36,7 +36,10 @@ fn a_key_made_on_a_resting_folder_is_printed_alone_and_demanded_from_the_start()
     let key = String::from_utf8(made.stdout).unwrap();
     let gateway = place.start();
     let refused = gateway.ask("Who is there?", None);
-    assert_eq!((refused.status, refused.code().as_str()), (401, "invalid_api_key"));
+    assert_eq!(
+        (refused.status, refused.code().as_str()),
+        (401, "invalid_api_key")
+    );
     assert_eq!(gateway.ask("Who is there?", Some(key.trim())).status, 200);
     assert_eq!(mock.seen().count(), 1);
 }
@@ -54,11 +57,18 @@ fn a_key_made_on_a_live_gateway_is_demanded_at_the_next_request_and_refused_once
     assert_eq!(gateway.ask("Is it open?", Some(&key)).status, 200);
     let by_other_header = [("x-api-key", key.as_str())];
     let body = chat("mock-plain", "Is it open?");
-    assert_eq!(gateway.send(CHAT, &by_other_header, Some(&body)).status, 200);
+    assert_eq!(
+        gateway.send(CHAT, &by_other_header, Some(&body)).status,
+        200
+    );
     let id = listed(&place)[0]["id"].as_str().unwrap().to_owned();
     assert!(place.run(&["keys", "revoke", &id]).status.success());
     assert_eq!(gateway.ask("Is it open?", Some(&key)).status, 401);
-    assert_eq!(gateway.ask("Is it open?", None).status, 401, "a folder with a past key is not open");
+    assert_eq!(
+        gateway.ask("Is it open?", None).status,
+        401,
+        "a folder with a past key is not open"
+    );
     gateway.stop();
     assert_eq!(place.start().ask("Is it open?", None).status, 401);
 }
@@ -91,14 +101,21 @@ fn a_list_of_keys_shows_whose_they_are_and_no_secret() {
     }
     let unknown = place.run(&["keys", "revoke", "nobody"]);
     assert_eq!(unknown.status.code(), Some(1));
-    assert_eq!(String::from_utf8_lossy(&unknown.stderr).lines().count(), 1, "{unknown:?}");
+    assert_eq!(
+        String::from_utf8_lossy(&unknown.stderr).lines().count(),
+        1,
+        "{unknown:?}"
+    );
 }
 
 #[test]
 fn off_loopback_a_start_without_a_key_stops_with_one_line() {
     let mock = Mock::start().unwrap();
     let place = Place::new(&mock);
-    let ended = place.try_start_at("0.0.0.0:0").err().expect("it runs open to the world");
+    let ended = place
+        .try_start_at("0.0.0.0:0")
+        .err()
+        .expect("it runs open to the world");
     assert!(ended.line().contains("reprise keys create"), "{ended:?}");
     assert_eq!(ended.stderr.lines().count(), 1, "{ended:?}");
 }
@@ -121,7 +138,10 @@ fn an_admin_key_from_the_environment_or_a_file_starts_a_gateway_for_the_world() 
         assert_eq!(gateway.send(CHAT, &foreign, Some(&body)).status, 200);
     }
     let both = file.with("REPRISE_ADMIN_KEY", ADMIN_KEY);
-    let ended = both.try_start().err().expect("two admin keys are one too many");
+    let ended = both
+        .try_start()
+        .err()
+        .expect("two admin keys are one too many");
     assert!(ended.line().contains("not both"), "{ended:?}");
 }
 
@@ -135,7 +155,13 @@ fn an_app_asks_an_analyst_tunes_its_own_tenant_and_an_admin_does_everything() {
     let own = "/admin/v1/policies/acme";
     let other = "/admin/v1/policies/globex";
     let rights = |key: &str| {
-        let paths = [own, other, "/admin/v1/decisions", "/admin/v1/entries", "/admin/v1/stats"];
+        let paths = [
+            own,
+            other,
+            "/admin/v1/decisions",
+            "/admin/v1/entries",
+            "/admin/v1/stats",
+        ];
         paths.map(|path| status(path, key))
     };
     assert_eq!(rights(&app), [403; 5]);
@@ -165,7 +191,13 @@ fn without_keys_only_what_a_program_on_this_machine_meant_is_let_in() {
     assert_eq!(ask(&[("origin", "null")]), 403);
     assert!([400, 403, 415].contains(&ask(&[("content-type", "text/plain")])));
     assert_eq!(mock.seen().count(), 0, "a refused request cost money");
-    assert_eq!(ask(&[("host", "127.0.0.1:8080"), ("origin", "http://localhost:3000")]), 200);
+    assert_eq!(
+        ask(&[
+            ("host", "127.0.0.1:8080"),
+            ("origin", "http://localhost:3000")
+        ]),
+        200
+    );
     for path in ["/v1/models", "/metrics", "/admin/v1/stats"] {
         let foreign = gateway.send(("GET", path), &[("host", "rebound.example")], None);
         assert_eq!(foreign.status, 403, "{path}");
@@ -200,9 +232,16 @@ fn metrics_need_a_key_as_soon_as_there_is_one_unless_they_have_an_address_of_the
     let key = place.key("acme", "app");
     assert_eq!(gateway.get("/metrics", None).status, 401);
     let page = gateway.get("/metrics", Some(&key));
-    assert!(page.status == 200 && page.body.contains("reprise_"), "{page:?}");
+    assert!(
+        page.status == 200 && page.body.contains("reprise_"),
+        "{page:?}"
+    );
     for path in ["/healthz", "/readyz"] {
-        assert_eq!(gateway.get(path, None).status, 200, "{path} is for balancers");
+        assert_eq!(
+            gateway.get(path, None).status,
+            200,
+            "{path} is for balancers"
+        );
     }
 }
 

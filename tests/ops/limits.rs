@@ -21,7 +21,9 @@ const JSON: (&str, &str) = ("content-type", "application/json");
 #[test]
 fn a_body_declared_too_large_is_refused_before_any_of_it_is_sent() {
     let mock = Mock::start().unwrap();
-    let gateway = small(&mock).with("REPRISE_SERVER__BODY_TIMEOUT_S", "60").start();
+    let gateway = small(&mock)
+        .with("REPRISE_SERVER__BODY_TIMEOUT_S", "60")
+        .start();
     let mut stream = connect(gateway.address).unwrap();
     let head = head(CHAT.0, CHAT.1, &[JSON, ("content-length", "100000000")]);
     stream.write_all(head.as_bytes()).unwrap();
@@ -39,7 +41,10 @@ fn a_413_reaches_a_client_that_sends_all_of_its_body_first() {
     let body = chat("mock-plain", &"x".repeat(8 << 20));
     for _ in 0..5 {
         let reply = gateway.send(CHAT, &[], Some(&body));
-        assert_eq!((reply.status, reply.code().as_str()), (413, "request_too_large"));
+        assert_eq!(
+            (reply.status, reply.code().as_str()),
+            (413, "request_too_large")
+        );
     }
 }
 
@@ -68,7 +73,10 @@ fn a_body_that_does_not_come_in_time_is_answered_with_408() {
     stream.write_all(b"{\"model\":").unwrap();
     let asked = Instant::now();
     let reply = read_reply(stream).unwrap();
-    assert_eq!((reply.status, reply.code().as_str()), (408, "request_timeout"));
+    assert_eq!(
+        (reply.status, reply.code().as_str()),
+        (408, "request_timeout")
+    );
     assert!(asked.elapsed() < Duration::from_secs(10));
 }
 
@@ -76,13 +84,19 @@ fn a_body_that_does_not_come_in_time_is_answered_with_408() {
 fn a_connection_without_complete_headers_is_closed() {
     let mock = Mock::start().unwrap();
     let gateway = small(&mock).start();
-    for begun in ["", "POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\nx-slow: "] {
+    for begun in [
+        "",
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\nx-slow: ",
+    ] {
         let mut stream = connect(gateway.address).unwrap();
         stream.write_all(begun.as_bytes()).unwrap();
         let asked = Instant::now();
         let mut rest = Vec::new();
         let end = stream.read_to_end(&mut rest);
-        assert!(asked.elapsed() < Duration::from_secs(10), "{begun:?} {end:?}");
+        assert!(
+            asked.elapsed() < Duration::from_secs(10),
+            "{begun:?} {end:?}"
+        );
     }
 }
 
@@ -94,7 +108,10 @@ fn too_many_or_too_large_headers_are_refused() {
     let names: Vec<_> = (0..120).map(|i| format!("x-padding-{i}")).collect();
     let many: Vec<_> = names.iter().map(|name| (name.as_str(), "x")).collect();
     let value = "x".repeat(20_000);
-    let large: Vec<_> = names[..4].iter().map(|n| (n.as_str(), value.as_str())).collect();
+    let large: Vec<_> = names[..4]
+        .iter()
+        .map(|n| (n.as_str(), value.as_str()))
+        .collect();
     for headers in [&many, &large] {
         let reply = gateway.send(CHAT, headers, Some(&body));
         assert!([400, 431].contains(&reply.status), "{reply:?}");
@@ -118,10 +135,17 @@ fn connections_beyond_the_cap_wait_until_one_ends() {
     }
     let mut waiting = connect(gateway.address).unwrap();
     waiting.write_all(ask).unwrap();
-    waiting.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
-    assert!(waiting.read_exact(&mut first).is_err(), "the cap did not hold");
+    waiting
+        .set_read_timeout(Some(Duration::from_millis(500)))
+        .unwrap();
+    assert!(
+        waiting.read_exact(&mut first).is_err(),
+        "the cap did not hold"
+    );
     drop(held);
-    waiting.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    waiting
+        .set_read_timeout(Some(Duration::from_secs(10)))
+        .unwrap();
     waiting.read_exact(&mut first).unwrap();
     assert_eq!(&first, b"HTTP/1.1 200");
 }
@@ -182,6 +206,9 @@ fn a_model_that_is_not_the_declared_one_stops_the_start_with_one_line() {
     bytes.push(b' ');
     std::fs::write(&tokenizer, bytes).unwrap();
     let place = place.with("REPRISE_EMBEDDING__MODEL_DIR", copied.to_str().unwrap());
-    let ended = place.try_start().err().expect("it runs with another tokenizer");
+    let ended = place
+        .try_start()
+        .err()
+        .expect("it runs with another tokenizer");
     assert!(ended.line().contains("tokenizer.json"), "{ended:?}");
 }

@@ -2,11 +2,16 @@
 //! upstream, and clients that speak plain HTTP over TCP.
 
 mod admin;
+mod crash;
+mod damage;
+mod disk;
 mod drain;
 mod helpers;
 mod http;
 mod keys;
 mod limits;
+mod schema;
+mod soak;
 
 #[path = "../mock/mod.rs"]
 mod mock;

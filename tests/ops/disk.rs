@@ -1,0 +1,110 @@
+//! A disk that fills up and empties again. Needs a small file system of its own, which only
+//! root may mount; where that is refused the test says so and checks nothing.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::helpers::{Place, eventually};
+use crate::mock::Mock;
+
+/// A file system of its own; unmounted when dropped.
+struct Disk {
+    temp: tempfile::TempDir,
+}
+
+impl Disk {
+    fn mount(megabytes: u32) -> Option<Self> {
+        let temp = tempfile::tempdir().unwrap();
+        let size = format!("size={megabytes}m");
+        let mut mount = Command::new("mount");
+        mount
+            .args(["-t", "tmpfs", "-o", &size, "tmpfs"])
+            .arg(temp.path());
+        let mounted = mount.output().is_ok_and(|done| done.status.success());
+        if !mounted {
+            println!("skipped: no file system may be mounted here");
+        }
+        mounted.then_some(Self { temp })
+    }
+
+    fn path(&self) -> &Path {
+        self.temp.path()
+    }
+
+    /// Fills it to the last byte; the file to remove is given.
+    fn fill(&self) -> PathBuf {
+        let path = self.path().join("filler");
+        let mut file = File::create(&path).unwrap();
+        for size in [1 << 20, 1 << 12, 1] {
+            let block = vec![1; size];
+            while file.write_all(&block).is_ok() {}
+        }
+        path
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(self.path()).status();
+    }
+}
+
+fn place(disk: &Disk, mock: &Mock) -> Place {
+    Place::at(disk.path().join("data"), mock).with("REPRISE_STORE__MIN_FREE_BYTES", "1048576")
+}
+
+#[test]
+fn a_full_disk_costs_no_answer_and_is_written_again_once_there_is_space() {
+    let mock = Mock::start().unwrap();
+    let Some(disk) = Disk::mount(64) else { return };
+    let place = place(&disk, &mock);
+    let gateway = place.start();
+    gateway.ask("Before?", None);
+    gateway.ask_until("hit-exact", "Before?", None);
+    let filler = disk.fill();
+    for number in 0..200 {
+        let question = format!("While it is full, number {number}?");
+        let reply = gateway.ask(&question, None);
+        assert_eq!(reply.status, 200, "{reply:?}");
+        assert!(reply.text().contains(&question), "{reply:?}");
+    }
+    assert_eq!(gateway.ask("Before?", None).cache(), "hit-exact");
+    assert_eq!(gateway.get("/readyz", None).status, 200);
+    std::fs::remove_file(filler).unwrap();
+    let mut number = 0;
+    eventually(|| {
+        number += 1;
+        let question = format!("Afterwards, number {number}?");
+        gateway.ask(&question, None);
+        let hit = gateway.ask(&question, None).cache() == "hit-exact";
+        let stats = gateway.get("/admin/v1/stats", None).json();
+        (hit && stats["store"]["status"] == "healthy").then_some(())
+    });
+    let last = format!("Afterwards, number {number}?");
+    gateway.ask_until("hit-exact", &last, None);
+    gateway.stop();
+    let again = place.start();
+    assert_eq!(
+        again.ask(&last, None).cache(),
+        "hit-exact",
+        "it was only in memory"
+    );
+    assert_eq!(again.ask("Before?", None).cache(), "hit-exact");
+}
+
+#[test]
+fn a_start_on_a_full_disk_gives_one_clear_line() {
+    let mock = Mock::start().unwrap();
+    let Some(disk) = Disk::mount(64) else { return };
+    disk.fill();
+    match place(&disk, &mock).try_start() {
+        Ok(gateway) => assert_eq!(gateway.ask("Does it pass through?", None).status, 200),
+        Err(ended) => {
+            let line = ended.line();
+            assert!(line.contains("space"), "{ended:?}");
+            assert!(!ended.stderr.contains("failed inside"), "{ended:?}");
+        }
+    }
+}

@@ -14,7 +14,7 @@ use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::config::Config;
 use crate::server::{self, Door, Running, ServerConfig};
@@ -38,6 +38,8 @@ pub async fn serve(config: &Config, environment: &Environment) -> Result<(), Sta
     let address = listener.local_addr().map_err(StartError::Socket)?;
     let control = socket::Socket::bind(config.data_dir()).map_err(StartError::Socket)?;
     let servers = start(&built.door, config, listener, metrics, control.listener()?)?;
+    // Listened for before anybody is told that this runs: a stop must never find nobody waiting for it.
+    let mut stop = StopSignal::listen()?;
     announce(address);
     let drain = built.door.drain.clone();
     let (notice, deadline) = (config.server.drain_notice(), config.server.drain_deadline());
@@ -48,12 +50,12 @@ pub async fn serve(config: &Config, environment: &Environment) -> Result<(), Sta
             recorder.upkeep();
         }
     });
-    stop_signal().await;
+    stop.come().await;
     tracing::info!("stopping: what is being answered is finished first");
     // A second signal means now.
     tokio::select! {
         () = drain.run(notice, deadline) => {}
-        () = stop_signal() => {}
+        () = stop.come() => {}
     }
     for server in servers {
         server.stop().await;
@@ -115,17 +117,24 @@ fn announce(address: SocketAddr) {
     drop(out.flush());
 }
 
-async fn stop_signal() {
-    let wait = |kind| async move {
-        match signal(kind) {
-            Ok(mut signal) => {
-                signal.recv().await;
-            }
-            Err(_) => std::future::pending().await,
+/// The two signals that ask a process to stop.
+struct StopSignal {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignal {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn come(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
         }
-    };
-    tokio::select! {
-        () = wait(SignalKind::terminate()) => {}
-        () = wait(SignalKind::interrupt()) => {}
     }
 }

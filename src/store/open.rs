@@ -20,6 +20,19 @@ pub enum SledFault {
 }
 
 impl SledFault {
+    /// Whether nothing but space or a right is missing; a damaged file never looks like that.
+    pub(super) fn is_want_of_space_or_right(&self) -> bool {
+        use io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+        let (Self::Error(sled::Error::Io(error)) | Self::Io(error)) = self else {
+            return false;
+        };
+        // sled wraps some errors anew; the number of the system's own is lost then, the kind is not.
+        matches!(
+            error.kind(),
+            PermissionDenied | QuotaExceeded | ReadOnlyFilesystem | StorageFull
+        )
+    }
+
     /// Whether the system refused something, which says nothing about the data.
     pub(super) fn is_refusal(&self) -> bool {
         let (Self::Error(sled::Error::Io(error)) | Self::Io(error)) = self else {

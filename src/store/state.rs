@@ -34,6 +34,15 @@ pub enum StateError {
         /// The newest readable export.
         newest: Option<PathBuf>,
     },
+    /// The system refused to open it, which says nothing about what it holds.
+    #[error("state in {} cannot be opened: {fault}", path.display())]
+    Refused {
+        /// The state folder.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        fault: SledFault,
+    },
     /// A newer build wrote it.
     #[error("state in {} has schema {found}, this build knows {SCHEMA}: use a newer build", path.display())]
     NewerSchema {
@@ -92,7 +101,13 @@ impl StateStore {
         if !folder.join("db/db").exists() && (keyed || !exports.is_empty()) {
             return Err(damaged("its database is missing".into()));
         }
-        let db = open_db(&folder).map_err(|fault| damaged(fault.to_string()))?;
+        let db = open_db(&folder).map_err(|fault| match fault {
+            fault if fault.is_want_of_space_or_right() => StateError::Refused {
+                path: folder.clone(),
+                fault,
+            },
+            fault => damaged(fault.to_string()),
+        })?;
         let (rows, meta) = load(&db).map_err(|error| match error {
             LoadError::Newer(found) => StateError::NewerSchema {
                 path: folder.clone(),

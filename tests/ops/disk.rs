@@ -104,6 +104,10 @@ fn a_start_on_a_full_disk_gives_one_clear_line() {
         Err(ended) => {
             let line = ended.line();
             assert!(line.contains("space"), "{ended:?}");
+            assert!(
+                !line.contains("damaged"),
+                "a full disk is no damage: {ended:?}"
+            );
             assert!(!ended.stderr.contains("failed inside"), "{ended:?}");
         }
     }

@@ -98,7 +98,7 @@ fn an_idle_gateway_stops_at_once_and_a_second_signal_does_not_wait() {
         asked.elapsed()
     );
     let busy = Place::new(&mock).start();
-    let _held = begin(&busy, "mock-drip-60000");
+    let _held = begin(&busy, "mock-drip-3000");
     busy.signal(Signal::TERM);
     eventually(|| Some(busy.log()).filter(|log| log.contains("stopping")));
     let asked = std::time::Instant::now();

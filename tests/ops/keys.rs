@@ -224,7 +224,7 @@ fn without_keys_the_admin_api_can_only_be_read() {
 }
 
 #[test]
-fn metrics_need_a_key_as_soon_as_there_is_one_unless_they_have_an_address_of_their_own() {
+fn metrics_need_a_key_as_soon_as_there_is_one_and_health_never_does() {
     let mock = Mock::start().unwrap();
     let place = Place::new(&mock);
     let gateway = place.start();

@@ -87,25 +87,26 @@ pub(super) async fn delete_entry(
         let caller = caller::with_role(&request, &door, Role::Admin)?;
         let entry = entry_id(&entry)?;
         let door = door.clone();
-        blocking(move || {
-            let deleted = door.gateway.cache().forget(&[entry]);
-            if deleted == 0 {
-                return Err(no_entry());
-            }
-            let target = label(entry);
-            audit(
-                &door,
-                &caller,
-                "entry.delete",
-                &target,
-                &Value::Null,
-                &Value::Null,
-            )?;
-            Ok(json!({"deleted": deleted}))
-        })
-        .await
+        blocking(move || delete_one(&door, &caller, entry)).await
     };
     finish(id, deleted.await)
+}
+
+fn delete_one(door: &Door, caller: &Caller, entry: u64) -> Reply {
+    let cache = door.gateway.cache();
+    let before = cache.memory().load(entry).map(|found| {
+        let mut told = summary(&found);
+        // The trail is kept for ever: people's words do not belong in it.
+        told["question"] = Value::Null;
+        told
+    });
+    let deleted = cache.forget(&[entry]);
+    if deleted == 0 {
+        return Err(no_entry());
+    }
+    let (target, before) = (label(entry), before.unwrap_or_default());
+    audit(door, caller, "entry.delete", &target, &before, &Value::Null)?;
+    Ok(json!({"deleted": deleted}))
 }
 
 pub(super) async fn delete_entries(request: HttpRequest, door: web::Data<Door>) -> HttpResponse {

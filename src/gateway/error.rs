@@ -140,7 +140,7 @@ pub struct ApiError {
     /// When it makes sense to come back.
     pub retry_after: Option<Duration>,
     /// The provider's own status, type and code, where they are the client's business.
-    pub upstream: Option<UpstreamWords>,
+    pub upstream: Option<Box<UpstreamWords>>,
 }
 
 /// What a provider said of a client's fault.
@@ -261,11 +261,11 @@ impl From<&Failure> for ApiError {
                 error.message.clone_from(&said.message);
             }
             error.param.clone_from(&said.param);
-            error.upstream = Some(UpstreamWords {
+            error.upstream = Some(Box::new(UpstreamWords {
                 status: said.status,
                 kind: said.kind.clone(),
                 code: said.code.clone(),
-            });
+            }));
         }
         error
     }

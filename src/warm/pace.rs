@@ -7,6 +7,9 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep_until};
 
+/// Longest time between two turns; points in time must stay within what a clock holds.
+const SLOWEST: Duration = Duration::from_secs(86_400);
+
 /// The turns of one run, in the order in which they were asked for.
 #[derive(Debug)]
 pub struct Pace {
@@ -19,10 +22,12 @@ impl Pace {
     /// At most `rate` turns a second, evenly spread; without a rate as many as are asked for.
     #[must_use]
     pub fn new(rate: Option<f64>) -> Self {
-        let gap = rate.and_then(|r| Duration::try_from_secs_f64(1.0 / r).ok());
+        let gap = |rate: f64| {
+            Duration::try_from_secs_f64(1.0 / rate).map_or(SLOWEST, |gap| gap.min(SLOWEST))
+        };
         let now = Instant::now();
         Self {
-            gap: gap.unwrap_or_default(),
+            gap: rate.map_or(Duration::ZERO, gap),
             next: Mutex::new(now),
             held_until: Cell::new(now),
         }
@@ -64,6 +69,15 @@ mod tests {
         }
         assert!(begun.elapsed() >= Duration::from_millis(1400), "no burst");
         assert!(begun.elapsed() < Duration::from_millis(1450));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_rate_of_next_to_nothing_is_slow_and_not_without_limit() {
+        let pace = Pace::new(Some(f64::MIN_POSITIVE));
+        let begun = Instant::now();
+        pace.turn().await;
+        pace.turn().await;
+        assert!(begun.elapsed() >= SLOWEST);
     }
 
     #[tokio::test(start_paused = true)]

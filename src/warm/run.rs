@@ -195,7 +195,9 @@ impl Run<'_> {
             tokio::select! {
                 biased;
                 () = stopped(&stop, Stop::Now) => break,
-                () = stopped(&stop, Stop::Soon), if more => self.report.stopped = Some(Stopped::Interrupted),
+                () = stopped(&stop, Stop::Soon), if self.report.stopped.is_none() => {
+                    self.report.stopped = Some(Stopped::Interrupted);
+                }
                 Some(flown) = flights.next() => self.landed(flown).await,
                 line = lines.recv(), if room => match line {
                     Some(line) => held = self.taken(line),

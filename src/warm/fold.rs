@@ -127,12 +127,15 @@ mod tests {
 
     #[test]
     fn what_the_gateway_would_not_answer_by_the_other_is_not_folded() {
-        let mut fold = Fold::new(0.97);
-        assert!(fold.is_apart(&item("Is US ok", 1), at(0.0, 1, 0.9)));
-        assert!(fold.is_apart(&item("x", 1), at(0.2, 2, 0.99)), "policy");
+        let asked = |question: &str, likeness| {
+            let mut fold = Fold::new(0.97);
+            assert!(fold.is_apart(&item("Is US ok", 1), at(0.0, 1, 0.9)));
+            fold.is_apart(&item(question, 1), likeness)
+        };
+        assert!(asked("x", at(0.2, 2, 0.99)), "a stricter policy");
         assert!(
-            fold.is_apart(&item("Is us ok", 1), at(0.0, 1, 0.9)),
-            "tokens"
+            asked("Is us ok", at(0.0, 1, 0.9)),
+            "other text, same tokens"
         );
     }
 

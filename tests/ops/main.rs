@@ -1,6 +1,14 @@
 //! The operator's side, through the front door: the built binary as a process, a mock
 //! upstream, and clients that speak plain HTTP over TCP.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "helpers of tests fail like tests"
+)]
+
 mod admin;
 mod crash;
 mod damage;

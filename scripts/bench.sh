@@ -18,7 +18,9 @@ esac
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 cd "$root"
 command -v cargo >/dev/null || fail "cargo is missing; install Rust (https://rustup.rs)"
-command -v taskset >/dev/null || fail "taskset is missing; install util-linux"
+for tool in taskset setpriv; do
+    command -v "$tool" >/dev/null || fail "$tool is missing; install util-linux"
+done
 [ "$(nproc)" -ge 2 ] || fail "two cores are needed: one for the gateway, one for the load"
 sh scripts/setup.sh
 

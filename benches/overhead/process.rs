@@ -1,7 +1,6 @@
 //! Server processes pinned to a core: started, asked for their address, measured from `/proc`, ended. Knows nothing of
 //! what they serve.
 
-use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -25,10 +24,12 @@ pub(crate) struct Server {
     _out: BufReader<ChildStdout>,
 }
 
-/// A command that runs on one core.
+/// A command that runs on one core, and not for longer than this process, however that ends.
 pub(crate) fn pinned(core: &str, program: &Path) -> Command {
-    let mut command = Command::new("taskset");
-    command.args([OsStr::new("-c"), OsStr::new(core), program.as_os_str()]);
+    let mut command = Command::new("setpriv");
+    command
+        .args(["--pdeathsig", "KILL", "taskset", "-c", core])
+        .arg(program);
     command
 }
 

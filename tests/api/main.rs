@@ -1,6 +1,12 @@
 //! The gateway through its front door: the program itself as a process, a mock upstream
 //! behind it, and a client that knows nothing of either's inside.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "what a test cannot go on without fails it"
+)]
+
 #[path = "../mock/mod.rs"]
 mod mock;
 

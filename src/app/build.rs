@@ -32,8 +32,10 @@ use crate::telemetry::{Metrics, Recorder, RecorderError};
 
 use super::router::build_router;
 
+type LookUp = dyn Fn(&str) -> Option<String> + Send + Sync;
+
 /// Looks up an environment variable.
-pub struct Environment(pub Box<dyn Fn(&str) -> Option<String> + Send + Sync>);
+pub struct Environment(pub Box<LookUp>);
 
 impl Environment {
     /// The process's own.

@@ -126,9 +126,7 @@ impl CacheKey {
         let scope = hasher.finish();
         let mut hasher = CanonicalHasher::new("reprise exact 1");
         hasher.bytes(&scope);
-        if let Ok(question) = request.question() {
-            hasher.text(question);
-        }
+        request.hash_question(&mut hasher);
         Self {
             scope,
             exact: hasher.finish(),
@@ -218,5 +216,19 @@ mod tests {
             scope("a", Some("faq"), "o", &[]),
             scope("b", Some("faq"), "o", &[])
         );
+    }
+
+    #[test]
+    fn parts_that_read_the_same_together_are_not_the_same_request() {
+        let exact = |parts: &str| {
+            let body =
+                format!(r#"{{"model":"m","messages":[{{"role":"user","content":{parts}}}]}}"#);
+            let request = ChatRequest::parse(body.as_bytes()).unwrap();
+            CacheKey::of(&resolve("a", None).unwrap(), "o", &[], &request).exact
+        };
+        let part = |text: &str| format!(r#"{{"type":"text","text":"{text}"}}"#);
+        let two = |a: &str, b: &str| exact(&format!("[{},{}]", part(a), part(b)));
+        assert_ne!(two("a\\nb", "c"), two("a", "b\\nc"));
+        assert_eq!(exact(&format!("[{}]", part("a"))), exact(r#""a""#));
     }
 }

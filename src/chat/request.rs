@@ -178,6 +178,24 @@ impl ChatRequest {
         }
     }
 
+    /// Adds the question word for word, part by part: two parts are not one that reads the same.
+    pub fn hash_question(&self, hasher: &mut CanonicalHasher) {
+        if self.question.is_err() {
+            return;
+        }
+        match self.messages().last().and_then(|m| m.get("content")) {
+            Some(Value::Array(parts)) => {
+                for part in parts {
+                    hasher.text(part.get("text").and_then(Value::as_str).unwrap_or(""));
+                }
+            }
+            Some(Value::String(text)) => {
+                hasher.text(text);
+            }
+            _ => {}
+        }
+    }
+
     /// The body to send to a provider: its own model name, and usage always asked for in a stream.
     #[must_use]
     pub fn upstream_body(&self, model: &str) -> Vec<u8> {

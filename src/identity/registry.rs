@@ -88,14 +88,13 @@ impl Registry {
     ) -> Result<NewKey, RegistryError> {
         let _one_at_a_time = self.changing.lock();
         let key = NewKey::create(tenant, role, label)?;
-        self.write(&key.record)?;
+        // Audited first: a key that exists and is in no trail would be worse than a line too many.
         self.note(
             actor,
-            "key.create",
-            &key.record.id,
-            Value::Null,
-            shown(&key.record),
+            ("key.create", &key.record.id),
+            (Value::Null, shown(&key.record)),
         )?;
+        self.write(&key.record)?;
         Ok(key)
     }
 
@@ -109,8 +108,9 @@ impl Registry {
         let mut record = found.ok_or_else(|| RegistryError::Unknown(id.to_owned()))?;
         let before = shown(&record);
         record.revoked_ms.get_or_insert_with(unix_ms);
+        // Revoked first: a trail that cannot be written must not keep a stolen key alive.
         self.write(&record)?;
-        self.note(actor, "key.revoke", id, before, shown(&record))?;
+        self.note(actor, ("key.revoke", id), (before, shown(&record)))?;
         Ok(record)
     }
 
@@ -125,10 +125,8 @@ impl Registry {
     fn note(
         &self,
         actor: &str,
-        action: &str,
-        target: &str,
-        before: Value,
-        after: Value,
+        (action, target): (&str, &str),
+        (before, after): (Value, Value),
     ) -> Result<(), RegistryError> {
         self.audit.append(&AuditEvent {
             ts_ms: unix_ms(),

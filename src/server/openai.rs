@@ -44,7 +44,7 @@ pub(super) async fn chat_as(
         outcome: Outcome::Cancelled,
     };
     let asked = async {
-        let ask = read(id, started, who?, &request, payload, &door).await?;
+        let ask = read((id, started), who?, &request, payload, &door).await?;
         metrics.stage(Stage::Parse, started.elapsed());
         door.gateway.answer(ask).await
     };
@@ -66,8 +66,7 @@ pub(super) async fn chat_as(
 }
 
 async fn read(
-    id: RequestId,
-    started: Instant,
+    (id, started): (RequestId, Instant),
     caller: Caller,
     request: &HttpRequest,
     payload: web::Payload,

@@ -105,7 +105,12 @@ fn delete_one(door: &Door, caller: &Caller, entry: u64) -> Reply {
         return Err(no_entry());
     }
     let (target, before) = (label(entry), before.unwrap_or_default());
-    audit(door, caller, "entry.delete", &target, &before, &Value::Null)?;
+    audit(
+        door,
+        caller,
+        ("entry.delete", &target),
+        (before, Value::Null),
+    )?;
     Ok(json!({"deleted": deleted}))
 }
 
@@ -145,13 +150,12 @@ fn delete_where(door: &Door, caller: &Caller, query: &EntryQuery) -> Reply {
     let target =
         json!({"tenant": query.tenant, "namespace": query.namespace, "model": query.model});
     let after = json!({"deleted": deleted});
+    let target = target.to_string();
     audit(
         door,
         caller,
-        "entries.delete",
-        &target.to_string(),
-        &Value::Null,
-        &after,
+        ("entries.delete", &target),
+        (Value::Null, after.clone()),
     )?;
     Ok(after)
 }

@@ -98,21 +98,20 @@ fn query<T: serde::de::DeserializeOwned>(request: &HttpRequest) -> Result<T, Api
         .map_err(|e| ApiError::new(Code::InvalidRequest, format!("The query string: {e}")))
 }
 
+/// Writes down what was changed, before and after, and by whom.
 fn audit(
     door: &Door,
     caller: &Caller,
-    action: &str,
-    target: &str,
-    before: &Value,
-    after: &Value,
+    (action, target): (&str, &str),
+    (before, after): (Value, Value),
 ) -> Result<(), ApiError> {
     let event = AuditEvent {
         ts_ms: unix_ms(),
         actor: caller.key_id.as_deref().unwrap_or("anonymous").to_owned(),
         action: action.to_owned(),
         target: target.to_owned(),
-        before: before.clone(),
-        after: after.clone(),
+        before,
+        after,
     };
     door.audit.append(&event).map(|_| ()).map_err(|cause| {
         tracing::error!(%cause, "the audit log could not be written");

@@ -69,10 +69,8 @@ fn change_policy(
     audit(
         door,
         caller,
-        "policy.put",
-        namespace,
-        &json!(*before),
-        &json!(*after),
+        ("policy.put", namespace),
+        (json!(*before), json!(*after)),
     )?;
     Ok(Policy::clone(&after))
 }

@@ -54,7 +54,7 @@ fn reading(criterion: &mut Criterion) {
         bencher.iter(|| ChatRequest::parse(black_box(REQUEST.as_bytes())).expect("a request"));
     });
     group.bench_function("controls", |bencher| {
-        bencher.iter(|| Controls::parse(|name| black_box(name).is_empty().then_some("")));
+        bencher.iter(|| Controls::parse(|name| black_box(name).is_empty().then_some("".into())));
     });
     let request = ChatRequest::parse(REQUEST.as_bytes()).expect("a request");
     let namespace = namespace();

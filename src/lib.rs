@@ -8,7 +8,6 @@ pub mod app;
 
 pub mod server;
 
-/// Asks a file of questions by the same path as live traffic, so that memory answers the live ones.
 pub mod warm;
 
 pub mod gateway;

@@ -1,8 +1,8 @@
 //! The nearest remembered questions of one scope: int8 codes, a flat scan, a graph, and their snapshot.
 //! Knows slots, ids and expiries; not whose they are, what they answer, or where the truth is stored.
 //!
-//! Read [`code`] for what is compared, [`flat`] and [`graph`] for the two ways to search it,
-//! [`partition`] for how one scope moves between them, [`snapshot`] for how it survives a restart.
+//! Read `code` for what is compared, `flat` and `graph` for the two ways to search it,
+//! `partition` for how one scope moves between them, [`snapshot`] for how it survives a restart.
 //! Everything here is approximate and disposable: a candidate counts only after [`cosine`] of the
 //! stored vectors has said so, and a lost index is rebuilt from the store.
 

@@ -4,9 +4,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::provider::local::Method;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use reqwest::Method;
 use serde_json::Value;
 
 use crate::cache::controls::Controls;

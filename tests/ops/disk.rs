@@ -62,6 +62,9 @@ fn a_full_disk_costs_no_answer_and_is_written_again_once_there_is_space() {
     let place = place(&disk, &mock);
     let gateway = place.start();
     gateway.ask("Before?", None);
+    // A stop flushes: what was never flushed may be lost when the disk fills up.
+    gateway.stop();
+    let gateway = place.start();
     gateway.ask_until("hit-exact", "Before?", None);
     let filler = disk.fill();
     for number in 0..200 {

@@ -105,7 +105,8 @@ impl Code {
             Self::RequestTooLarge => row("request_too_large", 413, INVALID, false),
             Self::PreconditionRequired => row("precondition_required", 428, INVALID, false),
             Self::HeadersTooLarge => row("headers_too_large", 431, INVALID, false),
-            Self::RateLimited => row("rate_limit_exceeded", 429, "rate_limit_error", true),
+            // The gateway has tried again as often as it may: the SDK's own tries would multiply that.
+            Self::RateLimited => row("rate_limit_exceeded", 429, "rate_limit_error", false),
             Self::CacheMiss => row("cache_miss", 504, "cache_miss", false),
             Self::ShuttingDown => row("shutting_down", 503, SERVER, true),
             Self::UpstreamOverloaded => row("upstream_overloaded", 503, SERVER, false),

@@ -13,7 +13,7 @@ async fn each_of_the_providers_refusals_has_its_own_answer() {
             (403, 502, "upstream_auth", "false"),
             (404, 404, "model_not_found", ""),
             (422, 422, "mock_error", ""),
-            (429, 429, "rate_limit_exceeded", "true"),
+            (429, 429, "rate_limit_exceeded", "false"),
             (500, 502, "upstream_error", "false"),
             (503, 503, "upstream_overloaded", "false"),
         ] {

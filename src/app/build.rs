@@ -12,7 +12,7 @@ use crate::cache::semantic::Semantic;
 use crate::cache::upkeep::{self, Removals, Upkeep, UpkeepConfig};
 use crate::cache::{Cache, CacheLimits};
 use crate::config::{Config, Faults, ModelDirError, find_model_dir, model_search_starts};
-use crate::embed::{EmbedConfig, EmbedError, Embedder};
+use crate::embed::{self, EmbedConfig, EmbedError, Embedder};
 use crate::gateway::{Gateway, GatewayConfig, Parts};
 use crate::identity::{
     Access, BootstrapError, KeyFacts, Keyring, Registry, RegistryError, StartRefused,
@@ -138,8 +138,7 @@ pub fn build(config: &Config, environment: &Environment) -> Result<Built, StartE
         default_policy(config),
         stored_policies(&state)?,
     ));
-    let embedder = embedder(config)?;
-    let (cache, upkeep) = open_cache(config, &folder, embedder, &metrics)?;
+    let (cache, upkeep) = open_cache(config, &folder, &metrics)?;
     let gateway = Gateway::new(
         gateway_config(config),
         Parts {
@@ -225,7 +224,7 @@ fn gateway_config(config: &Config) -> GatewayConfig {
     }
 }
 
-fn embedder(config: &Config) -> Result<Option<Embedder>, StartError> {
+fn embed_config(config: &Config) -> Result<Option<EmbedConfig>, StartError> {
     let wanted = config.cache.enabled && config.cache.semantic && config.embedding.enabled;
     if !wanted {
         return Ok(None);
@@ -235,27 +234,35 @@ fn embedder(config: &Config) -> Result<Option<Embedder>, StartError> {
     let runtime_lib = Some(&settings.runtime_lib)
         .filter(|path| !path.is_empty())
         .map(PathBuf::from);
-    Ok(Some(Embedder::start(&EmbedConfig {
+    Ok(Some(EmbedConfig {
         model_dir,
         runtime_lib,
         threads: settings.threads,
         queue: settings.queue,
         max_batch: settings.max_batch,
-    })?))
+    }))
 }
 
 fn open_cache(
     config: &Config,
     folder: &DataFolder,
-    embedder: Option<Embedder>,
     metrics: &Arc<Metrics>,
 ) -> Result<(Arc<Cache>, Upkeep), StartError> {
-    let fingerprint = embedder
-        .as_ref()
-        .map_or_else(String::new, |e| e.fingerprint().to_owned());
+    let encoder = embed_config(config)?;
+    let fingerprint = match &encoder {
+        Some(encoder) => embed::fingerprint(encoder)?,
+        None => String::new(),
+    };
     let (removals, inbox) = upkeep::queue();
     let hearers = (removals.clone(), metrics.clone());
-    let store = open_store(config, folder, &fingerprint, hearers)?;
+    // The model and the store take about as long to open and do not need each other.
+    let (embedder, store) = std::thread::scope(|scope| {
+        let loading = scope.spawn(|| encoder.as_ref().map(Embedder::start).transpose());
+        let store = open_store(config, folder, &fingerprint, hearers);
+        (loading.join(), store)
+    });
+    let embedder = embedder.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+    let store = store?;
     let index = index_config(config, embedder.as_ref().map_or(384, Embedder::dimension));
     let origin = Origin {
         config: index.clone(),

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::keys::{Keys, printed};
+use super::keys::{Keys, printed, restore};
 use super::warm::{WarmArgs, warm};
 use super::{Environment, serve};
 use crate::config::{Config, Sources};
@@ -93,6 +93,13 @@ enum KeyAction {
     List {
         #[command(flatten)]
         common: Common,
+    },
+    /// Take keys and policies back from an export of state/exports, when a start refused the folder.
+    Restore {
+        #[command(flatten)]
+        common: Common,
+        /// The export, as the refused start named it.
+        export: PathBuf,
     },
     /// Revoke a key; it is refused from the next request on.
     Revoke {
@@ -205,6 +212,10 @@ async fn keys(action: KeyAction) -> Result<(), Failure> {
                 print(&format!("{key}\n"))?;
             }
             Ok(())
+        }
+        KeyAction::Restore { common, export } => {
+            let keys = restore(load(&common, None)?.data_dir(), &export)?;
+            print(&format!("{keys} keys are back\n"))
         }
         KeyAction::Revoke { common, id } => {
             let keys = Keys::open(load(&common, None)?.data_dir())?;

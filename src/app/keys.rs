@@ -8,9 +8,12 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use super::socket;
+use crate::chat::unix_ms;
 use crate::identity::{Keyring, Registry, RegistryError, Role, TenantId, shown};
 use crate::provider::local::{Local, LocalError};
-use crate::store::{AuditError, AuditLog, DataFolder, FolderError, StateError, StateStore};
+use crate::store::{
+    AuditError, AuditEvent, AuditLog, DataFolder, FolderError, StateError, StateStore,
+};
 
 /// Who the audit log says it was.
 const OPERATOR: &str = "operator";
@@ -120,6 +123,26 @@ impl Keys {
         }
         Ok(())
     }
+}
+
+/// Takes keys and policies back from an export, on a folder that no gateway holds; what the
+/// folder held is put aside. Gives the number of keys that are there then.
+///
+/// # Errors
+/// A folder in use, or an export that is not what was written; nothing changed then.
+pub fn restore(folder: &Path, export: &Path) -> Result<usize, KeysError> {
+    let folder = DataFolder::open(folder)?;
+    let (audit, _) = AuditLog::open(&folder)?;
+    let state = StateStore::restore(&folder, export)?;
+    audit.append(&AuditEvent {
+        ts_ms: unix_ms(),
+        actor: OPERATOR.to_owned(),
+        action: "state.restore".to_owned(),
+        target: export.display().to_string(),
+        before: Value::Null,
+        after: json!({"generation": state.generation()}),
+    })?;
+    Ok(state.all("keys").len())
 }
 
 /// A secret as `keys create` prints it.

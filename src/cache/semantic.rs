@@ -140,6 +140,10 @@ impl Semantic {
         ranked.sort_unstable_by(|a, b| b.1.total_cmp(&a.1));
         let mut best = None;
         for (id, similarity) in ranked {
+            // Below the threshold only the best is of interest, as evidence: the rest is not read.
+            if similarity < query.threshold && best.is_some() {
+                break;
+            }
             let Some(nearest) = self.weigh(id, similarity, query, memory) else {
                 continue;
             };

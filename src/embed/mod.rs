@@ -199,6 +199,14 @@ impl Embedder {
     }
 }
 
+/// The fingerprint that [`Embedder::fingerprint`] will give, without loading the model.
+///
+/// # Errors
+/// A missing or unfit manifest.
+pub fn fingerprint(config: &EmbedConfig) -> Result<String, EmbedError> {
+    Ok(Manifest::load(&config.model_dir)?.fingerprint())
+}
+
 /// One ONNX Runtime session with the settings that the threads use: the yardstick of `benches/embed.rs`.
 ///
 /// # Errors

@@ -324,7 +324,10 @@ impl StateStore {
 
 fn advice(newest: Option<&Path>) -> String {
     match newest {
-        Some(path) => format!("the newest export is {}", path.display()),
+        Some(path) => format!(
+            "the newest export is {}: `reprise keys restore` takes it back",
+            path.display()
+        ),
         None => "there is no readable export".to_owned(),
     }
 }

@@ -273,3 +273,22 @@ fn no_secret_is_ever_in_the_logs_in_an_error_or_on_disk() {
         }
     }
 }
+
+#[test]
+fn keys_come_back_from_the_export_that_a_refused_start_names() {
+    let mock = Mock::start().unwrap();
+    let place = Place::new(&mock);
+    let made = place.run(&["keys", "create", "--tenant", "acme", "--role", "app"]);
+    let key = String::from_utf8(made.stdout).unwrap().trim().to_owned();
+    std::fs::remove_dir_all(place.data.join("state/db")).unwrap();
+    let refused = place.run(&["keys", "list"]);
+    assert!(!refused.status.success());
+    let line = String::from_utf8(refused.stderr).unwrap();
+    let (_, named) = line.split_once("the newest export is ").unwrap();
+    let (export, _) = named.split_once(": `reprise keys restore`").unwrap();
+    let restored = place.run(&["keys", "restore", export]);
+    assert_eq!(restored.stdout, b"1 keys are back\n", "{restored:?}");
+    let gateway = place.start();
+    assert_eq!(gateway.ask("Who is there?", Some(&key)).status, 200);
+    assert_eq!(gateway.ask("Who is there?", None).status, 401);
+}

@@ -81,16 +81,17 @@ fn a_full_disk_costs_no_answer_and_is_written_again_once_there_is_space() {
         number += 1;
         let question = format!("Afterwards, number {number}?");
         gateway.ask(&question, None);
-        let hit = gateway.ask(&question, None).cache() == "hit-exact";
         let stats = gateway.get("/admin/v1/stats", None).json();
-        (hit && stats["store"]["status"] == "healthy").then_some(())
+        (stats["store"]["status"] == "healthy").then_some(())
     });
-    let last = format!("Afterwards, number {number}?");
-    gateway.ask_until("hit-exact", &last, None);
+    // Asked only now: what came before the store was healthy again may live in memory only.
+    let last = "And after that?";
+    gateway.ask(last, None);
+    gateway.ask_until("hit-exact", last, None);
     gateway.stop();
     let again = place.start();
     assert_eq!(
-        again.ask(&last, None).cache(),
+        again.ask(last, None).cache(),
         "hit-exact",
         "it was only in memory"
     );

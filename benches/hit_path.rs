@@ -80,7 +80,7 @@ fn answering(criterion: &mut Criterion) {
             question: None,
             ttl_ms: 86_400_000,
             durable: true,
-            answer: answer(),
+            answer: answer().into(),
         })
         .entry;
     let mut group = criterion.benchmark_group("hit_path");

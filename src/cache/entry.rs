@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::RawValue;
 
 use super::scope::CacheKey;
 use crate::chat::{Answer, Replay};
@@ -61,7 +61,7 @@ pub struct Fresh {
     /// Whether it outlives the process.
     pub durable: bool,
     /// The answer.
-    pub answer: Answer,
+    pub answer: Arc<Answer>,
 }
 
 impl Cached {
@@ -114,7 +114,8 @@ impl Cached {
     /// # Errors
     /// An answer that does not serialise, which no parsed answer does.
     pub fn to_stored(&self) -> Result<Entry, serde_json::Error> {
-        let answer: Box<RawValue> = to_raw_value(self.replay.answer())?;
+        let answer = String::from_utf8_lossy(self.replay.stored()).into_owned();
+        let answer = RawValue::from_string(answer)?;
         Ok(Entry {
             id: self.id,
             scope: self.key.scope,

@@ -14,6 +14,9 @@ use crate::index::{Code, IndexConfig, Partition, cosine};
 
 type Scope = [u8; 32];
 
+/// How far the cosine of two codes may be from that of their vectors: twice what was seen.
+const CODE_ERROR: f32 = 0.02;
+
 /// Partitions by scope.
 pub struct Semantic {
     partitions: DashMap<Scope, Arc<Partition>>,
@@ -131,7 +134,10 @@ impl Semantic {
         let mut ranked: Vec<_> = partition
             .search(&code, query.candidates, query.now_ms)
             .into_iter()
-            .filter_map(|near| {
+            .enumerate()
+            // The nearest is read in any case, as evidence; the rest only if it may serve.
+            .filter(|(rank, near)| *rank == 0 || near.approx >= query.threshold - CODE_ERROR)
+            .filter_map(|(_, near)| {
                 let vector = memory.vector(near.id, query.scope)?;
                 Some((near.id, cosine(&query.embedded.embedding, &vector)))
             })

@@ -1,6 +1,8 @@
 //! Serves a remembered answer again in the shape of a fresh one: a new id and
 //! date, as JSON or as a stream, whichever way it first came.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
@@ -15,18 +17,27 @@ const PIECE: usize = 256;
 /// An answer made ready to be served many times.
 #[derive(Debug, Clone)]
 pub struct Replay {
-    answer: Answer,
-    tail: Bytes,
+    answer: Arc<Answer>,
+    /// The answer's members as JSON, `{` first.
+    members: Bytes,
 }
 
 impl Replay {
     /// Prepares an answer; what is equal in each replay is rendered here once.
     #[must_use]
-    pub fn new(answer: Answer) -> Self {
+    pub fn new(answer: impl Into<Arc<Answer>>) -> Self {
+        let answer = answer.into();
         let members = serde_json::to_vec(answer.members()).unwrap_or_default();
-        // An answer always has `choices`, so that what follows `{` is never empty.
-        let tail = Bytes::from(members).slice(1..);
-        Self { answer, tail }
+        Self {
+            answer,
+            members: members.into(),
+        }
+    }
+
+    /// The answer's members as JSON: what a store keeps.
+    #[must_use]
+    pub fn stored(&self) -> &[u8] {
+        &self.members
     }
 
     /// The answer itself.
@@ -38,7 +49,7 @@ impl Replay {
     /// Bytes that it holds in memory, roughly: the rendered form and the parsed one.
     #[must_use]
     pub fn weight(&self) -> usize {
-        self.tail.len() * 3 + 256
+        self.members.len() * 3 + 256
     }
 
     /// As the body of a plain response.
@@ -49,9 +60,11 @@ impl Replay {
             completion_id(),
             unix_seconds()
         );
-        let mut body = Vec::with_capacity(head.len() + self.tail.len());
+        // An answer always has `choices`, so that something follows its `{`.
+        let tail = self.members.get(1..).unwrap_or_default();
+        let mut body = Vec::with_capacity(head.len() + tail.len());
         body.extend_from_slice(head.as_bytes());
-        body.extend_from_slice(&self.tail);
+        body.extend_from_slice(tail);
         body.into()
     }
 

@@ -1,6 +1,7 @@
 //! A chat request as it came in, checked, with the one part that may be
 //! compared by meaning, the last user text, told apart from everything else.
 
+use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value};
 
 use super::canonical::CanonicalHasher;
@@ -199,20 +200,20 @@ impl ChatRequest {
     /// The body to send to a provider: its own model name, and usage always asked for in a stream.
     #[must_use]
     pub fn upstream_body(&self, model: &str) -> Vec<u8> {
-        let mut body = self.body.clone();
-        body.insert("model".into(), Value::from(model));
-        if self.stream() {
-            let options = body
-                .entry("stream_options")
-                .or_insert_with(|| Value::Object(Map::new()));
-            if !options.is_object() {
-                *options = Value::Object(Map::new());
-            }
-            if let Value::Object(options) = options {
-                options.insert("include_usage".into(), Value::Bool(true));
-            }
-        }
-        serde_json::to_vec(&body).unwrap_or_default()
+        let upstream = Upstream {
+            body: &self.body,
+            model,
+            options: self.stream().then(|| self.stream_options()),
+        };
+        serde_json::to_vec(&upstream).unwrap_or_default()
+    }
+
+    /// The client's stream options, with usage asked for.
+    fn stream_options(&self) -> Map<String, Value> {
+        let asked = self.body.get("stream_options").and_then(Value::as_object);
+        let mut options = asked.cloned().unwrap_or_default();
+        options.insert("include_usage".into(), Value::Bool(true));
+        options
     }
 
     /// Length of all message texts in bytes: a base for estimating tokens.
@@ -237,6 +238,30 @@ impl ChatRequest {
             .get("messages")
             .and_then(Value::as_array)
             .map_or(&[], Vec::as_slice)
+    }
+}
+
+/// A body with another model name and other stream options; written without copying the rest.
+struct Upstream<'a> {
+    body: &'a Map<String, Value>,
+    model: &'a str,
+    options: Option<Map<String, Value>>,
+}
+
+impl Serialize for Upstream<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for (key, value) in self.body {
+            match (key.as_str(), &self.options) {
+                ("model", _) => map.serialize_entry(key, self.model)?,
+                ("stream_options", Some(_)) => {}
+                _ => map.serialize_entry(key, value)?,
+            }
+        }
+        if let Some(options) = &self.options {
+            map.serialize_entry("stream_options", options)?;
+        }
+        map.end()
     }
 }
 

@@ -190,15 +190,15 @@ impl Fetch<'_> {
         let foreign =
             (from.other_model && !self.plan.route.store_fallback).then_some("fallback_model");
         let answer = match end {
-            End::Streamed(whole) => whole.as_deref(),
-            End::Whole(_, answer) => Some(answer.as_ref()),
+            End::Streamed(whole) => whole.as_ref(),
+            End::Whole(_, answer) => Some(answer),
         };
         let not_stored = match (refused.or(foreign), answer) {
             (Some(reason), _) => Some(reason),
             (None, None) => Some(Unstorable::Incomplete.as_str()),
             (None, Some(answer)) => {
                 let started = Instant::now();
-                let fresh = self.fresh(answer.clone(), question, ttl_ms, from);
+                let fresh = self.fresh(Arc::clone(answer), question, ttl_ms, from);
                 let (_, refused) = self.gateway.cache.remember(fresh);
                 self.gateway.metrics.stage(Stage::Store, started.elapsed());
                 refused
@@ -211,7 +211,7 @@ impl Fetch<'_> {
 
     fn fresh(
         &self,
-        answer: Answer,
+        answer: Arc<Answer>,
         question: Option<(String, Embedded)>,
         ttl_ms: u64,
         from: &From,

@@ -158,7 +158,7 @@ impl Gateway {
             // The leader gets the provider's own bytes; a follower its own id.
             Some(Ok(End::Whole(body, _))) if !via.collapsed => body,
             Some(Ok(End::Whole(_, answer) | End::Streamed(Some(answer)))) => {
-                Replay::new(Answer::clone(&answer)).json()
+                Replay::new(answer).json()
             }
             // The leader streamed what cannot be put together: this request makes its own call.
             Some(Ok(End::Streamed(None))) => return Box::pin(self.alone(plan)).await,
@@ -179,7 +179,7 @@ impl Gateway {
         let include_usage = plan.ask.request.include_usage();
         let body = match rider.peek().await {
             Some(Ok(End::Whole(_, answer))) => {
-                Body::Events(Replay::new(Answer::clone(&answer)).events(include_usage))
+                Body::Events(Replay::new(answer).events(include_usage))
             }
             Some(Err(error)) => return Err(error),
             _ => Body::Live(LiveAnswer {

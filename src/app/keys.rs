@@ -55,7 +55,8 @@ impl Keys {
     /// The folder cannot be used.
     pub fn open(folder: &Path) -> Result<Self, KeysError> {
         if let Some(reach) = socket::running(folder) {
-            return Ok(Self::Running(Local::by_socket(reach.path())?));
+            let (path, held) = reach.into_parts();
+            return Ok(Self::Running(Local::by_socket(&path, held)?));
         }
         let folder = DataFolder::open(folder)?;
         let state = Arc::new(StateStore::open(&folder)?);

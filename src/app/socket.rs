@@ -61,10 +61,16 @@ pub fn running(folder: &Path) -> Option<Reach> {
 /// A path to a socket that is short enough for the system, which takes 107 bytes.
 pub struct Reach {
     path: PathBuf,
-    _folder: Option<fs::File>,
+    folder: Option<fs::File>,
 }
 
 impl Reach {
+    /// The path and what must stay open for it to lead anywhere.
+    #[must_use]
+    pub fn into_parts(self) -> (PathBuf, Option<fs::File>) {
+        (self.path, self.folder)
+    }
+
     /// The path, good for as long as this lives.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -78,7 +84,7 @@ fn reach(path: &Path) -> io::Result<Reach> {
     if path.as_os_str().len() < 100 {
         return Ok(Reach {
             path: path.to_owned(),
-            _folder: None,
+            folder: None,
         });
     }
     let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
@@ -88,7 +94,7 @@ fn reach(path: &Path) -> io::Result<Reach> {
     let short = PathBuf::from(format!("/proc/self/fd/{}", folder.as_raw_fd())).join(name);
     Ok(Reach {
         path: short,
-        _folder: Some(folder),
+        folder: Some(folder),
     })
 }
 

@@ -163,7 +163,8 @@ fn find(args: &WarmArgs, config: &Config) -> Result<(String, Found), WarmError> 
     let tenant = args.tenant.clone().unwrap_or_else(TenantId::default_tenant);
     let target = tenant.to_string();
     if let Some(reach) = socket::running(config.data_dir()) {
-        let local = Local::by_socket(reach.path())?;
+        let (path, held) = reach.into_parts();
+        let local = Local::by_socket(&path, held)?;
         let driver = Box::new(Remote::by_socket(local, &tenant, namespace));
         return Ok((
             target,

@@ -17,7 +17,7 @@ pub struct Shared {
 /// Where a request's answers live, and what this caller may do there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Namespace {
-    /// `tenant`, `tenant/name`, or the name of a shared one: unique over the gateway.
+    /// `tenant`, `tenant/name`, or `@name` for a shared one: unique over the gateway.
     pub label: String,
     /// The tenant inside which it lives; none for a shared one.
     pub tenant: Option<String>,
@@ -59,13 +59,12 @@ impl Namespace {
         let name = match wanted.split_once('/') {
             Some((owner, name)) if owner == tenant => name,
             Some(_) => return Err(NamespaceError::Forbidden),
+            // A bare name that is another tenant's means that tenant's default.
+            None if is_tenant(wanted) => return Err(NamespaceError::Forbidden),
             None => wanted,
         };
         if !is_name(name) {
             return Err(NamespaceError::BadName);
-        }
-        if is_tenant(name) {
-            return Err(NamespaceError::Forbidden);
         }
         Ok(Self::own(tenant, format!("{tenant}/{name}")))
     }
@@ -86,7 +85,7 @@ impl Namespace {
             return Err(NamespaceError::Forbidden);
         }
         Ok(Self {
-            label: shared.name.clone(),
+            label: format!("{SHARED}{}", shared.name),
             tenant: None,
             read,
             write,
@@ -139,12 +138,15 @@ fn changes_answer(header: &str) -> bool {
     !header.starts_with("x-stainless-")
 }
 
-/// Whether a text can be the label of a namespace: `name` or `tenant/name`.
+/// Starts the label of a shared namespace; no tenant's name can hold it.
+const SHARED: char = '@';
+
+/// Whether a text can be the label of a namespace: `tenant`, `tenant/name` or `@name`.
 #[must_use]
 pub fn is_label(text: &str) -> bool {
     match text.split_once('/') {
         Some((tenant, name)) => is_name(tenant) && is_name(name),
-        None => is_name(text),
+        None => is_name(text.strip_prefix(SHARED).unwrap_or(text)),
     }
 }
 
@@ -186,6 +188,14 @@ mod tests {
         let a = resolve("a", Some("faq")).unwrap();
         let b = resolve("b", Some("faq")).unwrap();
         assert!(a.read && a.write && b.read && !b.write);
+        // A tenant of that name is somebody else.
+        assert_eq!(
+            (
+                a.label.as_str(),
+                resolve("faq", None).unwrap().label.as_str()
+            ),
+            ("@faq", "faq")
+        );
         let closed = [Shared {
             name: "vip".into(),
             read: vec!["a".into()],

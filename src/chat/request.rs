@@ -287,7 +287,8 @@ fn question_of(body: &Map<String, Value>) -> Result<String, NoQuestion> {
     if last.get("role").and_then(Value::as_str) != Some("user") {
         return Err(NoQuestion::LastNotUser);
     }
-    if has_non_text(last) {
+    // A question is made of text parts alone: what else it held would be neither compared nor hashed.
+    if has_non_text(last) || has_part(last, "refusal") {
         return Err(NoQuestion::NonText);
     }
     let text = joined_text(last.get("content"));
@@ -307,6 +308,12 @@ fn has_non_text(message: &Value) -> bool {
             !(plain && matches!(kind, Some("text" | "refusal")))
         })
     })
+}
+
+fn has_part(message: &Value, kind: &str) -> bool {
+    let parts = message.get("content").and_then(Value::as_array);
+    let is_kind = |part: &Value| part.get("type").and_then(Value::as_str) == Some(kind);
+    parts.is_some_and(|parts| parts.iter().any(is_kind))
 }
 
 fn joined_text(content: Option<&Value>) -> String {
@@ -430,6 +437,17 @@ mod tests {
         for (body, why) in cases {
             assert_eq!(parse(&body).question(), Err(why), "{body}");
         }
+    }
+
+    #[test]
+    fn a_question_with_any_other_part_is_no_question() {
+        let refusal = |words: &str| {
+            let parts =
+                json!([{"type": "text", "text": "Hi?"}, {"type": "refusal", "refusal": words}]);
+            with("messages", json!([{"role": "user", "content": parts}]))
+        };
+        assert_eq!(parse(&refusal("a")).question(), Err(NoQuestion::NonText));
+        assert_ne!(scope(&refusal("a")), scope(&refusal("b")));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::cache::Lookup;
 use crate::cache::controls::{Controls, Read};
 use crate::cache::policy::Policy;
 use crate::cache::scope::{CacheKey, Namespace};
-use crate::chat::{ChatRequest, RequestId};
+use crate::chat::{CanonicalHasher, ChatRequest, RequestId};
 use crate::config::Ineligible;
 use crate::identity::Caller;
 use crate::provider::ClientHeaders;
@@ -56,6 +56,20 @@ pub struct Plan {
     pub only: bool,
     /// What the reply calls it if nothing is read.
     pub unread: Option<(Outcome, &'static str)>,
+}
+
+impl Plan {
+    /// Requests that may share one call. Where the caller may not write, an answer is only for
+    /// the own tenant: what others may not find in memory they may not get in flight.
+    pub(super) fn flight_key(&self) -> [u8; 32] {
+        if self.namespace.tenant.is_some() || self.namespace.write {
+            return self.lookup.key.exact;
+        }
+        let mut hasher = CanonicalHasher::new("reprise flight 1");
+        hasher.bytes(&self.lookup.key.exact);
+        hasher.text(self.ask.caller.tenant.as_str());
+        hasher.finish()
+    }
 }
 
 /// How a request was answered.

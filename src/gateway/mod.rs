@@ -102,7 +102,7 @@ impl Gateway {
             let (pilot, rider) = Flights::alone();
             return self.lead(&plan, miss, pilot, rider).await;
         }
-        match self.flights.board(plan.lookup.key.exact) {
+        match self.flights.board(plan.flight_key()) {
             Boarding::Lead(pilot, rider) => self.lead(&plan, miss, pilot, rider).await,
             Boarding::Follow(rider) => self.follow(&plan, miss, rider).await,
         }

@@ -1,6 +1,7 @@
 //! A client of a gateway's own API: by the socket in its data folder or by its URL.
 //! For the commands that work on a running gateway.
 
+use std::fs::File;
 use std::path::Path;
 use std::time::Duration;
 
@@ -33,6 +34,8 @@ pub struct Local {
     client: Client,
     base: String,
     key: Option<SecretString>,
+    /// What the path to the socket needs to stay open.
+    _held: Option<File>,
 }
 
 /// A gateway's whole reply.
@@ -48,11 +51,11 @@ pub struct LocalReply {
 }
 
 impl Local {
-    /// The gateway behind a Unix socket.
+    /// The gateway behind a Unix socket; `held` is kept open as long as this lives.
     ///
     /// # Errors
     /// No HTTP client can be made.
-    pub fn by_socket(path: &Path) -> Result<Self, LocalError> {
+    pub fn by_socket(path: &Path, held: Option<File>) -> Result<Self, LocalError> {
         let client = super::openai::builder(true)
             .unix_socket(path)
             .timeout(PATIENCE)
@@ -61,6 +64,7 @@ impl Local {
             client: client.map_err(LocalError::Unreachable)?,
             base: "http://localhost".into(),
             key: None,
+            _held: held,
         })
     }
 
@@ -75,6 +79,7 @@ impl Local {
             client: client.map_err(LocalError::Unreachable)?,
             base: url.trim_end_matches('/').to_owned(),
             key,
+            _held: None,
         })
     }
 

@@ -83,7 +83,7 @@ fn policy_reply(id: RequestId, policy: &Policy) -> HttpResponse {
     response
 }
 
-/// The version that `If-Match` names: `"3"`, `W/"3"` or bare `3`; `*` takes any.
+/// The version that `If-Match` names: `"3"`, `W/"3"` or bare `3`.
 fn if_match(request: &HttpRequest) -> Result<u64, ApiError> {
     let Some(value) = request.headers().get(IF_MATCH) else {
         return Err(ApiError::new(

@@ -51,12 +51,12 @@ fn answer() -> Answer {
 fn reading(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("hit_path");
     group.bench_function("parse_and_check", |bencher| {
-        bencher.iter(|| ChatRequest::parse(black_box(REQUEST.as_bytes())).expect("a request"));
+        bencher.iter(|| ChatRequest::parse(black_box(REQUEST)).expect("a request"));
     });
     group.bench_function("controls", |bencher| {
         bencher.iter(|| Controls::parse(|name| black_box(name).is_empty().then_some("".into())));
     });
-    let request = ChatRequest::parse(REQUEST.as_bytes()).expect("a request");
+    let request = ChatRequest::parse(REQUEST).expect("a request");
     let namespace = namespace();
     group.bench_function("scope_and_exact_key", |bencher| {
         bencher.iter(|| CacheKey::of(&namespace, ORIGIN, &[], black_box(&request)));
@@ -69,7 +69,7 @@ fn answering(criterion: &mut Criterion) {
     let folder = DataFolder::open(folder.path()).expect("a data folder");
     let (store, _) = CacheStore::open(&folder, CacheStoreConfig::default()).expect("a store");
     let memory = Memory::new(Arc::new(store), 64 << 20);
-    let request = ChatRequest::parse(REQUEST.as_bytes()).expect("a request");
+    let request = ChatRequest::parse(REQUEST).expect("a request");
     let entry: Arc<Cached> = memory
         .remember(Fresh {
             key: key(&request),

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use serde_json::value::RawValue;
-
 use super::scope::CacheKey;
 use crate::chat::{Answer, Replay};
 use crate::embed::{Embedded, Embedding, TokenDigest};
@@ -89,7 +87,7 @@ impl Cached {
     /// Reads a stored entry; none if its answer cannot be parsed.
     #[must_use]
     pub fn from_stored(entry: Entry) -> Option<Arc<Self>> {
-        let answer: Answer = serde_json::from_str(entry.answer.get()).ok()?;
+        let answer = Answer::parse(entry.answer.get().as_bytes()).ok()?;
         Some(Arc::new(Self {
             id: entry.id,
             key: CacheKey {
@@ -110,13 +108,9 @@ impl Cached {
     }
 
     /// The form that the store keeps.
-    ///
-    /// # Errors
-    /// An answer that does not serialise, which no parsed answer does.
-    pub fn to_stored(&self) -> Result<Entry, serde_json::Error> {
-        let answer = String::from_utf8_lossy(self.replay.stored()).into_owned();
-        let answer = RawValue::from_string(answer)?;
-        Ok(Entry {
+    #[must_use]
+    pub fn to_stored(&self) -> Entry {
+        Entry {
             id: self.id,
             scope: self.key.scope,
             exact: self.key.exact,
@@ -128,8 +122,8 @@ impl Cached {
             tokens: self.tokens.map(|t| t.0),
             created_ms: self.created_ms,
             expires_ms: self.expires_ms,
-            answer,
-        })
+            answer: self.replay.answer().json().clone(),
+        }
     }
 
     /// Whether it may be served at `now_ms` to somebody who wants nothing older than `max_age_ms`.

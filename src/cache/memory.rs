@@ -129,12 +129,14 @@ impl Memory {
     fn remember_durably(&self, fresh: Fresh) -> Remembered {
         let mut entry = Cached::new(self.store.next_id(), unix_ms(), fresh);
         let vector = entry.vector.take().map(|v| v.to_vec());
-        let put = match entry.to_stored() {
-            Ok(stored) => self.store.try_put(stored, vector),
-            Err(_) => Put::TooLarge,
-        };
+        let put = self.store.try_put(entry.to_stored(), vector);
         let entry = Arc::new(entry);
-        self.hot.insert(entry.key.exact, entry.clone());
+        // Most answers are never asked for again: the store has this one, and the first hit makes it
+        // hot. What the store refused lives here alone, and an older answer must not outlive this one.
+        let stored = matches!(put, Put::Queued { .. });
+        if !stored || self.hot.contains_key(&entry.key.exact) {
+            self.hot.insert(entry.key.exact, entry.clone());
+        }
         let (superseded, not_stored) = match put {
             Put::Queued { superseded } => (superseded, None),
             Put::Full => (None, Some("store_queue_full")),

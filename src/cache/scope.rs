@@ -208,7 +208,7 @@ mod tests {
     #[test]
     fn tenant_namespace_origin_and_headers_part_the_scope() {
         let request =
-            ChatRequest::parse(br#"{"model":"m","messages":[{"role":"user","content":"Hi?"}]}"#)
+            ChatRequest::parse(r#"{"model":"m","messages":[{"role":"user","content":"Hi?"}]}"#)
                 .unwrap();
         let scope = |tenant, wanted, origin, headers: &[(String, String)]| {
             CacheKey::of(&resolve(tenant, wanted).unwrap(), origin, headers, &request).scope
@@ -233,7 +233,7 @@ mod tests {
         let exact = |parts: &str| {
             let body =
                 format!(r#"{{"model":"m","messages":[{{"role":"user","content":{parts}}}]}}"#);
-            let request = ChatRequest::parse(body.as_bytes()).unwrap();
+            let request = ChatRequest::parse(body).unwrap();
             CacheKey::of(&resolve("a", None).unwrap(), "o", &[], &request).exact
         };
         let part = |text: &str| format!(r#"{{"type":"text","text":"{text}"}}"#);

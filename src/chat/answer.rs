@@ -1,10 +1,15 @@
 //! A whole answer: a `chat.completion` without the members that are fresh each
-//! time it is served, its id and its date.
+//! time it is served, its id and its date. Kept as the text that came, of which
+//! only what decides about it is parsed.
 
-use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::record::Unstorable;
+use super::splice::{Object, members};
 
 /// A provider's answer that is not a chat completion.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -18,43 +23,71 @@ pub enum AnswerError {
 }
 
 /// A complete answer, from a plain response or put together from a stream.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
+#[derive(Debug, Clone)]
 pub struct Answer {
-    body: Map<String, Value>,
+    json: Arc<RawValue>,
+    model: Option<String>,
+    tokens: Option<(u64, u64)>,
+    storable: Result<(), Unstorable>,
+}
+
+/// What of a choice decides about the answer.
+#[derive(Deserialize)]
+struct Choice<'a> {
+    #[serde(borrow)]
+    message: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    finish_reason: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Usage {
+    prompt_tokens: u64,
+    completion_tokens: u64,
 }
 
 impl Answer {
-    /// Parses the body of a plain response.
+    /// Parses the body of a plain response, or an answer as [`Answer::json`] gives it.
     ///
     /// # Errors
     /// [`AnswerError`] if it is not a chat completion.
     pub fn parse(body: &[u8]) -> Result<Self, AnswerError> {
-        match serde_json::from_slice(body) {
-            Ok(Value::Object(body)) => Self::from_members(body),
-            _ => Err(AnswerError::NotAnObject),
+        let body = std::str::from_utf8(body).map_err(|_| AnswerError::NotAnObject)?;
+        let members = members(body).map_err(|_| AnswerError::NotAnObject)?;
+        let mut kept = Object::with_capacity(body.len());
+        let (mut model, mut tokens, mut failed) = (None, None, false);
+        let mut choices = Err(AnswerError::NoChoices);
+        for (name, value) in &members {
+            match name.as_ref() {
+                "id" | "created" | "object" => continue,
+                "model" => model = serde_json::from_str(value.get()).ok(),
+                "usage" => tokens = count(value),
+                "error" => failed = value.get() != "null",
+                "choices" => choices = storable(value),
+                _ => {}
+            }
+            kept.push(name, value.get());
         }
+        let storable = choices?;
+        let json = RawValue::from_string(kept.end()).map_err(|_| AnswerError::NotAnObject)?;
+        Ok(Self {
+            json: json.into(),
+            model,
+            tokens,
+            storable: if failed {
+                Err(Unstorable::Error)
+            } else {
+                storable
+            },
+        })
     }
 
     /// Takes a completion's members as they are.
     ///
     /// # Errors
     /// [`AnswerError::NoChoices`] if no choice holds a message.
-    pub fn from_members(mut body: Map<String, Value>) -> Result<Self, AnswerError> {
-        let choices = body.get("choices").and_then(Value::as_array);
-        let whole = choices.is_some_and(|choices| {
-            !choices.is_empty()
-                && choices
-                    .iter()
-                    .all(|c| c.get("message").is_some_and(Value::is_object))
-        });
-        if !whole {
-            return Err(AnswerError::NoChoices);
-        }
-        for fresh in ["id", "created", "object"] {
-            body.shift_remove(fresh);
-        }
-        Ok(Self { body })
+    pub fn from_members(members: Map<String, Value>) -> Result<Self, AnswerError> {
+        Self::parse(Value::Object(members).to_string().as_bytes())
     }
 
     /// Whether it may be remembered: complete, one choice, ended by itself.
@@ -62,56 +95,72 @@ impl Answer {
     /// # Errors
     /// The reason why not.
     pub fn storable(&self) -> Result<(), Unstorable> {
-        if self.body.get("error").is_some_and(|e| !e.is_null()) {
-            return Err(Unstorable::Error);
-        }
-        match self.choices() {
-            [choice] => match choice.get("finish_reason").and_then(Value::as_str) {
-                Some("stop") => Ok(()),
-                _ => Err(Unstorable::FinishReason),
-            },
-            _ => Err(Unstorable::SeveralChoices),
-        }
+        self.storable
     }
 
     /// The model that answered, as it names itself.
     #[must_use]
     pub fn model(&self) -> Option<&str> {
-        self.body.get("model").and_then(Value::as_str)
+        self.model.as_deref()
     }
 
     /// Tokens of the prompt and of the answer, if the provider counted them.
     #[must_use]
     pub fn tokens(&self) -> Option<(u64, u64)> {
-        let usage = self.body.get("usage")?;
-        let prompt = usage.get("prompt_tokens")?.as_u64()?;
-        let completion = usage.get("completion_tokens")?.as_u64()?;
-        Some((prompt, completion))
+        self.tokens
+    }
+
+    /// Its members as JSON, without id, object and date.
+    #[must_use]
+    pub fn json(&self) -> &Arc<RawValue> {
+        &self.json
+    }
+
+    /// Its members, parsed.
+    #[must_use]
+    pub fn members(&self) -> Map<String, Value> {
+        // It was an object when it was made.
+        serde_json::from_str(self.json.get()).unwrap_or_default()
     }
 
     /// The text of the first choice; empty when it has none.
     #[must_use]
-    pub fn text(&self) -> &str {
-        self.choices()
-            .first()
-            .and_then(|c| c.get("message")?.get("content")?.as_str())
-            .unwrap_or("")
+    pub fn text(&self) -> String {
+        let members = Value::Object(self.members());
+        let text = members.pointer("/choices/0/message/content");
+        text.and_then(Value::as_str).unwrap_or_default().to_owned()
     }
+}
 
-    /// Its members without id, object and date.
-    #[must_use]
-    pub fn members(&self) -> &Map<String, Value> {
-        &self.body
+impl Serialize for Answer {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.json.serialize(serializer)
     }
+}
 
-    /// Its choices.
-    #[must_use]
-    pub fn choices(&self) -> &[Value] {
-        self.body
-            .get("choices")
-            .and_then(Value::as_array)
-            .map_or(&[], Vec::as_slice)
+fn count(usage: &RawValue) -> Option<(u64, u64)> {
+    let usage: Usage = serde_json::from_str(usage.get()).ok()?;
+    Some((usage.prompt_tokens, usage.completion_tokens))
+}
+
+/// Whether these choices may be remembered.
+fn storable(choices: &RawValue) -> Result<Result<(), Unstorable>, AnswerError> {
+    let choices: Vec<Choice<'_>> =
+        serde_json::from_str(choices.get()).map_err(|_| AnswerError::NoChoices)?;
+    let whole = |choice: &Choice<'_>| choice.message.is_some_and(|m| m.get().starts_with('{'));
+    if choices.is_empty() || !choices.iter().all(whole) {
+        return Err(AnswerError::NoChoices);
     }
+    let [choice] = choices.as_slice() else {
+        return Ok(Err(Unstorable::SeveralChoices));
+    };
+    let finish = choice.finish_reason.map(RawValue::get);
+    let stopped = finish.is_some_and(|f| matches!(serde_json::from_str(f), Ok("stop")));
+    Ok(if stopped {
+        Ok(())
+    } else {
+        Err(Unstorable::FinishReason)
+    })
 }
 
 #[cfg(test)]
@@ -146,16 +195,34 @@ mod tests {
     fn what_is_fresh_each_time_is_not_kept() {
         let kept = Answer::parse(answer("stop").to_string().as_bytes()).unwrap();
         assert!(!kept.members().contains_key("id") && !kept.members().contains_key("created"));
-        assert_eq!((kept.text(), kept.tokens()), ("Paris", Some((3, 1))));
+        assert_eq!(
+            (kept.text().as_str(), kept.tokens()),
+            ("Paris", Some((3, 1)))
+        );
+    }
+
+    #[test]
+    fn the_rest_is_kept_as_it_came() {
+        let text = r#"{"id":"x","choices":[{"message":{"content":"a"},"finish_reason":"stop"}],
+            "usage":null,"model":7,"cost":0.10000000000000000001,"x":1e2}"#;
+        let kept = Answer::parse(text.as_bytes()).unwrap();
+        assert_eq!(
+            (kept.model(), kept.tokens(), kept.storable()),
+            (None, None, Ok(()))
+        );
+        let kept = kept.json().get();
+        assert!(
+            kept.ends_with(r#""cost":0.10000000000000000001,"x":1e2}"#),
+            "{kept}"
+        );
     }
 
     #[test]
     fn a_body_that_is_no_completion_is_refused() {
-        assert_eq!(Answer::parse(b"<html>"), Err(AnswerError::NotAnObject));
-        assert_eq!(Answer::parse(b"{}"), Err(AnswerError::NoChoices));
-        assert_eq!(
-            Answer::parse(br#"{"choices":[]}"#),
-            Err(AnswerError::NoChoices)
-        );
+        let refused = |body: &str| Answer::parse(body.as_bytes()).unwrap_err();
+        assert_eq!(refused("<html>"), AnswerError::NotAnObject);
+        for body in ["{}", r#"{"choices":[]}"#, r#"{"choices":[{"message":1}]}"#] {
+            assert_eq!(refused(body), AnswerError::NoChoices, "{body}");
+        }
     }
 }

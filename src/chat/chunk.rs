@@ -16,9 +16,10 @@ pub enum ChunkError {
     NoChoices,
 }
 
-/// A parsed chunk, with its members in the order in which they came.
+/// A chunk as it came, and parsed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Chunk {
+    raw: String,
     data: Map<String, Value>,
 }
 
@@ -28,14 +29,18 @@ impl Chunk {
     /// # Errors
     /// [`ChunkError`] when it is neither a chunk nor an error object.
     pub fn parse(data: &str) -> Result<Self, ChunkError> {
-        let Ok(Value::Object(data)) = serde_json::from_str(data) else {
+        let raw = data;
+        let Ok(Value::Object(data)) = serde_json::from_str(raw) else {
             return Err(ChunkError::NotAnObject);
         };
         let has_error = data.get("error").is_some_and(|e| !e.is_null());
         if !has_error && !data.get("choices").is_some_and(Value::is_array) {
             return Err(ChunkError::NoChoices);
         }
-        Ok(Self { data })
+        Ok(Self {
+            raw: raw.to_owned(),
+            data,
+        })
     }
 
     /// The error object of a failure inside the stream.
@@ -79,21 +84,32 @@ impl Chunk {
     /// `None` if nothing is left of it then.
     #[must_use]
     pub fn to_event(&self, include_usage: bool) -> Option<String> {
-        if include_usage || !self.data.contains_key("usage") {
-            return event(&self.data);
+        if !include_usage && self.data.contains_key("usage") {
+            return self.without_usage();
         }
+        // A line end between members would end the event's line.
+        if self.raw.contains(['\n', '\r']) {
+            return serde_json::to_string(&self.data)
+                .ok()
+                .map(|json| event(&json));
+        }
+        Some(event(&self.raw))
+    }
+
+    fn without_usage(&self) -> Option<String> {
         if self.choices().is_empty() {
             return None;
         }
         let mut data = self.data.clone();
         data.shift_remove("usage");
-        event(&data)
+        serde_json::to_string(&data).ok().map(|json| event(&json))
     }
 }
 
-fn event(data: &Map<String, Value>) -> Option<String> {
-    let json = serde_json::to_string(data).ok()?;
-    Some(format!("data: {json}\n\n"))
+fn event(json: &str) -> String {
+    let mut event = String::with_capacity(json.len() + 8);
+    event.extend(["data: ", json, "\n\n"]);
+    event
 }
 
 fn delta_says_something(delta: &Value) -> bool {
@@ -137,6 +153,17 @@ mod tests {
             middle.to_event(false).unwrap(),
             "data: {\"id\":\"a\",\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\n"
         );
+    }
+
+    #[test]
+    fn a_chunk_goes_on_as_it_came_in_one_line() {
+        let spaced = r#"{ "x": 1e2, "choices": [] }"#;
+        assert_eq!(
+            chunk(spaced).to_event(true).unwrap(),
+            format!("data: {spaced}\n\n")
+        );
+        let lines = chunk("{\n\"choices\":\r\n[]}").to_event(true).unwrap();
+        assert_eq!(lines, "data: {\"choices\":[]}\n\n");
     }
 
     #[test]

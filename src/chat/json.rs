@@ -1,5 +1,6 @@
 //! JSON read strictly: a duplicate key is refused, because the provider might
-//! read the other one, and nesting is bounded, because later walks recurse.
+//! read the other one, nesting is bounded, because later walks recurse, and
+//! numbers that a float does not hold are told, because two of them may differ.
 
 use std::fmt;
 
@@ -20,6 +21,50 @@ pub fn parse_strict(body: &[u8]) -> Result<Value, serde_json::Error> {
     let value = Strict { depth: 0 }.deserialize(&mut deserializer)?;
     deserializer.end()?;
     Ok(value)
+}
+
+/// The numbers in a valid JSON text that its parsed form may share with others: those of more
+/// than 15 significant digits, all that a float tells apart everywhere, or beyond its range.
+/// Whole numbers of 64 bits are not among them.
+#[must_use]
+pub(super) fn inexact_numbers(text: &str) -> Vec<&str> {
+    let mut found = Vec::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(|c: char| c == '"' || c == '-' || c.is_ascii_digit()) {
+        let here = rest.get(at..).unwrap_or_default();
+        let end = if here.starts_with('"') {
+            string_end(here)
+        } else {
+            let more = |c: char| !(c.is_ascii_digit() || "+-.eE".contains(c));
+            let end = here.find(more).unwrap_or(here.len());
+            found.extend(here.get(..end).filter(|number| !is_exact(number)));
+            end
+        };
+        rest = here.get(end..).unwrap_or_default();
+    }
+    found
+}
+
+/// Where the string that `text` begins with ends.
+fn string_end(text: &str) -> usize {
+    let mut escaped = false;
+    let closes = |(_, byte): &(usize, u8)| {
+        let closes = *byte == b'"' && !escaped;
+        escaped = *byte == b'\\' && !escaped;
+        closes
+    };
+    let mut bytes = text.bytes().enumerate().skip(1);
+    bytes.find(closes).map_or(text.len(), |(at, _)| at + 1)
+}
+
+fn is_exact(number: &str) -> bool {
+    let whole = number.parse::<i64>().is_ok() || number.parse::<u64>().is_ok();
+    let (mantissa, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
+    let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
+    let digits = digits.trim_matches('0').len();
+    // Far inside of what a float spans, whatever the length of the mantissa.
+    let near = exponent.parse::<i32>().is_ok_and(|e| e.abs() <= 250);
+    whole || digits <= 15 && near && mantissa.len() <= 40
 }
 
 #[derive(Clone, Copy)]
@@ -131,6 +176,18 @@ mod tests {
             let error = parse_strict(body.as_bytes()).unwrap_err();
             assert!(error.to_string().contains("nested deeper"), "{error}");
         }
+    }
+
+    #[test]
+    fn numbers_that_a_float_may_confuse_are_told_as_they_stand() {
+        let text = r#"{"0.1234567890123456789":"1.00000000000000000001 \\\" 2e999","a":[
+            0.1,1e2,-3.5E-7,18446744073709551615,-9223372036854775808,0.100000000000000000,1.0],
+            "b":0.70000000000000001,"c":18446744073709551616,"d":-1e-300}"#;
+        assert!(parse_strict(text.as_bytes()).is_ok());
+        assert_eq!(
+            inexact_numbers(text),
+            ["0.70000000000000001", "18446744073709551616", "-1e-300"]
+        );
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod record;
 mod replay;
 mod request;
 mod shape;
+mod splice;
 
 pub use answer::{Answer, AnswerError};
 pub use canonical::CanonicalHasher;

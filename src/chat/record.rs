@@ -212,6 +212,10 @@ fn append(map: &mut Map<String, Value>, key: &str, text: &str) -> Result<(), Uns
 mod tests {
     use super::*;
 
+    fn refused(chunks: &[Value], complete: bool) -> Unstorable {
+        record(chunks, complete).unwrap_err()
+    }
+
     fn record(chunks: &[Value], complete: bool) -> Result<Answer, Unstorable> {
         let mut recorder = Recorder::new();
         for chunk in chunks {
@@ -245,24 +249,24 @@ mod tests {
 
     #[test]
     fn a_cut_stream_is_refused() {
-        assert_eq!(record(&hello(), false), Err(Unstorable::Incomplete));
-        assert_eq!(record(&hello()[..3], true), Err(Unstorable::Incomplete));
+        assert_eq!(refused(&hello(), false), Unstorable::Incomplete);
+        assert_eq!(refused(&hello()[..3], true), Unstorable::Incomplete);
     }
 
     #[test]
     fn errors_lengths_and_second_choices_are_refused() {
         let mut failed = hello();
         failed.insert(2, json!({"error": {"message": "x"}}));
-        assert_eq!(record(&failed, true), Err(Unstorable::Error));
+        assert_eq!(refused(&failed, true), Unstorable::Error);
         let mut long = hello();
         long[3] = delta(json!({}), json!("length"));
-        assert_eq!(record(&long, true), Err(Unstorable::FinishReason));
+        assert_eq!(refused(&long, true), Unstorable::FinishReason);
         let mut two = hello();
         two[2]["choices"][0]["index"] = json!(1);
-        assert_eq!(record(&two, true), Err(Unstorable::SeveralChoices));
+        assert_eq!(refused(&two, true), Unstorable::SeveralChoices);
         let mut odd = hello();
         odd[2] = delta(json!({"reasoning_details": [{"a": 1}]}), Value::Null);
-        assert_eq!(record(&odd, true), Err(Unstorable::UnknownDelta));
+        assert_eq!(refused(&odd, true), Unstorable::UnknownDelta);
     }
 
     #[test]
@@ -278,7 +282,7 @@ mod tests {
             delta(json!({}), json!("stop")),
         ];
         let answer = record(&chunks, true).unwrap();
-        let calls = &answer.choices()[0]["message"]["tool_calls"];
+        let calls = &answer.members()["choices"][0]["message"]["tool_calls"];
         assert_eq!(calls[0]["function"]["arguments"], "{\"x\":1}");
         assert_eq!(calls[1]["id"], "c1");
     }

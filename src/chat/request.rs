@@ -1,12 +1,13 @@
 //! A chat request as it came in, checked, with the one part that may be
 //! compared by meaning, the last user text, told apart from everything else.
 
-use serde::ser::{Serialize, SerializeMap, Serializer};
+use bytes::Bytes;
 use serde_json::{Map, Value};
 
 use super::canonical::CanonicalHasher;
-use super::json::parse_strict;
+use super::json::{inexact_numbers, parse_strict};
 use super::shape;
+use super::splice::{members, quoted, with_members};
 
 /// Members that change neither the answer nor who may see it. Everything else,
 /// known or not, is part of the scope: a field of tomorrow cannot be forgotten.
@@ -84,7 +85,11 @@ impl NoQuestion {
 /// A checked chat-completion request.
 #[derive(Debug, Clone)]
 pub struct ChatRequest {
+    /// As it came in: what goes on to a provider, so that nothing is lost by parsing.
+    raw: Bytes,
     body: Map<String, Value>,
+    /// Numbers of which `body` holds less than `raw`.
+    inexact: Vec<String>,
     model: String,
     question: Result<String, NoQuestion>,
 }
@@ -94,8 +99,9 @@ impl ChatRequest {
     ///
     /// # Errors
     /// Bad JSON, or a known field that is missing, of the wrong type or out of range.
-    pub fn parse(body: &[u8]) -> Result<Self, InvalidRequest> {
-        let value = parse_strict(body).map_err(|e| {
+    pub fn parse(body: impl Into<Bytes>) -> Result<Self, InvalidRequest> {
+        let raw = body.into();
+        let value = parse_strict(&raw).map_err(|e| {
             InvalidRequest::whole(format!("The request body is not valid JSON: {e}"))
         })?;
         let Value::Object(body) = value else {
@@ -105,7 +111,11 @@ impl ChatRequest {
         };
         let model = shape::check(&body)?.to_owned();
         let question = question_of(&body);
+        let text = std::str::from_utf8(&raw).unwrap_or_default();
+        let inexact = inexact_numbers(text).into_iter().map(str::to_owned);
         Ok(Self {
+            inexact: inexact.collect(),
+            raw,
             body,
             model,
             question,
@@ -148,7 +158,13 @@ impl ChatRequest {
         self.question.as_deref().map_err(|why| *why)
     }
 
-    /// The whole body, member order kept.
+    /// The whole body as it came in.
+    #[must_use]
+    pub fn raw(&self) -> &Bytes {
+        &self.raw
+    }
+
+    /// The whole body, parsed, member order kept.
     #[must_use]
     pub fn body(&self) -> &Map<String, Value> {
         &self.body
@@ -159,6 +175,10 @@ impl ChatRequest {
         hasher.object(&self.body, |key, value| {
             key != "messages" && !NOT_IN_SCOPE.contains(&key) && !value.is_null()
         });
+        // The parsed form does not tell these apart: they must be written alike, in the same order.
+        for number in &self.inexact {
+            hasher.text(number);
+        }
         let messages = self.messages();
         let Some((last, before)) = messages.split_last() else {
             return;
@@ -197,23 +217,34 @@ impl ChatRequest {
         }
     }
 
-    /// The body to send to a provider: its own model name, and usage always asked for in a stream.
+    /// The body to send to a provider: the client's own bytes, but with the provider's model name,
+    /// and usage always asked for in a stream.
     #[must_use]
-    pub fn upstream_body(&self, model: &str) -> Vec<u8> {
-        let upstream = Upstream {
-            body: &self.body,
-            model,
-            options: self.stream().then(|| self.stream_options()),
-        };
-        serde_json::to_vec(&upstream).unwrap_or_default()
+    pub fn upstream_body(&self, model: &str) -> Bytes {
+        let options = (self.stream() && !self.include_usage()).then(|| self.stream_options());
+        if options.is_none() && model == self.model {
+            return self.raw.clone();
+        }
+        let model = quoted(model);
+        let mut changes = vec![("model", model.as_str())];
+        changes.extend(
+            options
+                .as_deref()
+                .map(|options| ("stream_options", options)),
+        );
+        let text = std::str::from_utf8(&self.raw).unwrap_or_default();
+        with_members(text, &changes).unwrap_or_default().into()
     }
 
     /// The client's stream options, with usage asked for.
-    fn stream_options(&self) -> Map<String, Value> {
-        let asked = self.body.get("stream_options").and_then(Value::as_object);
-        let mut options = asked.cloned().unwrap_or_default();
-        options.insert("include_usage".into(), Value::Bool(true));
-        options
+    fn stream_options(&self) -> String {
+        let text = std::str::from_utf8(&self.raw).unwrap_or_default();
+        let members = members(text).unwrap_or_default();
+        let asked = members.iter().find(|(name, _)| name == "stream_options");
+        let asked = asked.map_or("{}", |(_, options)| options.get());
+        let usage = ("include_usage", "true");
+        // They may be null, which says as much as nothing.
+        with_members(asked, &[usage]).unwrap_or_else(|_| r#"{"include_usage":true}"#.to_owned())
     }
 
     /// Length of all message texts in bytes: a base for estimating tokens.
@@ -238,30 +269,6 @@ impl ChatRequest {
             .get("messages")
             .and_then(Value::as_array)
             .map_or(&[], Vec::as_slice)
-    }
-}
-
-/// A body with another model name and other stream options; written without copying the rest.
-struct Upstream<'a> {
-    body: &'a Map<String, Value>,
-    model: &'a str,
-    options: Option<Map<String, Value>>,
-}
-
-impl Serialize for Upstream<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        for (key, value) in self.body {
-            match (key.as_str(), &self.options) {
-                ("model", _) => map.serialize_entry(key, self.model)?,
-                ("stream_options", Some(_)) => {}
-                _ => map.serialize_entry(key, value)?,
-            }
-        }
-        if let Some(options) = &self.options {
-            map.serialize_entry("stream_options", options)?;
-        }
-        map.end()
     }
 }
 
@@ -344,7 +351,7 @@ mod tests {
     use serde_json::json;
 
     fn parse(body: &Value) -> ChatRequest {
-        ChatRequest::parse(body.to_string().as_bytes()).unwrap()
+        ChatRequest::parse(body.to_string()).unwrap()
     }
 
     fn scope(body: &Value) -> [u8; 32] {
@@ -469,5 +476,41 @@ mod tests {
         assert_eq!(sent["model"], "up");
         assert_eq!(sent["x_vendor"], json!({"deep": [1, 2]}));
         assert_eq!(sent["stream_options"], json!({"include_usage": true}));
+    }
+
+    #[test]
+    fn a_body_goes_on_as_it_came() {
+        let text = r#"{ "model":"m", "x":1e2,"y":0.30000000000000004441,
+            "messages":[{"role":"user","content":"Hi?"}]}"#;
+        let request = ChatRequest::parse(text).unwrap();
+        assert_eq!(request.upstream_body("m"), text);
+        let other = request.upstream_body("up");
+        let other = std::str::from_utf8(&other).unwrap();
+        assert!(
+            other.contains(r#""x":1e2,"y":0.30000000000000004441,"#),
+            "{other}"
+        );
+        let streamed = text.replace("{ ", r#"{"stream":true,"stream_options":{"a":1e2},"#);
+        let sent = ChatRequest::parse(streamed).unwrap().upstream_body("m");
+        let sent = std::str::from_utf8(&sent).unwrap();
+        assert!(
+            sent.contains(r#""stream_options":{"a":1e2,"include_usage":true}"#),
+            "{sent}"
+        );
+    }
+
+    #[test]
+    fn numbers_beyond_a_floats_digits_part_the_scope() {
+        let scope = |number: &str| {
+            let body = format!(
+                r#"{{"model":"m","top_p":{number},"messages":[{{"role":"user","content":"Hi?"}}]}}"#
+            );
+            let mut hasher = CanonicalHasher::new("t");
+            ChatRequest::parse(body).unwrap().hash_scope(&mut hasher);
+            hasher.finish()
+        };
+        assert_ne!(scope("0.70000000000000001"), scope("0.70000000000000002"));
+        assert_ne!(scope("0.70000000000000001"), scope("0.7"));
+        assert_eq!(scope("0.7"), scope("7e-1"));
     }
 }

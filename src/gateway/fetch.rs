@@ -97,7 +97,7 @@ impl Fetch<'_> {
 
     async fn call(&self, pilot: &Pilot<AnswerFlight>) -> Result<(End, From), ApiError> {
         let request = &self.plan.ask.request;
-        let body = |model: &str| Bytes::from(request.upstream_body(model));
+        let body = |model: &str| request.upstream_body(model);
         let asked = Instant::now();
         let answered = self
             .gateway

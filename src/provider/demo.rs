@@ -29,7 +29,7 @@ impl Provider for Demo {
     }
 
     fn chat(&self, call: Call) -> BoxFuture<'_, Result<Reply, Failure>> {
-        let reply = ChatRequest::parse(&call.body)
+        let reply = ChatRequest::parse(call.body)
             .map_err(|e| Failure::because(FailureKind::Rejected, e.to_string()))
             .and_then(|request| reply(&request));
         async { reply }.boxed()

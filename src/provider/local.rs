@@ -5,6 +5,7 @@ use std::fs::File;
 use std::path::Path;
 use std::time::Duration;
 
+use bytes::Bytes;
 use reqwest::Client;
 pub use reqwest::Method;
 use secrecy::{ExposeSecret, SecretString};
@@ -96,7 +97,10 @@ impl Local {
     /// # Errors
     /// [`LocalError`]
     pub async fn post(&self, path: &str, body: &Value) -> Result<Value, LocalError> {
-        done(self.send(Method::POST, path, Some(body), &[]).await?)
+        done(
+            self.send(Method::POST, path, Some(body.to_string().into()), &[])
+                .await?,
+        )
     }
 
     /// `DELETE`.
@@ -115,7 +119,7 @@ impl Local {
         &self,
         method: Method,
         path: &str,
-        body: Option<&Value>,
+        body: Option<Bytes>,
         headers: &[(&str, &str)],
     ) -> Result<LocalReply, LocalError> {
         let mut request = self.client.request(method, format!("{}{path}", self.base));
@@ -128,7 +132,7 @@ impl Local {
         if let Some(body) = body {
             request = request
                 .header("content-type", "application/json")
-                .body(body.to_string());
+                .body(body);
         }
         let response = request.send().await.map_err(LocalError::Unreachable)?;
         let text = |name: &str| response.headers().get(name)?.to_str().ok();

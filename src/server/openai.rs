@@ -77,7 +77,7 @@ async fn read(
     Ok(Ask {
         id,
         caller,
-        request: ChatRequest::parse(&body)?,
+        request: ChatRequest::parse(body)?,
         controls,
         headers: client_headers(request),
         started,

@@ -6,6 +6,8 @@
 //! The checksum is the first half of a BLAKE3 over kind, version, flags, id and payload: a record that is found
 //! under another id, or as another kind, fails just like a flipped byte.
 
+use std::sync::Arc;
+
 use serde_json::value::RawValue;
 
 use super::bytes::{Fields, put_prefixed};
@@ -43,7 +45,7 @@ pub struct Entry {
     /// Unix milliseconds after which it is never served.
     pub expires_ms: u64,
     /// The answer, byte for byte.
-    pub answer: Box<RawValue>,
+    pub answer: Arc<RawValue>,
 }
 
 impl Entry {
@@ -176,7 +178,7 @@ enum Kind {
     Vector = 2,
 }
 
-fn decode_answer(flags: u8, mut fields: Fields<'_>) -> Option<Box<RawValue>> {
+fn decode_answer(flags: u8, mut fields: Fields<'_>) -> Option<Arc<RawValue>> {
     let text = if flags & FLAG_ZSTD == 0 {
         fields.rest().to_vec()
     } else {
@@ -186,7 +188,8 @@ fn decode_answer(flags: u8, mut fields: Fields<'_>) -> Option<Box<RawValue>> {
         }
         zstd::bulk::decompress(fields.rest(), length).ok()?
     };
-    RawValue::from_string(String::from_utf8(text).ok()?).ok()
+    let text = RawValue::from_string(String::from_utf8(text).ok()?).ok()?;
+    Some(text.into())
 }
 
 fn reserve_header(out: &mut Vec<u8>) -> usize {
@@ -260,7 +263,7 @@ pub(super) mod tests {
             tokens: Some([9; 16]),
             created_ms: 1,
             expires_ms: u64::MAX,
-            answer: RawValue::from_string(serde_json::to_string(answer).unwrap()).unwrap(),
+            answer: serde_json::value::to_raw_value(answer).unwrap().into(),
         }
     }
 

@@ -163,7 +163,7 @@ mod tests {
         if let Some(max) = max_tokens {
             body["max_tokens"] = max.into();
         }
-        ChatRequest::parse(body.to_string().as_bytes()).unwrap()
+        ChatRequest::parse(body.to_string()).unwrap()
     }
 
     fn told(completion: u64) -> Told {

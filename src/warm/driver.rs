@@ -227,9 +227,9 @@ impl Remote {
     }
 
     async fn answer(&self, request: &ChatRequest) -> Result<Told, Refusal> {
-        let body = Value::Object(request.body().clone());
+        let body = request.raw().clone();
         let headers: Vec<_> = self.headers.iter().map(|(n, v)| (*n, v.as_str())).collect();
-        let reply = self.local.send(Method::POST, CHAT, Some(&body), &headers);
+        let reply = self.local.send(Method::POST, CHAT, Some(body), &headers);
         match reply.await {
             Ok(reply) => read(&reply),
             Err(e) => Err(Refusal::without_reply("unreachable", e.to_string())),

@@ -96,7 +96,7 @@ mod tests {
         let body = serde_json::json!({"model": "m",
             "messages": [{"role": "user", "content": question}]});
         Item {
-            request: ChatRequest::parse(body.to_string().as_bytes()).unwrap(),
+            request: ChatRequest::parse(body.to_string()).unwrap(),
             scope: [scope; 32],
             key: [0; 16],
         }

@@ -212,7 +212,7 @@ fn request(mut body: Map<String, Value>, defaults: &Defaults) -> Result<Item, Fa
     for member in STREAMING {
         body.shift_remove(member);
     }
-    let request = ChatRequest::parse(Value::Object(body).to_string().as_bytes())?;
+    let request = ChatRequest::parse(Value::Object(body).to_string())?;
     let mut hasher = CanonicalHasher::new("reprise warm 1");
     request.hash_scope(&mut hasher);
     let scope = hasher.finish();

@@ -47,10 +47,14 @@ async fn tool_calls_and_finish_reasons_pass_through() {
         ("mock-length", "length"),
     ] {
         let answer = whole(up.plain(model).await.unwrap());
-        assert_eq!(answer.choices()[0]["finish_reason"], finish, "{model}");
+        assert_eq!(
+            answer.members()["choices"][0]["finish_reason"],
+            finish,
+            "{model}"
+        );
     }
     let (events, _) = up.streamed("mock-stop-tools").await;
-    let message = recorded(&events).choices()[0]["message"].clone();
+    let message = recorded(&events).members()["choices"][0]["message"].clone();
     assert_eq!(
         message["tool_calls"][0]["function"]["arguments"],
         "{\"q\":\"x\"}"

@@ -196,7 +196,7 @@ fn a_streamed_request_is_heard_to_its_end_by_a_gateway_in_process() {
         let request = |model| {
             let body = json!({"model": model, "stream": true,
                 "messages": [{"role": "user", "content": "hi"}]});
-            ChatRequest::parse(body.to_string().as_bytes()).unwrap()
+            ChatRequest::parse(body.to_string()).unwrap()
         };
         let good = request("m");
         assert!(driver.ask(&good).await.unwrap().paid);

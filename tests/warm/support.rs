@@ -159,7 +159,7 @@ impl Gateway {
         let path = "/v1/chat/completions";
         let post = "POST".parse().unwrap();
         runtime
-            .block_on(local.send(post, path, Some(&body), &[]))
+            .block_on(local.send(post, path, Some(body.to_string().into()), &[]))
             .unwrap()
     }
 }

@@ -53,6 +53,8 @@ impl Place {
             .with("REPRISE_SERVER__WORKERS", "2")
             .with("REPRISE_SERVER__DRAIN_NOTICE_MS", "0")
             .with("REPRISE_STORE__FLUSH_EVERY_MS", "100")
+            // A busy machine must not turn a hit into a miss.
+            .with("REPRISE_CACHE__LOOKUP_DEADLINE_MS", "10000")
             .with("REPRISE_EMBEDDING__ENABLED", "false")
     }
 
@@ -64,8 +66,7 @@ impl Place {
     /// Equal in meaning is enough.
     pub(crate) fn semantic(self) -> Self {
         self.with("REPRISE_EMBEDDING__ENABLED", "true")
-            .with("REPRISE_EMBEDDING__DEADLINE_MS", "5000")
-            .with("REPRISE_CACHE__LOOKUP_DEADLINE_MS", "5000")
+            .with("REPRISE_EMBEDDING__DEADLINE_MS", "10000")
     }
 
     /// A place for files beside the data folder.

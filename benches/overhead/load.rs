@@ -92,6 +92,14 @@ impl Connection {
         self.receive()
     }
 
+    /// The body behind an address.
+    pub(crate) fn get(&mut self, path: &str) -> Result<String, Fault> {
+        let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n");
+        let head = self.ask(request.as_bytes())?.head.len();
+        let body = &self.buffer[head..self.filled];
+        Ok(String::from_utf8_lossy(body).into_owned())
+    }
+
     fn read(&mut self) -> Result<(), Fault> {
         if self.filled == self.buffer.len() {
             self.buffer.resize(self.filled * 2, 0);

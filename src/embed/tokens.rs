@@ -1,5 +1,7 @@
 //! Reads a text into token ids, and refuses what the model would misread. Knows nothing of threads.
 
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
 use tokenizers::Tokenizer;
@@ -65,6 +67,19 @@ impl Reader {
             return Err(Skip::TooLong);
         }
         Ok(ids.to_vec())
+    }
+
+    /// Why `text` cannot be read, if so. A tokenizer that panics has said nothing.
+    pub(super) fn refuses(&self, text: &str) -> Option<Skip> {
+        catch_unwind(AssertUnwindSafe(|| self.read(text).err())).ok()?
+    }
+}
+
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reader")
+            .field("window", &self.window)
+            .finish_non_exhaustive()
     }
 }
 

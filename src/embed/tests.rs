@@ -168,6 +168,8 @@ async fn what_a_text_is_refused_for_is_known_without_a_vector() {
         "Is 🍎 healthy?",
         "เมืองหลวงของฝรั่งเศสคืออะไร",
         " ",
+        &"word ".repeat(100),
+        &"\u{301} ".repeat(300),
         &long,
         &huge,
         &"a ".repeat(QUICK_TEXT),

@@ -16,7 +16,7 @@ use reprise::cache::memory::Memory;
 use reprise::cache::scope::{CacheKey, Namespace};
 use reprise::cache::verdict::{Evidence, judge};
 use reprise::chat::{Answer, ChatRequest};
-use reprise::embed::TokenDigest;
+use reprise::embed::{Question, TokenDigest};
 use reprise::index::{Code, IndexConfig, Partition, cosine};
 use reprise::store::{CacheStore, CacheStoreConfig, DataFolder};
 
@@ -121,10 +121,11 @@ fn comparing(criterion: &mut Criterion) {
         bencher.iter(|| cosine(black_box(&asked), black_box(&stored)));
     });
     let (a, b) = (TokenDigest([0; 16]), TokenDigest([1; 16]));
+    let kept = Question::keep("How do I reset my password?", true);
     let evidence = Evidence {
         asked: "How can I reset my password?",
         asked_tokens: &a,
-        stored: "How do I reset my password?",
+        stored: &kept,
         stored_tokens: &b,
         similarity: 0.97,
         threshold: 0.92,

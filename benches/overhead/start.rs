@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use reprise::embed::Embedder;
+use reprise::embed::{Embedder, Question};
 use reprise::store::{CacheStore, CacheStoreConfig, DataFolder, Entry, EntryFilter, Order, Put};
 
 use crate::Fault;
@@ -100,7 +100,8 @@ fn put(store: &CacheStore, seed: &Entry, number: usize, vector: Vec<f32>) -> Res
     let mut entry = seed.clone();
     entry.id = store.next_id();
     entry.exact = *blake3::hash(&number.to_le_bytes()).as_bytes();
-    entry.question = Some(format!("Question number {number}?"));
+    let question = format!("Question number {number}?");
+    entry.question = Some(Question::keep(&question, true));
     entry.tokens = Some(*(entry.exact.first_chunk().ok_or("a short hash")?));
     loop {
         match store.try_put(entry.clone(), Some(vector.clone())) {

@@ -204,6 +204,7 @@ fn default_policy(config: &Config) -> Policy {
         ttl_s: config.cache.ttl_s,
         temperature_max: config.cache.temperature_max,
         keep_text: config.cache.keep_text,
+        forgotten_before_ms: 0,
     }
 }
 

@@ -71,6 +71,15 @@ impl Decisions {
         newest.push_back(decision);
     }
 
+    /// Drops the texts of a namespace whose policy keeps none any more.
+    pub fn forget_texts(&self, namespace: &str) {
+        let mut newest = self.newest.lock();
+        for decision in newest.iter_mut().filter(|d| d.namespace == namespace) {
+            decision.question = None;
+            decision.candidate = None;
+        }
+    }
+
     /// Up to `limit` that pass `keep`, newest first.
     #[must_use]
     pub fn list(&self, limit: usize, keep: impl Fn(&Decision) -> bool) -> Vec<Decision> {
@@ -112,5 +121,23 @@ mod tests {
         };
         assert_eq!(times("a"), [4, 2]);
         assert_eq!(log.list(1, |_| true)[0].time_ms, 4);
+    }
+
+    #[test]
+    fn texts_of_one_namespace_can_be_forgotten() {
+        let log = Decisions::new(3);
+        for namespace in ["a", "b"] {
+            log.add(Decision {
+                question: Some("who?".into()),
+                candidate: Some("what?".into()),
+                ..decision(1, namespace)
+            });
+        }
+        log.forget_texts("a");
+        let [b, a] = &log.list(9, |_| true)[..] else {
+            panic!("both are still there")
+        };
+        assert_eq!((&a.question, &a.candidate), (&None, &None));
+        assert!(b.question.is_some() && b.candidate.is_some());
     }
 }

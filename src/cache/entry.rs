@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use super::freshness::Dates;
 use super::scope::CacheKey;
 use crate::chat::{Answer, Replay};
-use crate::embed::{Embedded, Embedding, TokenDigest};
+use crate::embed::{Embedded, Embedding, Question, TokenDigest};
 use crate::store::Entry;
 
 /// Ids from here on live in memory only and never meet the store's.
@@ -25,13 +26,13 @@ pub struct Cached {
     pub model: String,
     /// Provider, base URL and upstream model that a miss asks first.
     pub origin: String,
-    /// The question, if it has one that may be compared.
-    pub question: Option<String>,
+    /// What is kept of the question, if it has one that may be compared.
+    pub question: Option<Question>,
     /// Digest of the question's token ids.
     pub tokens: Option<TokenDigest>,
     /// Unix milliseconds of the answer.
     pub created_ms: u64,
-    /// Unix milliseconds from which on it is not served.
+    /// Unix milliseconds from which on it is not served, as decided when it was remembered.
     pub expires_ms: u64,
     /// The question's vector, only where no store holds it.
     pub vector: Option<Embedding>,
@@ -52,8 +53,8 @@ pub struct Fresh {
     pub model: String,
     /// Provider, base URL and upstream model that a miss asks first.
     pub origin: String,
-    /// The question and its vector, if it may be met by meaning.
-    pub question: Option<(String, Embedded)>,
+    /// What is kept of the question and its vector, if it may be met by meaning.
+    pub question: Option<(Question, Embedded)>,
     /// Milliseconds that it may be served.
     pub ttl_ms: u64,
     /// Whether it outlives the process.
@@ -126,17 +127,25 @@ impl Cached {
         }
     }
 
-    /// Whether it may be served at `now_ms` to somebody who wants nothing older than `max_age_ms`.
+    /// What decides whether it is young enough.
     #[must_use]
-    pub fn fresh_at(&self, now_ms: u64, max_age_ms: Option<u64>) -> bool {
-        let age = now_ms.saturating_sub(self.created_ms);
-        now_ms < self.expires_ms && max_age_ms.is_none_or(|max| age <= max)
+    pub fn dates(&self) -> Dates {
+        Dates {
+            created_ms: self.created_ms,
+            expires_ms: self.expires_ms,
+        }
+    }
+
+    /// The question's text, if it was kept.
+    #[must_use]
+    pub fn question_text(&self) -> Option<&str> {
+        self.question.as_ref().and_then(Question::text)
     }
 
     /// Bytes that it holds in memory, roughly.
     #[must_use]
     pub fn weight(&self) -> usize {
-        let question = self.question.as_ref().map_or(0, String::len);
+        let question = self.question.as_ref().map_or(0, Question::weight);
         let vector = self.vector.as_ref().map_or(0, |v| v.len() * 4);
         self.replay.weight() + question + vector + 512
     }

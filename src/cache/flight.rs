@@ -1,11 +1,12 @@
 //! Single flight: of several requests that are the same, one asks the provider
 //! and all share what comes back, streamed or whole. Whoever leads may leave
-//! without harm to the others; when all have left the call is given up.
+//! without harm to the others; when all have left the call is given up. What comes
+//! back is remembered for no longer than each of them allows.
 //!
 //! Generic over what flies: it knows neither chunks nor errors.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
@@ -36,11 +37,12 @@ struct Flight<C: Cargo> {
     state: Mutex<State<C>>,
     changed: watch::Sender<()>,
     riders: AtomicUsize,
+    keep_ms: AtomicU64,
     call: Mutex<Option<AbortHandle>>,
 }
 
 impl<C: Cargo> Flight<C> {
-    fn new() -> Arc<Self> {
+    fn new(keep_ms: u64) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::new(State {
                 head: None,
@@ -49,6 +51,7 @@ impl<C: Cargo> Flight<C> {
             }),
             changed: watch::Sender::new(()),
             riders: AtomicUsize::new(1),
+            keep_ms: AtomicU64::new(keep_ms),
             call: Mutex::new(None),
         })
     }
@@ -81,19 +84,21 @@ impl<C: Cargo> Default for Flights<C> {
 }
 
 impl<C: Cargo> Flights<C> {
-    /// Joins the flight for `key`, or opens it.
+    /// Joins the flight for `key`, or opens it. This one allows what comes back to be remembered
+    /// for `keep_ms` milliseconds, 0 meaning not at all.
     #[must_use]
-    pub fn board(&self, key: Key) -> Boarding<C> {
+    pub fn board(&self, key: Key, keep_ms: u64) -> Boarding<C> {
         match self.sky.entry(key) {
             Entry::Occupied(entry) => {
                 let flight = entry.get().clone();
                 // Counted under the map's lock, so that a flight is never given up with somebody aboard.
                 flight.riders.fetch_add(1, Ordering::AcqRel);
+                flight.keep_ms.fetch_min(keep_ms, Ordering::AcqRel);
                 drop(entry);
                 Boarding::Follow(Rider::new(flight, Some((self.sky.clone(), key))))
             }
             Entry::Vacant(entry) => {
-                let flight = Flight::new();
+                let flight = Flight::new(keep_ms);
                 entry.insert(flight.clone());
                 let place = Some((self.sky.clone(), key));
                 let pilot = Pilot {
@@ -107,8 +112,8 @@ impl<C: Cargo> Flights<C> {
 
     /// A flight that nobody can join.
     #[must_use]
-    pub fn alone() -> (Pilot<C>, Rider<C>) {
-        let flight = Flight::new();
+    pub fn alone(keep_ms: u64) -> (Pilot<C>, Rider<C>) {
+        let flight = Flight::new(keep_ms);
         let pilot = Pilot {
             flight: flight.clone(),
             place: None,
@@ -136,6 +141,13 @@ pub struct Pilot<C: Cargo> {
 }
 
 impl<C: Cargo> Pilot<C> {
+    /// Milliseconds for which what comes back may be remembered: the least of all who boarded so
+    /// far, also of those who left. Who boards later is like one who finds it remembered already.
+    #[must_use]
+    pub fn keep_ms(&self) -> u64 {
+        self.flight.keep_ms.load(Ordering::Acquire)
+    }
+
     /// Says what is known before the first item.
     pub fn head(&self, head: C::Head) {
         self.flight.change(|state| state.head = Some(head));
@@ -291,14 +303,18 @@ mod tests {
     const KEY: Key = [7; 32];
 
     fn lead(flights: &Flights<Words>) -> (Pilot<Words>, Rider<Words>) {
-        match flights.board(KEY) {
+        match flights.board(KEY, 60) {
             Boarding::Lead(pilot, rider) => (pilot, rider),
             Boarding::Follow(_) => panic!("somebody leads already"),
         }
     }
 
     fn follow(flights: &Flights<Words>) -> Rider<Words> {
-        match flights.board(KEY) {
+        follow_keeping(flights, 60)
+    }
+
+    fn follow_keeping(flights: &Flights<Words>, keep_ms: u64) -> Rider<Words> {
+        match flights.board(KEY, keep_ms) {
             Boarding::Follow(rider) => rider,
             Boarding::Lead(..) => panic!("nobody leads"),
         }
@@ -351,6 +367,20 @@ mod tests {
         assert!(stopped.await.is_err(), "the call is given up with the last");
         drop(pilot);
         assert!(flights.is_empty());
+    }
+
+    #[tokio::test]
+    async fn it_is_remembered_for_no_longer_than_each_of_its_riders_allows() {
+        let flights = Flights::default();
+        let (pilot, _leader) = lead(&flights);
+        let _longer = follow_keeping(&flights, 90);
+        assert_eq!(pilot.keep_ms(), 60);
+        // Who has left has got a part of it all the same.
+        drop(follow_keeping(&flights, 5));
+        assert_eq!(pilot.keep_ms(), 5);
+        let _never = follow_keeping(&flights, 0);
+        assert_eq!(pilot.keep_ms(), 0);
+        assert_eq!(Flights::<Words>::alone(7).0.keep_ms(), 7);
     }
 
     #[tokio::test]

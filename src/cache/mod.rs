@@ -7,8 +7,10 @@
 
 pub mod controls;
 pub mod decisions;
+mod directives;
 pub mod entry;
 pub mod flight;
+pub mod freshness;
 pub mod memory;
 pub mod policy;
 pub mod scope;
@@ -22,6 +24,7 @@ use std::time::{Duration, Instant};
 
 use crate::cache::controls::Read;
 use crate::cache::entry::{Cached, Fresh};
+use crate::cache::freshness::Freshness;
 use crate::cache::memory::Memory;
 use crate::cache::scope::CacheKey;
 use crate::cache::semantic::{Nearest, Query, Semantic};
@@ -62,8 +65,8 @@ pub struct Lookup {
     pub question: Result<String, &'static str>,
     /// Least cosine of a hit.
     pub threshold: f32,
-    /// Oldest entry that may answer, in milliseconds.
-    pub max_age_ms: Option<u64>,
+    /// How young an entry must be.
+    pub freshness: Freshness,
 }
 
 /// What a lookup found.
@@ -132,17 +135,12 @@ impl Cache {
             Ok(question) => question,
             Err(why) => return Found::Nothing(Miss::because(why)),
         };
-        if self.embedder.is_none() {
+        let Some(embedder) = &self.embedder else {
             return Found::Nothing(Miss::because("semantic_off"));
-        }
+        };
         if !self.semantic.holds(&lookup.key.scope) {
-            let loading = !self.indexed.load(Ordering::Acquire);
-            let reason = if loading {
-                "index_loading"
-            } else {
-                "empty_scope"
-            };
-            return Found::Nothing(Miss::because(reason));
+            let why = self.nothing_there(embedder, question).await;
+            return Found::Nothing(Miss::because(why));
         }
         let embedded = match self.embed(question).await {
             Ok(embedded) => embedded,
@@ -233,10 +231,21 @@ impl Cache {
         self.indexed.store(true, Ordering::Release);
     }
 
+    /// Why a scope that holds nothing comparable serves nothing. A text that could not be compared
+    /// with anything anyway says so there as well: it is read for that, but not embedded.
+    async fn nothing_there(&self, embedder: &Embedder, question: &str) -> &'static str {
+        let deadline = Instant::now() + self.limits.embed;
+        match embedder.refuses(question, deadline).await {
+            Some(skip) => skip.as_str(),
+            None if self.indexed() => "empty_scope",
+            None => "index_loading",
+        }
+    }
+
     async fn exact(&self, lookup: &Lookup) -> Option<Arc<Cached>> {
         let exact = lookup.key.exact;
         let serves = |entry: &Arc<Cached>| {
-            entry.key == lookup.key && entry.fresh_at(unix_ms(), lookup.max_age_ms)
+            entry.key == lookup.key && lookup.freshness.admits(entry.dates(), unix_ms())
         };
         if let Some(entry) = self.memory.hot(&exact) {
             return Some(entry).filter(serves);
@@ -262,7 +271,7 @@ impl Cache {
                     question: &question,
                     embedded: &vector,
                     threshold: lookup.threshold,
-                    max_age_ms: lookup.max_age_ms,
+                    freshness: lookup.freshness,
                     candidates,
                     now_ms: unix_ms(),
                 };

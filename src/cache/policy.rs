@@ -8,6 +8,8 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
+use crate::chat::unix_ms;
+
 /// How a namespace decides.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Policy {
@@ -19,12 +21,20 @@ pub struct Policy {
     pub kind: PolicyKind,
     /// Least cosine similarity of a hit.
     pub threshold: f32,
-    /// Seconds that an answer is remembered; hits do not extend it.
+    /// Seconds that an answer is remembered; hits do not extend it. A shorter time holds for what
+    /// is remembered already, a longer one only for what comes.
     pub ttl_s: u64,
     /// Highest temperature whose answers may stand for another wording.
     pub temperature_max: f64,
-    /// Whether the decision log keeps the question's text.
+    /// Whether the text of questions is kept: in the decision log and with what is remembered.
     pub keep_text: bool,
+    /// Unix milliseconds: what was remembered before then an earlier, shorter `ttl_s` had let die.
+    #[serde(default, skip_serializing_if = "never")]
+    pub forgotten_before_ms: u64,
+}
+
+fn never(date_ms: &u64) -> bool {
+    *date_ms == 0
 }
 
 /// How a policy decides.
@@ -45,6 +55,9 @@ pub struct PolicyDraft {
     /// Ignored: `If-Match` says which version is changed.
     #[serde(default)]
     pub version: Option<u64>,
+    /// Ignored: it follows from the changes of `ttl_s`.
+    #[serde(default)]
+    pub forgotten_before_ms: Option<u64>,
     /// How to decide; as before if absent.
     #[serde(default)]
     pub kind: Option<PolicyKind>,
@@ -88,19 +101,25 @@ pub enum PolicyError {
 const TTL_MAX_S: u64 = 10 * 365 * 86_400;
 
 impl Policy {
-    /// The policy after `draft`, one version on.
+    /// The policy after `draft`, one version on, from `now_ms` (Unix milliseconds) on.
     ///
     /// # Errors
     /// [`PolicyError::OutOfRange`] naming the field.
-    pub fn changed(&self, draft: &PolicyDraft) -> Result<Self, PolicyError> {
+    pub fn changed(&self, draft: &PolicyDraft, now_ms: u64) -> Result<Self, PolicyError> {
+        let ttl_s = draft.ttl_s.unwrap_or(self.ttl_s);
         let next = Self {
             namespace: self.namespace.clone(),
             version: self.version + 1,
             kind: draft.kind.unwrap_or(self.kind),
             threshold: draft.threshold.unwrap_or(self.threshold),
-            ttl_s: draft.ttl_s.unwrap_or(self.ttl_s),
+            ttl_s,
             temperature_max: draft.temperature_max.unwrap_or(self.temperature_max),
             keep_text: draft.keep_text.unwrap_or(self.keep_text),
+            forgotten_before_ms: if ttl_s > self.ttl_s {
+                self.oldest_alive(now_ms)
+            } else {
+                self.forgotten_before_ms
+            },
         };
         if draft
             .namespace
@@ -113,6 +132,14 @@ impl Policy {
             });
         }
         next.check()
+    }
+
+    /// Date of the oldest answer that this policy lets live.
+    fn oldest_alive(&self, now_ms: u64) -> u64 {
+        let ttl_ms = self.ttl_s.saturating_mul(1000);
+        // At its very end an answer is dead already, hence the one more.
+        let oldest = now_ms.saturating_add(1).saturating_sub(ttl_ms);
+        oldest.max(self.forgotten_before_ms)
     }
 
     fn check(self) -> Result<Self, PolicyError> {
@@ -183,7 +210,7 @@ impl Policies {
                 current: before.version,
             });
         }
-        let after = Arc::new(before.changed(draft)?);
+        let after = Arc::new(before.changed(draft, unix_ms())?);
         if !store(&after) {
             return Err(PolicyError::NotStored);
         }
@@ -207,6 +234,7 @@ mod tests {
             ttl_s: 86_400,
             temperature_max: 1.0,
             keep_text: true,
+            forgotten_before_ms: 0,
         };
         Policies::new(default, [])
     }
@@ -234,6 +262,33 @@ mod tests {
         let lost = policies.change("a", 0, &change, |_| false);
         assert_eq!(lost, Err(PolicyError::NotStored));
         assert_eq!(policies.of("a").version, 0);
+    }
+
+    #[test]
+    fn a_longer_ttl_revives_nothing_that_a_shorter_one_let_die() {
+        let of = |policy: &Policy, json, now_ms| policy.changed(&draft(json), now_ms).unwrap();
+        let day = policies().of("a");
+        let hour = of(&day, r#"{"ttl_s":3600}"#, 100_000_000);
+        assert_eq!(hour.forgotten_before_ms, 0, "only shortened");
+        let again = of(&hour, r#"{"ttl_s":86400}"#, 100_000_000);
+        assert_eq!(again.forgotten_before_ms, 100_000_001 - 3_600_000);
+        let longer = of(&again, r#"{"ttl_s":90000}"#, 100_000_000);
+        assert_eq!(longer.forgotten_before_ms, again.forgotten_before_ms);
+        let other = of(&longer, r#"{"threshold":0.5}"#, 900_000_000);
+        assert_eq!(other.forgotten_before_ms, again.forgotten_before_ms);
+    }
+
+    #[test]
+    fn a_policy_stored_by_an_earlier_build_is_read() {
+        let stored = r#"{"namespace":"a","version":3,"kind":"threshold","threshold":0.9,
+            "ttl_s":60,"temperature_max":1.0,"keep_text":true}"#;
+        let policy: Policy = serde_json::from_str(stored).unwrap();
+        assert_eq!((policy.version, policy.forgotten_before_ms), (3, 0));
+        assert!(
+            !serde_json::to_string(&policy)
+                .unwrap()
+                .contains("forgotten")
+        );
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use dashmap::DashMap;
 
 use super::entry::Cached;
+use super::freshness::Freshness;
 use super::memory::Memory;
 use super::verdict::{Evidence, Verdict, judge};
 use crate::embed::Embedded;
@@ -33,8 +34,8 @@ pub struct Query<'a> {
     pub embedded: &'a Embedded,
     /// Least cosine of a hit.
     pub threshold: f32,
-    /// Oldest entry that may answer, in milliseconds.
-    pub max_age_ms: Option<u64>,
+    /// How young an entry must be.
+    pub freshness: Freshness,
     /// Candidates that are judged.
     pub candidates: usize,
     /// The time.
@@ -173,13 +174,19 @@ impl Semantic {
             self.remove(id, query.scope);
             return None;
         };
-        if entry.key.scope != *query.scope || !entry.fresh_at(query.now_ms, query.max_age_ms) {
+        if query.freshness.end(entry.dates()) <= query.now_ms {
+            // Dead by the policy for good: hidden, so that it takes no living one's place again.
+            self.remove(id, query.scope);
+            return None;
+        }
+        let fresh = query.freshness.admits(entry.dates(), query.now_ms);
+        if entry.key.scope != *query.scope || !fresh {
             return None;
         }
         let verdict = judge(&Evidence {
             asked: query.question,
             asked_tokens: &query.embedded.tokens,
-            stored: entry.question.as_deref()?,
+            stored: entry.question.as_ref()?,
             stored_tokens: entry.tokens.as_ref()?,
             similarity,
             threshold: query.threshold,

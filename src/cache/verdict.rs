@@ -1,7 +1,7 @@
 //! Decides whether a remembered answer serves a question, from the exact cosine
 //! of the two and from their texts. Pure.
 
-use crate::embed::{TokenDigest, same_question};
+use crate::embed::{Question, TokenDigest};
 
 /// What is known of the question asked and of one remembered.
 #[derive(Debug, Clone, Copy)]
@@ -10,8 +10,8 @@ pub struct Evidence<'a> {
     pub asked: &'a str,
     /// Digest of its token ids.
     pub asked_tokens: &'a TokenDigest,
-    /// The question remembered.
-    pub stored: &'a str,
+    /// What was kept of the question remembered.
+    pub stored: &'a Question,
     /// Digest of its token ids.
     pub stored_tokens: &'a TokenDigest,
     /// Exact cosine of their vectors.
@@ -52,7 +52,7 @@ pub fn judge(evidence: &Evidence<'_>) -> Verdict {
         return Verdict::BelowThreshold;
     }
     let blind = evidence.asked_tokens == evidence.stored_tokens;
-    if blind && !same_question(evidence.asked, evidence.stored) {
+    if blind && !evidence.stored.is(evidence.asked) {
         return Verdict::SameTokens;
     }
     Verdict::Serve
@@ -62,16 +62,21 @@ pub fn judge(evidence: &Evidence<'_>) -> Verdict {
 mod tests {
     use super::*;
 
+    /// The verdict, which does not depend on the form in which the stored question was kept.
     fn verdict(asked: &str, stored: &str, same: bool, similarity: f32) -> Verdict {
         let (a, b) = (TokenDigest([0; 16]), TokenDigest([1; 16]));
-        judge(&Evidence {
-            asked,
-            asked_tokens: &a,
-            stored,
-            stored_tokens: if same { &a } else { &b },
-            similarity,
-            threshold: 0.92,
-        })
+        let [text, digest] = [true, false].map(|as_text| {
+            judge(&Evidence {
+                asked,
+                asked_tokens: &a,
+                stored: &Question::keep(stored, as_text),
+                stored_tokens: if same { &a } else { &b },
+                similarity,
+                threshold: 0.92,
+            })
+        });
+        assert_eq!(text, digest);
+        text
     }
 
     #[test]

@@ -21,11 +21,14 @@ use self::pool::{Limits, Pool};
 use self::tokens::Reader;
 
 pub use self::error::EmbedError;
-pub use self::text::same_question;
+pub use self::text::Question;
 pub use self::vector::{Embedding, NotAVector};
 
 /// Bytes above which a text is not even tokenised: 256 tokens are rarely 2 KiB, and reading costs time per byte.
 const LONGEST_TEXT: usize = 16 * 1024;
+
+/// Bytes up to which a text is read on the caller's thread: at 0.6 µs a byte that is about what waking another costs.
+const QUICK_TEXT: usize = 128;
 
 /// First 16 bytes of a blake3 hash over a text's token ids: two texts with the same digest have the same vector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -36,7 +39,7 @@ pub struct TokenDigest(pub [u8; 16]);
 pub struct Embedded {
     /// The vector, of the embedder's dimension.
     pub embedding: Embedding,
-    /// Digest of the tokens; where two of them are equal, [`same_question`] must agree before a hit.
+    /// Digest of the tokens; where two of them are equal, [`Question::is`] must agree before a hit.
     pub tokens: TokenDigest,
     /// Tokens including the two that frame a text.
     pub token_count: u32,
@@ -119,6 +122,7 @@ pub struct EmbedConfig {
 #[derive(Debug, Clone)]
 pub struct Embedder {
     pool: Arc<Pool>,
+    reader: Arc<Reader>,
     about: Arc<About>,
 }
 
@@ -139,7 +143,7 @@ impl Embedder {
     pub fn start(config: &EmbedConfig) -> Result<Self, EmbedError> {
         let manifest = Manifest::load(&config.model_dir)?;
         let graph = manifest.verified_model()?;
-        let reader = Reader::new(&manifest)?;
+        let reader = Arc::new(Reader::new(&manifest)?);
         let environment = model::environment(config)?;
         let models = (0..config.threads.max(1))
             .map(|_| {
@@ -152,7 +156,8 @@ impl Embedder {
             batch: config.max_batch.max(1),
             dimension: manifest.dimension,
         };
-        let pool = Pool::start(models, move |text: &str| reader.read(text), limits)
+        let read = reader.clone();
+        let pool = Pool::start(models, move |text: &str| read.read(text), limits)
             .map_err(EmbedError::Thread)?;
         let about = About {
             name: manifest.name.clone(),
@@ -161,6 +166,7 @@ impl Embedder {
         };
         Ok(Self {
             pool: Arc::new(pool),
+            reader,
             about: Arc::new(about),
         })
     }
@@ -169,13 +175,25 @@ impl Embedder {
     /// dropped, or whose deadline passed, is not run. Needs a tokio runtime with its timer on.
     pub async fn embed(&self, text: impl Into<Arc<str>>, deadline: Instant) -> Outcome {
         let text = text.into();
-        if text.len() > LONGEST_TEXT {
-            return Outcome::Skipped(Skip::TooLong);
+        match at_a_glance(&text) {
+            Some(skip) => Outcome::Skipped(skip),
+            None => self.pool.embed(text, deadline).await,
         }
-        if text.trim().is_empty() {
-            return Outcome::Skipped(Skip::Empty);
+    }
+
+    /// Why `text` will never have a vector, if that is so. Costs its reading, a few hundredths of a millisecond for a
+    /// short question, but neither the model nor a place in the queue. None also if `deadline` comes first.
+    pub async fn refuses(&self, text: &str, deadline: Instant) -> Option<Skip> {
+        if let Some(skip) = at_a_glance(text) {
+            return Some(skip);
         }
-        self.pool.embed(text, deadline).await
+        if text.len() <= QUICK_TEXT {
+            return self.reader.refuses(text);
+        }
+        let (reader, text) = (Arc::clone(&self.reader), text.to_owned());
+        let reading = tokio::task::spawn_blocking(move || reader.refuses(&text));
+        let read = tokio::time::timeout_at(deadline.into(), reading).await;
+        read.ok()?.ok()?
     }
 
     /// What vectors must share to be compared: changes with model, tokenizer, pooling and window.
@@ -197,6 +215,14 @@ impl Embedder {
     pub fn name(&self) -> &str {
         &self.about.name
     }
+}
+
+/// What is known of a text without reading it.
+fn at_a_glance(text: &str) -> Option<Skip> {
+    if text.len() > LONGEST_TEXT {
+        return Some(Skip::TooLong);
+    }
+    text.trim().is_empty().then_some(Skip::Empty)
 }
 
 /// The fingerprint that [`Embedder::fingerprint`] will give, without loading the model.

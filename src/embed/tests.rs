@@ -160,6 +160,31 @@ async fn a_huge_text_is_too_long_without_being_read() {
 }
 
 #[tokio::test]
+async fn what_a_text_is_refused_for_is_known_without_a_vector() {
+    let long = "word ".repeat(300);
+    let huge = "word ".repeat(LONGEST_TEXT);
+    for text in [
+        "What is rust?",
+        "Is 🍎 healthy?",
+        "เมืองหลวงของฝรั่งเศสคืออะไร",
+        " ",
+        &"word ".repeat(100),
+        &"\u{301} ".repeat(300),
+        &long,
+        &huge,
+        &"a ".repeat(QUICK_TEXT),
+    ] {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        let refused = embedder().refuses(text, deadline).await;
+        let wanted = match outcome(text).await {
+            Outcome::Skipped(skip) => Some(skip),
+            _ => None,
+        };
+        assert_eq!(refused, wanted, "{text}");
+    }
+}
+
+#[tokio::test]
 async fn a_text_that_spells_a_special_token_means_its_letters() {
     let spelled = embed("what does [SEP] mean").await;
     let plain = embed("what does sep mean").await;
@@ -170,14 +195,14 @@ async fn a_text_that_spells_a_special_token_means_its_letters() {
     );
 }
 
-/// The texts have one vector, so the cosine is 1 and only `same_question` stands between them.
+/// The texts have one vector, so the cosine is 1 and only `Question::is` stands between them.
 async fn one_vector_but_two_questions(a: &str, b: &str) {
     assert_eq!(
         embed(a).await.tokens,
         embed(b).await.tokens,
         "{a:?} and {b:?}"
     );
-    assert!(!same_question(a, b), "{a:?} and {b:?}");
+    assert!(!Question::keep(a, true).is(b), "{a:?} and {b:?}");
 }
 
 #[tokio::test]
@@ -206,7 +231,7 @@ async fn a_capital_at_the_start_is_one_vector_and_one_question() {
         "what is  the capital of France?",
     );
     assert_eq!(embed(a).await.tokens, embed(b).await.tokens);
-    assert!(same_question(a, b));
+    assert!(Question::keep(a, true).is(b));
 }
 
 #[tokio::test]

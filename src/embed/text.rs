@@ -1,5 +1,5 @@
-//! What may be said of a text by looking at its letters: its script, and whether two texts are one question though
-//! they differ. Knows nothing of tokens and vectors.
+//! What may be said of a text by looking at its letters: its script, whether two texts are one question though they
+//! differ, and what must be kept of one to tell. Knows nothing of tokens and vectors.
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_script::{Script, UnicodeScript};
@@ -23,18 +23,61 @@ pub(super) fn mainly_in(scripts: &[Script], text: &str) -> bool {
     inside >= outside
 }
 
-/// Whether two texts with equal token ids are one question.
-///
-/// A tokenizer that strips accents, folds case and drops blanks gives different texts the same tokens. True only if
-/// they are equal after NFC and trimming, or differ in nothing but ordinary sentence-initial capitals, end
-/// punctuation or repeated spaces outside code. In doubt false: that costs a provider call, true a wrong answer.
-pub fn same_question(a: &str, b: &str) -> bool {
-    let (a, b) = (normal(a), normal(b));
-    a == b || ordinary(&a) == ordinary(&b)
+/// What is kept of a question, enough to tell whether another text asks the same in the same words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Question {
+    /// Its text.
+    Text(String),
+    /// Where the text must not be kept: the blake3 hash of its normal form.
+    Digest([u8; 32]),
 }
 
+impl Question {
+    /// What is kept of `text`.
+    pub fn keep(text: &str, as_text: bool) -> Self {
+        if as_text {
+            Self::Text(text.to_owned())
+        } else {
+            Self::Digest(digest(text))
+        }
+    }
+
+    /// Its text, if that was kept.
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Digest(_) => None,
+        }
+    }
+
+    /// Bytes that it takes.
+    pub fn weight(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Digest(digest) => digest.len(),
+        }
+    }
+
+    /// Whether `other`, a text with equal token ids, is this question.
+    ///
+    /// A tokenizer that strips accents, folds case and drops blanks gives different texts the same tokens. True only
+    /// if they are equal after NFC and trimming, or differ in nothing but ordinary sentence-initial capitals, end
+    /// punctuation or repeated spaces outside code. In doubt false: that costs a provider call, true a wrong answer.
+    pub fn is(&self, other: &str) -> bool {
+        match self {
+            Self::Text(text) => text == other || normal(text) == normal(other),
+            Self::Digest(kept) => *kept == digest(other),
+        }
+    }
+}
+
+/// The form in which two texts are equal exactly if they are one question.
 fn normal(text: &str) -> String {
-    text.trim().nfc().collect()
+    ordinary(&text.trim().nfc().collect::<String>())
+}
+
+fn digest(text: &str) -> [u8; 32] {
+    *blake3::hash(normal(text).as_bytes()).as_bytes()
 }
 
 /// The text without what may differ. Parts between backticks stay as they are, and so does everything when the rest
@@ -131,20 +174,33 @@ fn without_end(text: &str) -> &str {
 mod tests {
     use super::*;
 
+    /// Whichever is kept, and whether as text or not, the verdict is the same.
+    #[track_caller]
+    fn check(a: &str, b: &str, one: bool) {
+        for (kept, asked) in [(a, b), (b, a)] {
+            for as_text in [true, false] {
+                let kept = Question::keep(kept, as_text);
+                assert_eq!(kept.is(asked), one, "{kept:?} and {asked:?}");
+            }
+        }
+    }
+
     #[track_caller]
     fn same(a: &str, b: &str) {
-        assert!(
-            same_question(a, b) && same_question(b, a),
-            "{a:?} and {b:?} should be one question"
-        );
+        check(a, b, true);
     }
 
     #[track_caller]
     fn different(a: &str, b: &str) {
-        assert!(
-            !same_question(a, b) && !same_question(b, a),
-            "{a:?} and {b:?} should be two questions"
-        );
+        check(a, b, false);
+    }
+
+    #[test]
+    fn a_text_that_must_not_be_kept_is_not() {
+        let kept = Question::keep("What is rust?", false);
+        assert_eq!(kept.text(), None);
+        assert!(matches!(kept, Question::Digest(_)));
+        assert_eq!(Question::keep("a", true).text(), Some("a"));
     }
 
     #[test]

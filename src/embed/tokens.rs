@@ -1,5 +1,7 @@
 //! Reads a text into token ids, and refuses what the model would misread. Knows nothing of threads.
 
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
 use tokenizers::Tokenizer;
@@ -53,6 +55,11 @@ impl Reader {
         if !text::mainly_in(&self.scripts, text) {
             return Err(Skip::UnsupportedLanguage);
         }
+        // Each word is at least one token, and counting them is a hundred times quicker than reading them.
+        let mut words = text.split_whitespace().filter(|word| is_word(word));
+        if words.nth(self.window).is_some() {
+            return Err(Skip::TooLong);
+        }
         let encoding = self
             .tokenizer
             .encode_fast(text, true)
@@ -66,6 +73,24 @@ impl Reader {
         }
         Ok(ids.to_vec())
     }
+
+    /// Why `text` cannot be read, if so. A tokenizer that panics has said nothing.
+    pub(super) fn refuses(&self, text: &str) -> Option<Skip> {
+        catch_unwind(AssertUnwindSafe(|| self.read(text).err())).ok()?
+    }
+}
+
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reader")
+            .field("window", &self.window)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whether a tokenizer makes something of it; marks alone may be dropped.
+fn is_word(part: &str) -> bool {
+    part.bytes().any(|byte| byte.is_ascii_alphanumeric())
 }
 
 /// The digest that tells two token sequences apart.

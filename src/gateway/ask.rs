@@ -1,14 +1,15 @@
-//! A request on its way through the gateway: what came in, what was admitted,
-//! and what the reply says about how it was answered.
+//! A request on its way through the gateway: what came in, and what was admitted.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Gateway;
 use super::error::{ApiError, Code};
 use super::serve::Body;
+use super::via::Via;
 use crate::cache::Lookup;
 use crate::cache::controls::{Controls, Read};
+use crate::cache::freshness::Freshness;
 use crate::cache::policy::Policy;
 use crate::cache::scope::{CacheKey, Namespace};
 use crate::chat::{CanonicalHasher, ChatRequest, RequestId};
@@ -48,8 +49,8 @@ pub struct Plan {
     pub origin: String,
     /// What is looked up.
     pub lookup: Lookup,
-    /// Whether the answer may be remembered, and for how many milliseconds.
-    pub write_ms: Option<u64>,
+    /// Milliseconds for which the answer may be remembered; 0: not at all.
+    pub keep_ms: u64,
     /// Whether it may be met by other wordings.
     pub write_semantic: bool,
     /// From memory or not at all.
@@ -119,50 +120,6 @@ impl Outcome {
     }
 }
 
-/// What the reply's headers tell.
-#[derive(Debug, Clone)]
-pub struct Via {
-    /// How it was answered.
-    pub outcome: Outcome,
-    /// Why.
-    pub reason: &'static str,
-    /// Exact cosine to the entry served, or to the best that was not.
-    pub similarity: Option<f32>,
-    /// The entry served.
-    pub entry: Option<u64>,
-    /// Its age in seconds.
-    pub age_s: Option<u64>,
-    /// Seconds for which it will be served still.
-    pub ttl_s: Option<u64>,
-    /// Whether it came along with another request's call.
-    pub collapsed: bool,
-    /// The provider that answered.
-    pub provider: Option<String>,
-    /// The model that answered.
-    pub model: Option<String>,
-    /// The provider's headers that a client may see.
-    pub headers: Vec<(String, String)>,
-}
-
-impl Via {
-    /// How and why, nothing else known.
-    #[must_use]
-    pub fn new(outcome: Outcome, reason: &'static str) -> Self {
-        Self {
-            outcome,
-            reason,
-            similarity: None,
-            entry: None,
-            age_s: None,
-            ttl_s: None,
-            collapsed: false,
-            provider: None,
-            model: None,
-            headers: Vec::new(),
-        }
-    }
-}
-
 /// An answer on its way to the client.
 pub struct Served {
     /// How it was come by.
@@ -195,10 +152,8 @@ impl Gateway {
         let key = CacheKey::of(&namespace, &origin, &ask.headers, &ask.request);
         let access = self.access(&ask, &namespace, &policy);
         let controls = &ask.controls;
-        let ttl_ms = controls.ttl.map_or(policy.ttl_s * 1000, |wish| {
-            let wish = u64::try_from(wish.as_millis()).unwrap_or(u64::MAX);
-            wish.min(policy.ttl_s.saturating_mul(1000))
-        });
+        let freshness = freshness(controls, &policy);
+        let keep_ms = controls.ttl.map_or(u64::MAX, millis).min(freshness.ttl_ms);
         let lookup = Lookup {
             key,
             read: access.read,
@@ -206,13 +161,11 @@ impl Gateway {
             threshold: controls
                 .threshold
                 .map_or(policy.threshold, |t| t.max(policy.threshold)),
-            max_age_ms: controls
-                .max_age
-                .map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
+            freshness,
         };
         Ok(Plan {
             write_semantic: controls.read != Read::Exact && lookup.question.is_ok(),
-            write_ms: (access.write && ttl_ms > 0).then_some(ttl_ms),
+            keep_ms: if access.write { keep_ms } else { 0 },
             only: controls.only,
             unread: access.unread,
             ask,
@@ -232,7 +185,7 @@ impl Gateway {
         };
         let bypass = match question {
             _ if !self.config.cache => Some("cache_off"),
-            _ if ask.controls.off() => ask.controls.reason.or(Some("off")),
+            _ if ask.controls.off => ask.controls.reason.or(Some("off")),
             Err(why) if self.config.ineligible == Ineligible::Bypass => Some(why),
             _ => None,
         };
@@ -251,7 +204,7 @@ impl Gateway {
         };
         Access {
             read: unread.map_or(ask.controls.read, |_| Read::Nothing),
-            write: ask.controls.write && namespace.write,
+            write: namespace.write,
             unread,
             question,
         }
@@ -263,6 +216,21 @@ struct Access {
     write: bool,
     unread: Option<(Outcome, &'static str)>,
     question: Result<String, &'static str>,
+}
+
+/// What both the policy and the request ask of an entry's age.
+fn freshness(controls: &Controls, policy: &Policy) -> Freshness {
+    Freshness {
+        ttl_ms: policy.ttl_s.saturating_mul(1000),
+        born_ms: policy.forgotten_before_ms,
+        max_age_ms: controls.max_age.map_or(u64::MAX, millis),
+        min_fresh_ms: controls.min_fresh.map_or(0, millis),
+    }
+}
+
+/// As many as fit: a number that is too large is no limit.
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// No temperature means the provider's default, which is what the answer was written at before.

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use super::via::Via;
 use crate::cache::controls::BadControl;
 use crate::cache::policy::PolicyError;
 use crate::cache::scope::NamespaceError;
@@ -142,6 +143,8 @@ pub struct ApiError {
     pub retry_after: Option<Duration>,
     /// The provider's own status, type and code, where they are the client's business.
     pub upstream: Option<Box<UpstreamWords>>,
+    /// What memory had to say before it came to this.
+    pub via: Option<Box<Via>>,
 }
 
 /// What a provider said of a client's fault.
@@ -164,6 +167,7 @@ impl ApiError {
             param: None,
             retry_after: None,
             upstream: None,
+            via: None,
         }
     }
 

@@ -14,7 +14,7 @@ use crate::cache::Miss;
 use crate::cache::entry::Fresh;
 use crate::cache::flight::{Cargo, Pilot};
 use crate::chat::{Answer, Chunk, Recorder, Unstorable};
-use crate::embed::Embedded;
+use crate::embed::{Embedded, Question};
 use crate::provider::{Event, EventStream, Reply};
 use crate::router::Answered;
 use crate::telemetry::Stage;
@@ -56,12 +56,11 @@ pub(super) async fn fetch(
         gateway: &gateway,
         plan: &plan,
     };
-    let question = call.question(miss);
     // The vector of a first question is made while the provider thinks.
-    let (vector, end) = tokio::join!(question, call.call(&pilot));
+    let (vector, end) = tokio::join!(call.vector(miss), call.call(&pilot));
     let end = match end {
         Ok((end, answered)) => {
-            call.remember(&end, &answered, vector);
+            call.remember(&end, &answered, vector, pilot.keep_ms());
             Ok(end)
         }
         Err(error) => Err(error),
@@ -83,16 +82,15 @@ struct From {
 
 impl Fetch<'_> {
     /// The vector under which the answer will be found, unless the lookup made it already.
-    async fn question(&self, miss: Miss) -> Option<(String, Embedded)> {
-        if self.plan.write_ms.is_none() || !self.plan.write_semantic {
+    async fn vector(&self, miss: Miss) -> Option<Embedded> {
+        if self.plan.keep_ms == 0 || !self.plan.write_semantic {
             return None;
         }
-        let question = self.plan.lookup.question.as_ref().ok()?.clone();
-        let embedded = match miss.embedded {
-            Some(embedded) => embedded,
-            None => self.gateway.cache.embed(&question).await.ok()?,
-        };
-        Some((question, embedded))
+        let question = self.plan.lookup.question.as_ref().ok()?;
+        match miss.embedded {
+            Some(embedded) => Some(embedded),
+            None => self.gateway.cache.embed(question).await.ok(),
+        }
     }
 
     async fn call(&self, pilot: &Pilot<AnswerFlight>) -> Result<(End, From), ApiError> {
@@ -182,10 +180,10 @@ impl Fetch<'_> {
         ))
     }
 
-    fn remember(&self, end: &End, from: &From, question: Option<(String, Embedded)>) {
-        let Some(ttl_ms) = self.plan.write_ms else {
+    fn remember(&self, end: &End, from: &From, vector: Option<Embedded>, ttl_ms: u64) {
+        if ttl_ms == 0 {
             return;
-        };
+        }
         let refused = from.refused.map(Unstorable::as_str);
         let foreign =
             (from.other_model && !self.plan.route.store_fallback).then_some("fallback_model");
@@ -198,7 +196,7 @@ impl Fetch<'_> {
             (None, None) => Some(Unstorable::Incomplete.as_str()),
             (None, Some(answer)) => {
                 let started = Instant::now();
-                let fresh = self.fresh(Arc::clone(answer), question, ttl_ms, from);
+                let fresh = self.fresh(Arc::clone(answer), vector, ttl_ms, from);
                 let (_, refused) = self.gateway.cache.remember(fresh);
                 self.gateway.metrics.stage(Stage::Store, started.elapsed());
                 refused
@@ -212,11 +210,15 @@ impl Fetch<'_> {
     fn fresh(
         &self,
         answer: Arc<Answer>,
-        question: Option<(String, Embedded)>,
+        vector: Option<Embedded>,
         ttl_ms: u64,
         from: &From,
     ) -> Fresh {
         let plan = self.plan;
+        // Asked again: the policy may have changed while the provider thought.
+        let keep_text = self.gateway.policies.of(&plan.namespace.label).keep_text;
+        let question = plan.lookup.question.as_ref().ok().zip(vector);
+        let question = question.map(|(text, vector)| (Question::keep(text, keep_text), vector));
         Fresh {
             key: plan.lookup.key,
             namespace: plan.namespace.label.clone(),

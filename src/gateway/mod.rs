@@ -5,6 +5,7 @@ pub mod ask;
 pub mod error;
 mod fetch;
 mod serve;
+pub mod via;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,15 +21,16 @@ use crate::cache::{Cache, Found};
 use crate::chat::unix_ms;
 use crate::config::Ineligible;
 use crate::gateway::ask::{Ask, Plan};
-use crate::gateway::error::{ApiError, Code};
+use crate::gateway::error::ApiError;
 use crate::gateway::fetch::AnswerFlight;
 use crate::identity::Keyring;
 use crate::ledger::Prices;
 use crate::router::Router;
 use crate::telemetry::{Metrics, Stage};
 
-pub use ask::{Outcome, Served, Via};
+pub use ask::{Outcome, Served};
 pub use serve::{Body, LiveAnswer, Piece, error_event};
+pub use via::Via;
 
 /// Settings of the line itself.
 #[derive(Debug, Clone)]
@@ -92,17 +94,14 @@ impl Gateway {
             self.note(&plan, nearest, DecisionOutcome::NearMiss);
         }
         if plan.only {
-            return Err(ApiError::new(
-                Code::CacheMiss,
-                "Nothing remembered serves this request.",
-            ));
+            return Err(serve::withheld(&plan, &miss));
         }
         // Only what may be read from memory may be read from a neighbour's call.
         if plan.lookup.read == Read::Nothing {
-            let (pilot, rider) = Flights::alone();
+            let (pilot, rider) = Flights::alone(plan.keep_ms);
             return self.lead(&plan, miss, pilot, rider).await;
         }
-        match self.flights.board(plan.flight_key()) {
+        match self.flights.board(plan.flight_key(), plan.keep_ms) {
             Boarding::Lead(pilot, rider) => self.lead(&plan, miss, pilot, rider).await,
             Boarding::Follow(rider) => self.follow(&plan, miss, rider).await,
         }
@@ -166,7 +165,11 @@ impl Gateway {
             namespace: plan.namespace.label.clone(),
             outcome,
             question,
-            candidate: nearest.entry.question.clone().filter(|_| keep),
+            candidate: nearest
+                .entry
+                .question_text()
+                .filter(|_| keep)
+                .map(str::to_owned),
             entry: entry::label(nearest.entry.id),
             similarity: nearest.similarity,
             threshold: plan.lookup.threshold,

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::Gateway;
-use super::ask::{Outcome, Plan, Served, Via};
+use super::ask::{Outcome, Plan, Served};
 use super::error::{ApiError, Code};
 use super::fetch::{AnswerFlight, End, Head, fetch};
+use super::via::Via;
 use crate::cache::Miss;
 use crate::cache::entry::Cached;
-use crate::cache::flight::{Heard, Pilot, Rider};
+use crate::cache::flight::{Flights, Heard, Pilot, Rider};
 use crate::chat::{Answer, DONE, Replay, unix_ms};
 
 /// An answer in the client's framing.
@@ -83,6 +84,7 @@ impl Gateway {
         similarity: Option<f32>,
     ) -> Served {
         let now = unix_ms();
+        let end = plan.lookup.freshness.end(entry.dates());
         let (outcome, reason) = match similarity {
             None => (Outcome::HitExact, "same_request"),
             Some(_) => (Outcome::HitSemantic, "similar"),
@@ -91,7 +93,7 @@ impl Gateway {
             similarity,
             entry: Some(entry.id),
             age_s: Some(now.saturating_sub(entry.created_ms) / 1000),
-            ttl_s: Some(entry.expires_ms.saturating_sub(now) / 1000),
+            ttl_s: Some(end.saturating_sub(now) / 1000),
             model: entry.replay.answer().model().map(str::to_owned),
             ..Via::new(outcome, reason)
         };
@@ -131,7 +133,7 @@ impl Gateway {
             };
             return self.land(plan, via, rider).await;
         }
-        let (pilot, rider) = crate::cache::flight::Flights::alone();
+        let (pilot, rider) = Flights::alone(plan.keep_ms);
         self.lead(plan, miss, pilot, rider).await
     }
 
@@ -192,7 +194,7 @@ impl Gateway {
 
     /// A call that nobody shares.
     async fn alone(self: &Arc<Self>, plan: &Arc<Plan>) -> Result<Served, ApiError> {
-        let (pilot, rider) = crate::cache::flight::Flights::alone();
+        let (pilot, rider) = Flights::alone(plan.keep_ms);
         let miss = Miss {
             reason: "not_shareable",
             ..Miss::default()
@@ -222,6 +224,19 @@ fn via_of(plan: &Plan, miss: &Miss) -> Via {
     Via {
         similarity: miss.nearest.as_ref().map(|n| n.similarity),
         ..Via::new(outcome, reason)
+    }
+}
+
+/// The refusal of a request that only memory was to answer. It tells all that a miss tells.
+pub(super) fn withheld(plan: &Plan, miss: &Miss) -> ApiError {
+    let via = Via {
+        outcome: Outcome::Miss,
+        withheld: true,
+        ..via_of(plan, miss)
+    };
+    ApiError {
+        via: Some(Box::new(via)),
+        ..ApiError::new(Code::CacheMiss, "Nothing remembered serves this request.")
     }
 }
 

@@ -67,8 +67,8 @@ pub(super) fn error(id: RequestId, error: &ApiError) -> HttpResponse {
         let hint = if error.retryable() { "true" } else { "false" };
         set(&mut response, SHOULD_RETRY, hint);
     }
-    if error.code == Code::CacheMiss {
-        set(&mut response, CACHE, Outcome::Miss.as_str());
+    if let Some(via) = &error.via {
+        describe(&mut response, via);
     }
     response.json(error.openai())
 }
@@ -135,6 +135,8 @@ fn cache_status(via: &Via) -> String {
                 via.ttl_s.unwrap_or(0)
             )
         }
+        // Neither a hit nor forwarded: the member stands for itself.
+        Outcome::Miss if via.withheld => format!("reprise; detail={}", via.reason),
         Outcome::Miss => format!("reprise; fwd=miss; detail={}", via.reason),
         Outcome::Bypass => format!("reprise; fwd=bypass; detail={}", via.reason),
         Outcome::Refresh => format!("reprise; fwd=request; detail={}", via.reason),

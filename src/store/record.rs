@@ -11,11 +11,14 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 
 use super::bytes::{Fields, put_prefixed};
+use crate::embed::Question;
 
 /// The record form that this build writes.
 pub(super) const RECORD_VERSION: u8 = 1;
 const HEADER: usize = 2 + 16;
 const FLAG_ZSTD: u8 = 1;
+/// The question's field holds a digest. Records of builds that kept text only lack it, and are read as they are.
+const FLAG_DIGEST: u8 = 2;
 /// A stored answer is refused above 1 MiB, so an unpacked one that claims more is damage.
 const MAX_UNPACKED: usize = 2 << 20;
 
@@ -36,8 +39,8 @@ pub struct Entry {
     pub model: String,
     /// Provider, base URL and upstream model that answered.
     pub origin: String,
-    /// The question, where the policy keeps text.
-    pub question: Option<String>,
+    /// What is kept of the question, where it may be met by meaning.
+    pub question: Option<Question>,
     /// Hash of the question's token ids.
     pub tokens: Option<[u8; 16]>,
     /// Unix milliseconds of the answer.
@@ -53,7 +56,7 @@ impl Entry {
     #[must_use]
     pub fn weight(&self) -> usize {
         let texts = self.tenant.len() + self.namespace.len() + self.model.len() + self.origin.len();
-        texts + self.question.as_ref().map_or(0, String::len) + self.answer.get().len()
+        texts + self.question.as_ref().map_or(0, Question::weight) + self.answer.get().len()
     }
 }
 
@@ -79,11 +82,16 @@ impl Encoder {
         out.extend_from_slice(&entry.created_ms.to_le_bytes());
         out.extend_from_slice(&entry.expires_ms.to_le_bytes());
         put_optional(out, entry.tokens.as_ref().map(<[u8; 16]>::as_slice));
-        put_optional(out, entry.question.as_ref().map(String::as_bytes));
+        let (question, kept_as) = match &entry.question {
+            Some(Question::Text(text)) => (Some(text.as_bytes()), 0),
+            Some(Question::Digest(digest)) => (Some(digest.as_slice()), FLAG_DIGEST),
+            None => (None, 0),
+        };
+        put_optional(out, question);
         for text in [&entry.tenant, &entry.namespace, &entry.model, &entry.origin] {
             put_prefixed(out, text.as_bytes());
         }
-        let flags = self.answer(entry.answer.get().as_bytes(), out);
+        let flags = kept_as | self.answer(entry.answer.get().as_bytes(), out);
         seal(out, start, Kind::Entry, flags, entry.id);
     }
 
@@ -129,7 +137,7 @@ pub(super) fn decode_entry(id: u64, record: &[u8]) -> Option<Entry> {
         None => None,
     };
     let question = match optional(&mut fields)? {
-        Some(bytes) => Some(std::str::from_utf8(bytes).ok()?.to_owned()),
+        Some(bytes) => Some(decode_question(flags, bytes)?),
         None => None,
     };
     let [tenant, namespace, model, origin] = [
@@ -176,6 +184,14 @@ pub(super) fn decode_vector(id: u64, record: &[u8]) -> Option<([u8; 32], Vec<f32
 enum Kind {
     Entry = 1,
     Vector = 2,
+}
+
+fn decode_question(flags: u8, bytes: &[u8]) -> Option<Question> {
+    if flags & FLAG_DIGEST == 0 {
+        let text = std::str::from_utf8(bytes).ok()?;
+        return Some(Question::Text(text.to_owned()));
+    }
+    Some(Question::Digest(bytes.try_into().ok()?))
 }
 
 fn decode_answer(flags: u8, mut fields: Fields<'_>) -> Option<Arc<RawValue>> {
@@ -259,7 +275,7 @@ pub(super) mod tests {
             namespace: "acme".into(),
             model: "gpt-4o".into(),
             origin: "openai".into(),
-            question: Some(format!("question {id}?")),
+            question: Some(Question::Text(format!("question {id}?"))),
             tokens: Some([9; 16]),
             created_ms: 1,
             expires_ms: u64::MAX,
@@ -286,6 +302,19 @@ pub(super) mod tests {
             );
         }
         assert!(encoded(&entry(7, 1, &"long ".repeat(1000))).len() < 1000);
+    }
+
+    #[test]
+    fn a_question_that_was_kept_as_a_digest_comes_back_as_one_and_its_text_is_nowhere() {
+        for answer in ["short", &"long ".repeat(1000)] {
+            let mut entry = entry(7, 1, answer);
+            entry.question = Some(Question::keep("Who knows?", false));
+            let record = encoded(&entry);
+            let back = decode_entry(7, &record).unwrap();
+            assert_eq!(back.question, entry.question);
+            assert_eq!(back.answer.get(), entry.answer.get());
+            assert!(!String::from_utf8_lossy(&record).contains("Who knows"));
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::collections::{HashSet, VecDeque};
 use super::driver::Likeness;
 use super::lines::{Item, Key};
 use crate::cache::verdict::{Evidence, Verdict, judge};
-use crate::embed::Embedded;
+use crate::embed::{Embedded, Question};
 
 /// Questions looked back at by meaning. It need only cover those still on their way: a
 /// near-duplicate of an older one is a hit, which costs nothing either.
@@ -23,7 +23,7 @@ pub struct Fold {
 #[derive(Debug)]
 struct Recent {
     scope: [u8; 32],
-    question: String,
+    question: Question,
     embedded: Embedded,
 }
 
@@ -68,7 +68,7 @@ impl Fold {
         }
         self.recent.push_back(Recent {
             scope: item.scope,
-            question: question.to_owned(),
+            question: Question::keep(question, true),
             embedded: likeness.embedded,
         });
         true

@@ -1,6 +1,6 @@
 //! The headers by which a request tells the cache what it may do.
 
-use crate::client::{Client, until};
+use crate::client::{Answer, Client, until};
 
 const QUESTION: &str = "What is the capital of France?";
 const REWORDED: &str = "What's the capital city of France?";
@@ -8,6 +8,7 @@ const RELATED: &str = "What is the capital of Spain?";
 
 const MODE: &str = "x-reprise-cache";
 const STANDARD: &str = "cache-control";
+const TTL: &str = "x-reprise-ttl";
 
 #[tokio::test]
 async fn a_threshold_in_the_request_may_only_tighten() {
@@ -95,6 +96,99 @@ async fn only_answers_from_memory_and_a_miss_is_not_worth_a_retry() {
 }
 
 #[tokio::test]
+async fn a_miss_that_asked_only_memory_tells_all_that_other_misses_tell() {
+    let client = Client::new();
+    let only = |question| client.ask(question).header(MODE, "only");
+    let told = |miss: &Answer, reason| {
+        miss.error(504, "cache_miss");
+        assert_eq!((miss.header(MODE), miss.reason()), ("miss", reason));
+        // It was not forwarded, so there is no `fwd`.
+        let status = format!("reprise; detail={reason}");
+        assert_eq!(miss.header("cache-status"), status);
+        for absent in ["x-reprise-entry", "x-reprise-provider", "age"] {
+            assert_eq!(miss.header(absent), "", "{absent}");
+        }
+    };
+    let empty = only(QUESTION).send().await;
+    told(&empty, "empty_scope");
+    assert_eq!(empty.header("x-reprise-similarity"), "");
+    client.ask(QUESTION).send().await;
+    for stream in [false, true] {
+        let near = only(RELATED).streamed(stream).send().await;
+        told(&near, "below_threshold");
+        let similarity = near.similarity();
+        assert!((0.3..0.92).contains(&similarity), "{similarity}");
+    }
+    let unread = only(QUESTION).header(STANDARD, "no-cache").send().await;
+    told(&unread, "no_cache");
+    assert_eq!(client.calls(), 1);
+}
+
+#[tokio::test]
+async fn an_entry_that_does_not_stay_fresh_for_long_enough_does_not_answer_but_stays() {
+    let client = Client::new();
+    client.ask(QUESTION).header(TTL, "600").send().await;
+    for question in [QUESTION, REWORDED] {
+        let only = || client.ask(question).header(MODE, "only");
+        let soon = only().header(STANDARD, "min-fresh=60").send().await;
+        assert_eq!(soon.status, 200);
+        for more in ["min-fresh=601", "min-fresh=99999999999999999999"] {
+            let late = only().header(STANDARD, more).send().await;
+            late.error(504, "cache_miss");
+        }
+        assert_eq!(only().send().await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn a_refresh_that_is_not_to_be_remembered_leaves_memory_as_it_was() {
+    let client = Client::new();
+    let refresh = || client.ask(QUESTION).header(MODE, "refresh");
+    let past = || refresh().header(TTL, "0").send();
+    let first = past().await;
+    assert_eq!((first.cache(), first.reason()), ("refresh", "refresh"));
+    let only = client.ask(QUESTION).header(MODE, "only").send().await;
+    only.error(504, "cache_miss");
+    client.ask(QUESTION).send().await;
+    let entry = async || {
+        let hit = client.ask(QUESTION).send().await;
+        assert_eq!(hit.cache(), "hit-exact");
+        hit.header("x-reprise-entry").to_owned()
+    };
+    let before = entry().await;
+    assert_eq!(past().await.cache(), "refresh");
+    assert_eq!(entry().await, before);
+    assert_eq!(client.calls(), 3);
+}
+
+#[tokio::test]
+async fn a_number_too_large_to_hold_is_no_limit() {
+    let client = Client::new();
+    let huge = "99999999999999999999999999";
+    client.ask(QUESTION).header(TTL, huge).send().await;
+    let aged = client
+        .ask(QUESTION)
+        .header(STANDARD, &format!("max-age={huge}"));
+    assert_eq!(aged.send().await.cache(), "hit-exact");
+}
+
+#[tokio::test]
+async fn directives_that_a_cache_need_not_know_change_nothing() {
+    let client = Client::new();
+    client.ask(QUESTION).send().await;
+    for value in [
+        "no-transform",
+        "max-stale",
+        "max-stale=60",
+        "x=\"no-store, no-cache\"",
+        ", ,",
+    ] {
+        let hit = client.ask(QUESTION).header(STANDARD, value).send().await;
+        assert_eq!(hit.cache(), "hit-exact", "{value}");
+    }
+}
+
+#[tokio::test]
 async fn exact_leaves_other_wordings_aside() {
     let client = Client::new();
     client.ask(QUESTION).send().await;
@@ -122,9 +216,17 @@ async fn a_control_that_is_not_understood_is_refused_by_name() {
         (MODE, "maybe"),
         ("x-reprise-threshold", "1.5"),
         ("x-reprise-threshold", "NaN"),
-        ("x-reprise-ttl", "soon"),
+        (TTL, "soon"),
         (MODE, "öff"),
+        (TTL, "+5"),
         (STANDARD, "max-age=-1"),
+        (STANDARD, "max-age"),
+        (STANDARD, "max-age =5"),
+        (STANDARD, "min-fresh=soon"),
+        (STANDARD, "no-store;"),
+        (STANDARD, "no-store="),
+        (STANDARD, "no-store no-cache"),
+        (STANDARD, "x=\"no-store"),
         ("x-reprise-namespace", "no such name"),
     ] {
         let refused = client.ask(QUESTION).header(name, value).send().await;

@@ -92,6 +92,46 @@ async fn a_plain_call_is_shared_with_those_who_want_a_stream() {
     assert_eq!((plain.cache(), client.calls()), ("miss", 1));
 }
 
+/// Has requests, each with a time to live of its own, share a call; gives a client of what is left of it.
+async fn shared_by(ttls: [&str; 3]) -> Client {
+    let client = Client::new();
+    let ask = |ttl| {
+        let ask = client.ask(QUESTION).model("mock-slow-1000");
+        ask.header("x-reprise-ttl", ttl).send()
+    };
+    let [leader, one, other] = ttls;
+    let (led, followed) = tokio::join!(ask(leader), async {
+        until("the call is made", async || client.calls() == 1).await;
+        join_all([ask(one), ask(other)]).await
+    });
+    assert_eq!((led.cache(), client.calls()), ("miss", 1));
+    assert!(followed.iter().all(|f| f.reason() == "collapsed"));
+    client
+}
+
+#[tokio::test]
+async fn a_shared_answer_is_remembered_for_the_shortest_time_that_anybody_wanted() {
+    for ttls in [["600", "60", "900"], ["60", "900", "600"]] {
+        let client = shared_by(ttls).await;
+        let hit = client.ask(QUESTION).model("mock-slow-1000").send().await;
+        let status = hit.header("cache-status");
+        let ttl = status.strip_prefix("reprise; hit; ttl=");
+        let ttl = ttl.and_then(|t| t.strip_suffix("; detail=exact"));
+        let ttl: u64 = ttl.unwrap_or_else(|| panic!("{hit:?}")).parse().unwrap();
+        assert!((30..=60).contains(&ttl), "{ttls:?}: {ttl}");
+    }
+}
+
+#[tokio::test]
+async fn a_shared_answer_that_somebody_did_not_want_remembered_is_not() {
+    for ttls in [["600", "0", "60"], ["0", "60", "600"]] {
+        let client = shared_by(ttls).await;
+        let only = client.ask(QUESTION).model("mock-slow-1000");
+        let only = only.header("x-reprise-cache", "only").send().await;
+        only.error(504, "cache_miss");
+    }
+}
+
 #[tokio::test]
 async fn a_leader_that_leaves_does_not_fail_those_who_follow() {
     let client = alone();

@@ -44,6 +44,21 @@ async fn a_text_in_a_script_that_the_model_does_not_know_takes_the_exact_path_on
 }
 
 #[tokio::test]
+async fn a_text_that_cannot_be_compared_says_so_where_there_is_nothing_to_compare_as_well() {
+    let (long, huge) = ("word ".repeat(300), "word ".repeat(10_000));
+    for (question, reason) in [
+        ("What is healthy?", "empty_scope"),
+        (&long, "too_long"),
+        (&huge, "too_long"),
+        ("Is 🍎 healthy?", "unknown_tokens"),
+        ("เมืองหลวงของฝรั่งเศสคืออะไร", "unsupported_language"),
+    ] {
+        let client = Client::new();
+        missed(&client.ask(question).send().await, reason);
+    }
+}
+
+#[tokio::test]
 async fn different_texts_with_equal_tokens_never_hit() {
     for (first, second) in [
         (

@@ -7,16 +7,16 @@ use crate::helpers::{CHAT, Gateway, Place, audit_trail, chat, eventually, files}
 use crate::http::Reply;
 use crate::mock::Mock;
 
-const ASKED: &str = "What is the capital of France?";
-const REWORDED: &str = "What's the capital of France?";
+pub(crate) const ASKED: &str = "What is the capital of France?";
+pub(crate) const REWORDED: &str = "What's the capital of France?";
 
-struct Admin<'a> {
+pub(crate) struct Admin<'a> {
     gateway: &'a Gateway,
     bearer: String,
 }
 
 impl<'a> Admin<'a> {
-    fn new(gateway: &'a Gateway, key: &str) -> Self {
+    pub(crate) fn new(gateway: &'a Gateway, key: &str) -> Self {
         let bearer = format!("Bearer {key}");
         Self { gateway, bearer }
     }
@@ -26,17 +26,17 @@ impl<'a> Admin<'a> {
         self.gateway.send((method, path), &headers, None)
     }
 
-    fn get(&self, path: &str) -> Value {
+    pub(crate) fn get(&self, path: &str) -> Value {
         let reply = self.call("GET", path);
         assert_eq!(reply.status, 200, "{reply:?}");
         reply.json()
     }
 
-    fn rows(&self, path: &str) -> Vec<Value> {
+    pub(crate) fn rows(&self, path: &str) -> Vec<Value> {
         self.get(path)["data"].as_array().unwrap().clone()
     }
 
-    fn put(&self, namespace: &str, version: Option<&str>, policy: &Value) -> Reply {
+    pub(crate) fn put(&self, namespace: &str, version: Option<&str>, policy: &Value) -> Reply {
         let mut headers = vec![("authorization", self.bearer.as_str())];
         headers.extend(version.map(|v| ("if-match", v)));
         let path = format!("/admin/v1/policies/{namespace}");

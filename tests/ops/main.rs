@@ -18,6 +18,7 @@ mod helpers;
 mod http;
 mod keys;
 mod limits;
+mod policies;
 mod schema;
 mod soak;
 

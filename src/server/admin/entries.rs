@@ -51,10 +51,10 @@ fn list(door: &Door, query: &EntryQuery) -> Value {
     let mut data: Vec<Value> = Vec::new();
     if query.cursor.is_none() {
         let transient = memory.transients(&filter);
-        data.extend(transient.iter().take(limit).map(|e| summary(e)));
+        data.extend(transient.iter().take(limit).map(|e| summary(door, e)));
     }
     let stored = page.entries.into_iter().filter_map(Cached::from_stored);
-    data.extend(stored.map(|e| summary(&e)));
+    data.extend(stored.map(|e| summary(door, &e)));
     json!({"object": "list", "data": data, "cursor": page.cursor})
 }
 
@@ -70,7 +70,7 @@ pub(super) async fn entry(
         let memory = door.gateway.cache().memory().clone();
         let found = blocking(move || Ok(memory.load(entry))).await?;
         let found = found.ok_or_else(no_entry)?;
-        let mut shown = summary(&found);
+        let mut shown = summary(&door, &found);
         shown["answer"] = json!(found.replay.answer());
         Ok(shown)
     };
@@ -95,7 +95,7 @@ pub(super) async fn delete_entry(
 fn delete_one(door: &Door, caller: &Caller, entry: u64) -> Reply {
     let cache = door.gateway.cache();
     let before = cache.memory().load(entry).map(|found| {
-        let mut told = summary(&found);
+        let mut told = summary(door, &found);
         // The trail is kept for ever: people's words do not belong in it.
         told["question"] = Value::Null;
         told
@@ -160,14 +160,16 @@ fn delete_where(door: &Door, caller: &Caller, query: &EntryQuery) -> Reply {
     Ok(after)
 }
 
-fn summary(entry: &Cached) -> Value {
+fn summary(door: &Door, entry: &Cached) -> Value {
+    // What was remembered before the policy stopped keeping text has it still, but does not show it.
+    let keeps_text = door.gateway.policies().of(&entry.namespace).keep_text;
     json!({
         "id": label(entry.id),
         "tenant": entry.tenant,
         "namespace": entry.namespace,
         "model": entry.model,
         "origin": entry.origin,
-        "question": entry.question,
+        "question": entry.question_text().filter(|_| keeps_text),
         "created_ms": entry.created_ms,
         "expires_ms": entry.expires_ms,
     })

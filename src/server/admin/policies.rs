@@ -66,6 +66,9 @@ fn change_policy(
         .gateway
         .policies()
         .change(namespace, expected, draft, store)?;
+    if !after.keep_text {
+        door.gateway.decisions().forget_texts(namespace);
+    }
     audit(
         door,
         caller,

@@ -1,0 +1,97 @@
+//! Whether a remembered answer is young enough, by the date that it was given, the
+//! policy as it stands now, and the request. Pure: all times are Unix milliseconds.
+
+/// How young an answer must be to serve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Freshness {
+    /// Longest life that the policy allows now, in milliseconds.
+    pub ttl_ms: u64,
+    /// Date before which the policy has let every answer die.
+    pub born_ms: u64,
+    /// Greatest age that the request puts up with, in milliseconds.
+    pub max_age_ms: u64,
+    /// Milliseconds for which it must be fresh still.
+    pub min_fresh_ms: u64,
+}
+
+/// When an answer was given, and when it was to be forgotten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dates {
+    /// When it was given.
+    pub created_ms: u64,
+    /// From when on it is not served, as decided when it was remembered.
+    pub expires_ms: u64,
+}
+
+impl Freshness {
+    /// From when on an answer is not served to anybody: the policy may have become shorter since it
+    /// was remembered, but never makes it live longer.
+    #[must_use]
+    pub fn end(&self, dates: Dates) -> u64 {
+        if dates.created_ms < self.born_ms {
+            return 0;
+        }
+        let end = dates.created_ms.saturating_add(self.ttl_ms);
+        end.min(dates.expires_ms)
+    }
+
+    /// Whether it may be served to this request.
+    #[must_use]
+    pub fn admits(&self, dates: Dates, now_ms: u64) -> bool {
+        let age = now_ms.saturating_sub(dates.created_ms);
+        let rest = self.end(dates).saturating_sub(now_ms);
+        rest > 0 && rest >= self.min_fresh_ms && age <= self.max_age_ms
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ANY: Freshness = Freshness {
+        ttl_ms: 1000,
+        born_ms: 0,
+        max_age_ms: u64::MAX,
+        min_fresh_ms: 0,
+    };
+
+    /// Given at 500, to be forgotten at 1500.
+    const ANSWER: Dates = Dates {
+        created_ms: 500,
+        expires_ms: 1500,
+    };
+
+    #[test]
+    fn an_answer_serves_until_its_date() {
+        assert!(ANY.admits(ANSWER, 1499));
+        assert!(!ANY.admits(ANSWER, 1500));
+    }
+
+    #[test]
+    fn a_shorter_policy_ends_it_earlier_and_a_longer_one_no_later() {
+        let policy = |ttl_ms| Freshness { ttl_ms, ..ANY };
+        assert_eq!(policy(300).end(ANSWER), 800);
+        assert!(policy(300).admits(ANSWER, 799) && !policy(300).admits(ANSWER, 800));
+        assert_eq!(policy(u64::MAX).end(ANSWER), 1500);
+    }
+
+    #[test]
+    fn what_a_policy_let_die_stays_dead() {
+        let since = |born_ms| Freshness { born_ms, ..ANY };
+        assert!(since(500).admits(ANSWER, 600));
+        assert!(!since(501).admits(ANSWER, 600));
+    }
+
+    #[test]
+    fn a_request_may_want_it_younger_or_fresh_for_longer() {
+        let wants = |max_age_ms, min_fresh_ms| Freshness {
+            max_age_ms,
+            min_fresh_ms,
+            ..ANY
+        };
+        assert!(wants(100, 0).admits(ANSWER, 600) && !wants(100, 0).admits(ANSWER, 601));
+        assert!(wants(u64::MAX, 900).admits(ANSWER, 600));
+        assert!(!wants(u64::MAX, 901).admits(ANSWER, 600));
+        assert!(!wants(u64::MAX, u64::MAX).admits(ANSWER, 500));
+    }
+}

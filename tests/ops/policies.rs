@@ -1,0 +1,162 @@
+//! What a changed policy does to what is remembered already, and what is kept of questions
+//! where their text is not.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::admin::{ASKED, Admin, REWORDED};
+use crate::helpers::{CHAT, Place, chat, eventually, files};
+use crate::mock::Mock;
+
+#[test]
+fn a_shorter_ttl_ends_what_is_remembered_and_a_longer_one_revives_nothing() {
+    let mock = Mock::start().unwrap();
+    let place = Place::new(&mock)
+        .semantic()
+        .with("REPRISE_CACHE__THRESHOLD", "0.8");
+    let key = place.key("acme", "admin");
+    let gateway = place.start();
+    let admin = Admin::new(&gateway, &key);
+    let live_for = |version: &str, ttl_s: u64| {
+        let changed = admin.put("acme", Some(version), &json!({"ttl_s": ttl_s}));
+        assert_eq!(changed.status, 200, "{changed:?}");
+    };
+    let rest = |question: &str| {
+        let hit = gateway.ask_until(hit_of(question), question, Some(&key));
+        let status = hit.header("cache-status").unwrap();
+        let ttl = status.strip_prefix("reprise; hit; ttl=").unwrap();
+        ttl.split(';').next().unwrap().parse::<u64>().unwrap()
+    };
+    gateway.ask(ASKED, Some(&key));
+    for question in [ASKED, REWORDED] {
+        assert!((86_000..=86_400).contains(&rest(question)));
+    }
+    live_for("\"0\"", 3600);
+    for question in [ASKED, REWORDED] {
+        assert!((3_000..=3_600).contains(&rest(question)), "shorter at once");
+    }
+    live_for("\"1\"", 86_400);
+    assert!((86_000..=86_400).contains(&rest(ASKED)), "it never died");
+    live_for("\"2\"", 1);
+    let missed = |question| {
+        let bearer = format!("Bearer {key}");
+        let headers = [
+            ("authorization", bearer.as_str()),
+            ("x-reprise-cache", "only"),
+        ];
+        gateway
+            .send(CHAT, &headers, Some(&chat("mock-plain", question)))
+            .status
+            == 504
+    };
+    for question in [ASKED, REWORDED] {
+        eventually(|| missed(question).then_some(()));
+    }
+    live_for("\"3\"", 86_400);
+    assert!(missed(ASKED) && missed(REWORDED), "dead for good");
+    assert_eq!(gateway.ask(ASKED, Some(&key)).cache(), "miss");
+    for question in [ASKED, REWORDED] {
+        assert!((86_000..=86_400).contains(&rest(question)), "a new life");
+    }
+    let policy = admin.get("/admin/v1/policies/acme");
+    let same = admin.put("acme", Some("\"4\""), &policy);
+    assert_eq!(
+        same.status, 200,
+        "a policy can be sent back whole: {same:?}"
+    );
+}
+
+fn hit_of(question: &str) -> &'static str {
+    if question == ASKED {
+        "hit-exact"
+    } else {
+        "hit-semantic"
+    }
+}
+
+/// Whether any file of a folder holds this text as it is.
+fn on_disk(folder: &Path, text: &str) -> bool {
+    let holds = |bytes: &[u8]| bytes.windows(text.len()).any(|w| w == text.as_bytes());
+    files(folder).iter().any(|p| holds(&fs::read(p).unwrap()))
+}
+
+#[test]
+fn where_text_is_not_kept_it_is_neither_shown_nor_on_disk_and_meaning_still_hits() {
+    let mock = Mock::start().unwrap();
+    for keep in ["true", "false"] {
+        let place = Place::new(&mock)
+            .semantic()
+            .with("REPRISE_CACHE__THRESHOLD", "0.8")
+            .with("REPRISE_CACHE__KEEP_TEXT", keep);
+        let kept = keep == "true";
+        let key = place.key("acme", "admin");
+        let gateway = place.start();
+        // A model whose answers do not repeat the question.
+        let ask = |question: &str| {
+            let bearer = format!("Bearer {key}");
+            let headers = [("authorization", bearer.as_str())];
+            gateway.send(CHAT, &headers, Some(&chat("mock-chunks-3", question)))
+        };
+        assert_eq!(ask("What does the law say about us?").cache(), "miss");
+        assert_eq!(ask("What does the law say about us?").cache(), "hit-exact");
+        assert_eq!(
+            ask("what does the law say about us").cache(),
+            "hit-semantic"
+        );
+        let blind = ask("What does the law say about US?");
+        assert_eq!(
+            (blind.cache(), blind.header("x-reprise-reason")),
+            ("miss", Some("same_tokens_other_text"))
+        );
+        let admin = Admin::new(&gateway, &key);
+        let entries = eventually(|| Some(admin.rows("/admin/v1/entries")).filter(|e| e.len() == 2));
+        assert!(entries.iter().all(|e| e["question"].is_string() == kept));
+        let decisions = admin.rows("/admin/v1/decisions");
+        assert_eq!(decisions.len(), 2, "{decisions:?}");
+        for text in ["question", "candidate"] {
+            assert!(decisions.iter().all(|d| d[text].is_string() == kept));
+        }
+        gateway.stop();
+        assert_eq!(on_disk(&place.data, "the law say about"), kept);
+        let gateway = place.start();
+        let bearer = format!("Bearer {key}");
+        eventually(|| {
+            let headers = [
+                ("authorization", bearer.as_str()),
+                ("x-reprise-cache", "only"),
+            ];
+            let body = chat("mock-chunks-3", "what does the law say about us");
+            let again = gateway.send(CHAT, &headers, Some(&body));
+            (again.cache() == "hit-semantic").then_some(())
+        });
+    }
+}
+
+#[test]
+fn a_policy_that_stops_keeping_text_hides_what_was_kept_before() {
+    let mock = Mock::start().unwrap();
+    let place = Place::new(&mock)
+        .semantic()
+        .with("REPRISE_CACHE__THRESHOLD", "0.8");
+    let key = place.key("acme", "admin");
+    let gateway = place.start();
+    let admin = Admin::new(&gateway, &key);
+    gateway.ask(ASKED, Some(&key));
+    gateway.ask_until("hit-semantic", REWORDED, Some(&key));
+    let texts = || {
+        let rows = [
+            admin.rows("/admin/v1/entries"),
+            admin.rows("/admin/v1/decisions"),
+        ];
+        rows.concat()
+            .iter()
+            .filter(|r| r["question"].is_string())
+            .count()
+    };
+    assert_eq!(texts(), 2);
+    let hidden = admin.put("acme", Some("\"0\""), &json!({"keep_text": false}));
+    assert_eq!(hidden.status, 200, "{hidden:?}");
+    assert_eq!(texts(), 0);
+}

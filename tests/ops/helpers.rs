@@ -139,7 +139,7 @@ impl Ended {
 pub(crate) struct Gateway {
     child: Child,
     pub(crate) address: SocketAddr,
-    told: mpsc::Receiver<String>,
+    told: Mutex<mpsc::Receiver<String>>,
     stderr: Arc<Mutex<String>>,
     readers: Vec<JoinHandle<()>>,
 }
@@ -168,7 +168,7 @@ impl Gateway {
         let mut gateway = Self {
             child,
             address: address.unwrap_or_else(|| ([127, 0, 0, 1], 0).into()),
-            told,
+            told: Mutex::new(told),
             stderr,
             readers,
         };
@@ -183,7 +183,8 @@ impl Gateway {
 
     /// The next line that it says on stdout after its address.
     pub(crate) fn next_line(&self) -> String {
-        self.told.recv_timeout(PATIENCE).expect("no other line")
+        let told = self.told.lock().unwrap();
+        told.recv_timeout(PATIENCE).expect("no other line")
     }
 
     /// Sends one request.

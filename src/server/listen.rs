@@ -188,9 +188,9 @@ impl Site {
             .default_service(web::to(nowhere))
             .wrap_fn(|request, routes| {
                 let turn = Held::take(&request);
-                let answer = match check_head(&request) {
-                    Ok(()) => Either::Left(routes.call(request)),
-                    Err(refused) => Either::Right(ready(Ok(request.into_response(refused)))),
+                let answer = match refused_head(&request) {
+                    None => Either::Left(routes.call(request)),
+                    Some(refused) => Either::Right(ready(Ok(request.into_response(refused)))),
                 };
                 async move {
                     let answer = answer.await?;
@@ -201,20 +201,20 @@ impl Site {
     }
 }
 
-/// Holds the limit on what headers may take together; the library holds the one on their number.
-fn check_head(request: &ServiceRequest) -> Result<(), HttpResponse> {
-    let sizes = request.headers().iter();
-    let bytes: usize = sizes
+/// The answer to a head whose headers are too large together; the library holds their number.
+fn refused_head(request: &ServiceRequest) -> Option<HttpResponse> {
+    let headers = request.headers().iter();
+    let bytes: usize = headers
         .map(|(name, value)| name.as_str().len() + value.len() + 4)
         .sum();
     if bytes <= refusal::HEAD_KIB * 1024 {
-        return Ok(());
+        return None;
     }
     if let Some(door) = request.app_data::<web::Data<Door>>() {
         let metrics = door.gateway.metrics();
         metrics.error(Code::HeadersTooLarge.as_str());
     }
-    Err(reply::fault(&refusal::error(Code::HeadersTooLarge)))
+    Some(reply::fault(&refusal::error(Code::HeadersTooLarge)))
 }
 
 /// A server that serves until it is stopped.

@@ -30,11 +30,12 @@ pub(super) fn find(bytes: &[u8]) -> Option<(usize, Code)> {
         "500" => Code::Internal,
         _ => return None,
     };
+    // Right behind the status line, where no header's value that looks like one can have it.
+    let is_empty = lines.next()? == "content-length: 0";
     let bare = |line: &str| {
-        let own = ["connection: ", "date: "];
-        line.is_empty() || line == "content-length: 0" || own.iter().any(|o| line.starts_with(o))
+        line.is_empty() || line.starts_with("connection: ") || line.starts_with("date: ")
     };
-    lines.all(bare).then_some((start, code))
+    (is_empty && lines.all(bare)).then_some((start, code))
 }
 
 /// The whole answer in place of a bare head.
@@ -108,6 +109,7 @@ mod tests {
             "HTTP/1.1 400 Bad Request\r\ncontent-length: 12\r\n\r\n",
             "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nx-request-id: req_1\r\n\r\n",
             "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n{}",
+            "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nx-told: HTTP/1.1 400 Bad\r\ndate: x\r\n\r\n",
         ] {
             assert_eq!(find(answer.as_bytes()), None, "{answer:?}");
         }

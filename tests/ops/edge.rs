@@ -201,6 +201,9 @@ fn headers_are_limited_at_every_address() {
         assert_eq!(answers.len(), 1, "{line}: {answers:?}");
         is_fault(&answers[0], 431, "headers_too_large");
     }
+    let counted = gateway.get("/metrics", None).body;
+    let line = "reprise_errors_total{code=\"headers_too_large\"} 7";
+    assert!(counted.contains(line), "{counted}");
     let most = headers(94, &"x".repeat(600));
     let line = "GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n";
     assert_eq!(say(&gateway, format!("{line}{most}\r\n"))[0].status, 200);

@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, web};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 
-use super::{Limits, turn};
+use super::Limits;
 use crate::gateway::error::{ApiError, Code};
 
 /// Reads the whole body.
@@ -44,7 +44,7 @@ pub(super) async fn read(
         }
         Ok(None)
     };
-    let whole = match tokio::time::timeout(limits.body_time, reading).await {
+    match tokio::time::timeout(limits.body_time, reading).await {
         Ok(Ok(Some(whole))) => {
             // The dispatcher must see the end of the payload, or it closes the connection.
             drain_end(&mut payload).await;
@@ -56,9 +56,7 @@ pub(super) async fn read(
             Code::RequestTimeout,
             "The request body did not arrive in time.",
         )),
-    }?;
-    turn::body_was_read(request);
-    Ok(whole)
+    }
 }
 
 async fn drain_end(payload: &mut web::Payload) {

@@ -72,17 +72,11 @@ impl<T> Connection<T> {
     }
 
     fn say_farewell(&mut self, bare: &[u8], code: Code) {
-        // A client whose answer stands has broken the body of its request: one answer is enough.
-        let words = if self.turns.is_body_left() {
-            Vec::new()
-        } else {
-            (self.edge.count)(code);
-            refusal::dressed(bare, code)
-        };
+        (self.edge.count)(code);
         // Too slow a client has sent nothing that is left to be read.
         let linger = (code != Code::RequestTimeout).then(|| Box::pin(sleep(LINGER)));
         self.farewell = Some(Farewell {
-            words,
+            words: refusal::dressed(bare, code),
             said: 0,
             linger,
             is_shut: false,

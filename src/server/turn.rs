@@ -7,10 +7,8 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use actix_web::HttpRequest;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::ServiceRequest;
-use actix_web::http::header::TRANSFER_ENCODING;
 use bytes::Bytes;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -26,11 +24,7 @@ enum Turn {
 }
 
 /// Whose turn it is on one connection.
-pub(super) struct Turns {
-    now: Cell<Turn>,
-    /// A body in chunks was announced and not read to its end.
-    unread: Cell<bool>,
-}
+pub(super) struct Turns(Cell<Turn>);
 
 /// Holds the gateway's turn until it is dropped.
 pub(super) struct Held(Option<Rc<Turns>>);
@@ -43,27 +37,19 @@ pub(super) struct Sending {
 
 impl Turns {
     pub(super) fn new() -> Rc<Self> {
-        Rc::new(Self {
-            now: Cell::new(Turn::First),
-            unread: Cell::new(false),
-        })
+        Rc::new(Self(Cell::new(Turn::First)))
     }
 
     /// Bytes came.
     pub(super) fn heard(&self) {
-        if self.now.get() == Turn::Client {
-            self.now.set(Turn::Speaking);
+        if self.0.get() == Turn::Client {
+            self.0.set(Turn::Speaking);
         }
     }
 
     /// Whether a request after the first has begun and its head is not complete.
     pub(super) fn is_head_awaited(&self) -> bool {
-        self.now.get() == Turn::Speaking
-    }
-
-    /// Whether what comes is the body of a request that has its answer.
-    pub(super) fn is_body_left(&self) -> bool {
-        self.unread.get()
+        self.0.get() == Turn::Speaking
     }
 }
 
@@ -72,9 +58,7 @@ impl Held {
     pub(super) fn take(request: &ServiceRequest) -> Self {
         let turns = request.conn_data::<Rc<Turns>>().cloned();
         if let Some(turns) = &turns {
-            turns.now.set(Turn::Gateway);
-            let chunked = request.headers().contains_key(TRANSFER_ENCODING);
-            turns.unread.set(chunked);
+            turns.0.set(Turn::Gateway);
         }
         Self(turns)
     }
@@ -88,15 +72,8 @@ impl Held {
 impl Drop for Held {
     fn drop(&mut self) {
         if let Some(turns) = &self.0 {
-            turns.now.set(Turn::Client);
+            turns.0.set(Turn::Client);
         }
-    }
-}
-
-/// Notes that a body was read to its end.
-pub(super) fn body_was_read(request: &HttpRequest) {
-    if let Some(turns) = request.conn_data::<Rc<Turns>>() {
-        turns.unread.set(false);
     }
 }
 

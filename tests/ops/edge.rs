@@ -150,14 +150,11 @@ fn a_refusal_reaches_a_client_that_sends_more_than_anybody_would_read() {
 fn a_request_with_a_broken_body_gets_one_answer() {
     let (_mock, _place, gateway) = gateway();
     for (line, status) in [("POST /v1/chat/completions", 400), ("POST /healthz", 405)] {
-        let mut stream = connect(gateway.address).unwrap();
-        let head = format!(
+        let said = format!(
             "{line} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
              transfer-encoding: chunked\r\n\r\n2\r\n{{}}\r\nno size\r\n\r\n"
         );
-        stream.write_all(head.as_bytes()).unwrap();
-        stream.shutdown(std::net::Shutdown::Write).unwrap();
-        let answers = replies(&mut stream);
+        let answers = say(&gateway, said);
         assert_eq!(answers.len(), 1, "{answers:?}");
         assert_eq!(answers[0].status, status, "{answers:?}");
         is_identified(&answers[0]);

@@ -29,8 +29,11 @@ const ORDER: [&str; 15] = [
 ];
 
 /// Crates that stay where they are, by their module.
-const AT_HOME: [(&str, &str); 15] = [
+const AT_HOME: [(&str, &str); 18] = [
     ("actix_web", "server"),
+    ("actix_http", "server"),
+    ("actix_server", "server"),
+    ("actix_service", "server"),
     ("reqwest", "provider"),
     ("rustls", "provider"),
     ("moka", "cache"),

@@ -35,12 +35,15 @@ pub async fn serve(config: &Config, environment: &Environment) -> Result<(), Sta
         None => None,
     };
     let built = build(config, environment)?;
-    let address = listener.local_addr().map_err(StartError::Socket)?;
+    let mut addresses = vec![("listening", listener.local_addr()?)];
+    if let Some(metrics) = &metrics {
+        addresses.push(("metrics", metrics.local_addr()?));
+    }
     let control = socket::Socket::bind(config.data_dir()).map_err(StartError::Socket)?;
     let servers = start(&built.door, config, listener, metrics, control.listener()?)?;
     // Listened for before anybody is told that this runs: a stop must never find nobody waiting for it.
     let mut stop = StopSignal::listen()?;
-    announce(address);
+    announce(&addresses);
     let drain = built.door.drain.clone();
     let (notice, deadline) = (config.server.drain_notice(), config.server.drain_deadline());
     let recorder = built.door.recorder.clone();
@@ -88,10 +91,11 @@ fn start(
     };
     let mut servers = vec![
         server::serve(door.clone(), listener, &serving).map_err(StartError::Socket)?,
-        server::serve_control(door.clone(), control).map_err(StartError::Socket)?,
+        server::serve_control(door.clone(), control, &serving).map_err(StartError::Socket)?,
     ];
     if let Some(metrics) = metrics {
-        servers.push(server::serve_metrics(door.clone(), metrics).map_err(StartError::Socket)?);
+        let metrics = server::serve_metrics(door.clone(), metrics, &serving);
+        servers.push(metrics.map_err(StartError::Socket)?);
     }
     Ok(servers)
 }
@@ -109,11 +113,13 @@ fn listen(address: Option<SocketAddr>) -> Result<TcpListener, StartError> {
 }
 
 /// Says on stdout where it listens, for people and for scripts that chose port 0.
-fn announce(address: SocketAddr) {
-    tracing::info!(%address, "listening");
+fn announce(addresses: &[(&str, SocketAddr)]) {
     let mut out = std::io::stdout().lock();
-    // Nobody reading stdout is no reason to stop.
-    drop(writeln!(out, "listening on http://{address}"));
+    for (what, address) in addresses {
+        tracing::info!(%address, "{what}");
+        // Nobody reading stdout is no reason to stop.
+        drop(writeln!(out, "{what} on http://{address}"));
+    }
     drop(out.flush());
 }
 

@@ -161,13 +161,14 @@ pub fn label(id: u64) -> String {
     }
 }
 
-/// Reads an id as [`label`] spells it.
+/// Reads an id as [`label`] spells it, and in no other spelling.
 #[must_use]
 pub fn parse_label(text: &str) -> Option<u64> {
-    match text.strip_prefix('m') {
-        Some(count) => count.parse().ok().map(transient_id),
-        None => text.parse().ok().filter(|id| !is_transient(*id)),
-    }
+    let id = match text.strip_prefix('m') {
+        Some(count) => transient_id(count.parse().ok()?),
+        None => text.parse().ok()?,
+    };
+    (label(id) == text).then_some(id)
 }
 
 /// The id of the `count`th answer that is kept in memory only.
@@ -180,4 +181,23 @@ pub fn transient_id(count: u64) -> u64 {
 #[must_use]
 pub fn is_transient(id: u64) -> bool {
     id >= TRANSIENT
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_has_one_spelling() {
+        for id in [0, 7, TRANSIENT - 1, transient_id(0), transient_id(42)] {
+            assert_eq!(parse_label(&label(id)), Some(id));
+        }
+        let foreign = format!("{TRANSIENT}");
+        let beyond = format!("m{TRANSIENT}");
+        for other in [
+            "", "m", "+1", "01", " 1", "1 ", "-1", "m+1", "m01", "M1", "mm1", &foreign, &beyond,
+        ] {
+            assert_eq!(parse_label(other), None, "{other:?}");
+        }
+    }
 }

@@ -60,7 +60,7 @@ pub fn start_rule(bind_is_loopback: bool, keys: KeyFacts) -> Result<Access, Star
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The name in `Host` could be anyone's that points here (DNS rebinding).
-    #[error("without keys only localhost, 127.0.0.0/8 and [::1] are accepted as Host")]
+    #[error("without keys only localhost, 127.0.0.0/8 and [::1] are accepted as the host")]
     ForeignHost,
     /// A page from elsewhere runs in a browser of this machine.
     #[error("without keys a request from another origin is refused")]
@@ -73,8 +73,10 @@ pub enum Refusal {
 /// The headers of a request that [`open_mode_guard`] looks at.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OpenRequest<'a> {
-    /// `Host`, or the authority of an absolute request line.
+    /// `Host`.
     pub host: Option<&'a str>,
+    /// The authority of an absolute request line, which a server must heed before `Host`.
+    pub authority: Option<&'a str>,
     /// `Origin`.
     pub origin: Option<&'a str>,
     /// `Content-Type`.
@@ -89,7 +91,7 @@ pub struct OpenRequest<'a> {
 /// # Errors
 /// Why the request is refused.
 pub fn open_mode_guard(request: OpenRequest<'_>) -> Result<(), Refusal> {
-    if !request.host.is_some_and(is_loopback) {
+    if !request.host.is_some_and(is_loopback) || !request.authority.is_none_or(is_loopback) {
         return Err(Refusal::ForeignHost);
     }
     if !request.origin.is_none_or(|origin| {
@@ -193,6 +195,7 @@ mod tests {
         let content_type = Some("application/json");
         OpenRequest {
             host: Some("localhost:8080"),
+            authority: None,
             origin: None,
             content_type,
             is_post: true,
@@ -253,6 +256,17 @@ mod tests {
             }),
             Err(Refusal::ForeignHost)
         );
+    }
+
+    #[test]
+    fn the_authority_of_a_request_line_counts_as_much_as_the_host() {
+        for (authority, accepted) in [("localhost:1", true), ("evil.example", false)] {
+            let asked = OpenRequest {
+                authority: Some(authority),
+                ..local()
+            };
+            assert_eq!(open_mode_guard(asked).is_ok(), accepted, "{authority}");
+        }
     }
 
     #[test]

@@ -8,11 +8,6 @@ use futures_util::StreamExt;
 use super::Limits;
 use crate::gateway::error::{ApiError, Code};
 
-/// Bytes that all header names and values may take together.
-const HEAD_BYTES: usize = 64 * 1024;
-/// Headers that a request may have.
-const HEADERS: usize = 100;
-
 /// Reads the whole body.
 ///
 /// # Errors
@@ -23,7 +18,7 @@ pub(super) async fn read(
     mut payload: web::Payload,
     limits: Limits,
 ) -> Result<Bytes, ApiError> {
-    check_head(request)?;
+    check_kind(request)?;
     let declared = request.headers().get(CONTENT_LENGTH);
     let declared = declared.and_then(|l| l.to_str().ok()?.parse::<usize>().ok());
     if declared.is_some_and(|length| length > limits.body_bytes) {
@@ -68,19 +63,9 @@ async fn drain_end(payload: &mut web::Payload) {
     drop(payload.next().await);
 }
 
-/// Checks what the head says before the body is read.
-fn check_head(request: &HttpRequest) -> Result<(), ApiError> {
+/// Checks what the head says of the body.
+fn check_kind(request: &HttpRequest) -> Result<(), ApiError> {
     let headers = request.headers();
-    let bytes: usize = headers
-        .iter()
-        .map(|(name, value)| name.as_str().len() + value.len() + 4)
-        .sum();
-    if bytes > HEAD_BYTES || headers.len() > HEADERS {
-        return Err(ApiError::new(
-            Code::HeadersTooLarge,
-            "The request has more than 100 headers or 64 KiB of them.",
-        ));
-    }
     if headers.contains_key(CONTENT_ENCODING) {
         return Err(ApiError::new(
             Code::InvalidRequest,

@@ -3,6 +3,7 @@
 use actix_web::HttpRequest;
 use actix_web::http::Method;
 use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName, ORIGIN};
+use actix_web::http::uri::Authority;
 
 use super::Door;
 use crate::gateway::error::{ApiError, Code};
@@ -65,6 +66,7 @@ fn open(request: &HttpRequest) -> Result<Caller, ApiError> {
     };
     open_mode_guard(OpenRequest {
         host: header(HOST),
+        authority: request.uri().authority().map(Authority::as_str),
         origin: header(ORIGIN),
         content_type: header(CONTENT_TYPE),
         is_post: matches!(*request.method(), Method::POST | Method::PUT),

@@ -6,7 +6,8 @@ use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Door, openai, reply};
+use super::address::Address;
+use super::{Door, body, openai, reply};
 use crate::chat::RequestId;
 use crate::gateway::error::{ApiError, Code};
 use crate::identity::{Caller, RegistryError, Role, TenantId, shown};
@@ -26,19 +27,28 @@ struct NewKeyRequest {
 pub(super) fn routes(config: &mut web::ServiceConfig) {
     config
         .service(
-            web::resource("/control/keys")
-                .route(web::get().to(list))
-                .route(web::post().to(create)),
+            Address::at("/control/keys")
+                .get(web::to(list))
+                .post(web::to(create)),
         )
-        .service(web::resource("/control/keys/{id}").route(web::delete().to(revoke)))
-        .service(web::resource("/v1/chat/completions").route(web::post().to(chat)));
+        .service(Address::at("/control/keys/{id}").delete(web::to(revoke)))
+        .service(Address::at("/v1/chat/completions").post(web::to(chat)));
 }
 
-async fn create(body: web::Bytes, door: web::Data<Door>) -> HttpResponse {
+async fn create(
+    request: HttpRequest,
+    payload: web::Payload,
+    door: web::Data<Door>,
+) -> HttpResponse {
     let id = RequestId::fresh();
-    let wanted: NewKeyRequest = match serde_json::from_slice(&body) {
+    let wanted = body::read(&request, payload, door.limits).await;
+    let wanted = wanted.and_then(|body| {
+        serde_json::from_slice::<NewKeyRequest>(&body)
+            .map_err(|e| ApiError::new(Code::InvalidRequest, e.to_string()))
+    });
+    let wanted = match wanted {
         Ok(wanted) => wanted,
-        Err(e) => return reply::error(id, &ApiError::new(Code::InvalidRequest, e.to_string())),
+        Err(error) => return reply::error(id, &error),
     };
     let made = blocking(move || {
         let made = door

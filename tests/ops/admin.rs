@@ -188,6 +188,11 @@ fn entries_are_listed_shown_and_deleted_by_namespace_and_model() {
     let path = format!("/admin/v1/entries/{id}");
     let shown = admin.get(&path);
     assert!(shown["answer"].to_string().contains("Who?"), "{shown}");
+    for other in [format!("+{id}"), format!("0{id}"), format!("%20{id}")] {
+        let other = format!("/admin/v1/entries/{other}");
+        assert_eq!(admin.call("GET", &other).status, 404, "{other}");
+        assert_eq!(admin.call("DELETE", &other).status, 404, "{other}");
+    }
     assert_eq!(admin.call("DELETE", &path).status, 200);
     assert_eq!(admin.call("GET", &path).status, 404);
     assert_eq!(admin.call("DELETE", &path).status, 404);
@@ -199,6 +204,26 @@ fn entries_are_listed_shown_and_deleted_by_namespace_and_model() {
     let deleted = admin.call("DELETE", "/admin/v1/entries?tenant=acme").json();
     assert_eq!(deleted["deleted"], 2);
     assert_eq!(ask("mock-plain", "one", "Who?").cache(), "miss");
+}
+
+#[test]
+fn a_list_of_no_rows_is_refused_and_one_of_too_many_is_cut() {
+    let mock = Mock::start().unwrap();
+    let gateway = Place::new(&mock).start();
+    for list in ["entries", "decisions"] {
+        let ask = |limit: &str| {
+            let path = format!("/admin/v1/{list}?limit={limit}");
+            gateway.send(("GET", &path), &[], None)
+        };
+        let none = ask("0");
+        assert_eq!(
+            (none.status, none.code().as_str()),
+            (400, "invalid_request")
+        );
+        assert_eq!(none.json()["error"]["param"], "limit", "{none:?}");
+        assert_eq!(ask("1").status, 200);
+        assert_eq!(ask("1000000").status, 200);
+    }
 }
 
 #[test]

@@ -140,6 +140,7 @@ impl Ended {
 pub(crate) struct Gateway {
     child: Child,
     pub(crate) address: SocketAddr,
+    told: Mutex<mpsc::Receiver<String>>,
     stderr: Arc<Mutex<String>>,
     readers: Vec<JoinHandle<()>>,
 }
@@ -151,12 +152,16 @@ impl Gateway {
         let (tell, told) = mpsc::channel();
         let heard = stderr.clone();
         let mut readers = vec![std::thread::spawn(move || {
-            let mut lines = BufReader::new(out).lines().map_while(Result::ok);
-            let _ = tell.send(lines.next());
-            lines.for_each(drop);
+            let lines = BufReader::new(out).lines().map_while(Result::ok);
+            // Nobody may be listening any more.
+            lines.for_each(|line| drop(tell.send(line)));
         })];
         readers.push(std::thread::spawn(move || gather(err, &heard)));
-        let line = told.recv_timeout(PATIENCE).expect("neither up nor ended");
+        let line = match told.recv_timeout(PATIENCE) {
+            Ok(line) => Some(line),
+            Err(mpsc::RecvTimeoutError::Disconnected) => None,
+            Err(mpsc::RecvTimeoutError::Timeout) => panic!("neither up nor ended"),
+        };
         let address = line.as_deref().and_then(|line| {
             let address = line.strip_prefix("listening on http://")?;
             address.parse::<SocketAddr>().ok()
@@ -164,6 +169,7 @@ impl Gateway {
         let mut gateway = Self {
             child,
             address: address.unwrap_or_else(|| ([127, 0, 0, 1], 0).into()),
+            told: Mutex::new(told),
             stderr,
             readers,
         };
@@ -174,6 +180,12 @@ impl Gateway {
             Some(_) => Ok(gateway),
             None => Err(gateway.ended()),
         }
+    }
+
+    /// The next line that it says on stdout after its address.
+    pub(crate) fn next_line(&self) -> String {
+        let told = self.told.lock().unwrap();
+        told.recv_timeout(PATIENCE).expect("no other line")
     }
 
     /// Sends one request.

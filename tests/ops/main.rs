@@ -14,6 +14,7 @@ mod crash;
 mod damage;
 mod disk;
 mod drain;
+mod edge;
 mod helpers;
 mod http;
 mod keys;

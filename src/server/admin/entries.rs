@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Door, PAGE, Reply, audit, blocking, caller, finish, query};
+use super::{Door, PAGE, Reply, audit, blocking, caller, finish, query, rows};
 use crate::cache::entry::{Cached, label, parse_label};
 use crate::chat::RequestId;
 use crate::gateway::error::{ApiError, Code};
@@ -36,15 +36,14 @@ pub(super) async fn entries(request: HttpRequest, door: web::Data<Door>) -> Http
     let listed = async {
         caller::with_role(&request, &door, Role::Admin)?;
         let query: EntryQuery = query(&request)?;
-        let door = door.clone();
-        blocking(move || Ok(list(&door, &query))).await
+        let (door, limit) = (door.clone(), rows(query.limit)?);
+        blocking(move || Ok(list(&door, &query, limit))).await
     };
     finish(id, listed.await)
 }
 
-fn list(door: &Door, query: &EntryQuery) -> Value {
-    let memory = door.gateway.cache().memory();
-    let (filter, limit) = (query.filter(), query.limit.unwrap_or(100).clamp(1, PAGE));
+fn list(door: &Door, query: &EntryQuery, limit: usize) -> Value {
+    let (memory, filter) = (door.gateway.cache().memory(), query.filter());
     let page = memory
         .store()
         .list(&filter, Order::Newest, query.cursor, limit);

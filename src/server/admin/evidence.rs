@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Door, PAGE, caller, finish, must_see, query, sees};
+use super::{Door, caller, finish, must_see, query, rows, sees};
 use crate::cache::decisions::DecisionOutcome;
 use crate::chat::RequestId;
 use crate::identity::Role;
@@ -31,7 +31,7 @@ pub(super) async fn decisions(request: HttpRequest, door: web::Data<Door>) -> Ht
         if let Some(namespace) = &query.namespace {
             must_see(&caller, namespace)?;
         }
-        let limit = query.limit.unwrap_or(100).min(PAGE);
+        let limit = rows(query.limit)?;
         let wanted = query.outcome.map(|o| match o {
             DecisionFilter::Hit => DecisionOutcome::Hit,
             DecisionFilter::NearMiss => DecisionOutcome::NearMiss,

@@ -9,6 +9,7 @@ mod policies;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::Value;
 
+use super::address::Address;
 use super::{Door, body, caller, reply};
 use crate::cache::scope::is_label;
 use crate::chat::{RequestId, unix_ms};
@@ -22,41 +23,25 @@ type Reply = Result<Value, ApiError>;
 const PAGE: usize = 1000;
 
 pub(in crate::server) fn routes(config: &mut web::ServiceConfig) {
-    let no = || web::to(super::method_not_allowed);
     config
         .service(
-            web::resource("/admin/v1/policies/{namespace:.+}")
-                .route(web::get().to(policies::policy))
-                .route(web::put().to(policies::put_policy))
-                .default_service(no()),
+            Address::at("/admin/v1/policies/{namespace:.+}")
+                .get(web::to(policies::policy))
+                .put(web::to(policies::put_policy)),
+        )
+        .service(Address::at("/admin/v1/decisions").get(web::to(evidence::decisions)))
+        .service(
+            Address::at("/admin/v1/entries")
+                .get(web::to(entries::entries))
+                .delete(web::to(entries::delete_entries)),
         )
         .service(
-            web::resource("/admin/v1/decisions")
-                .route(web::get().to(evidence::decisions))
-                .default_service(no()),
+            Address::at("/admin/v1/entries/{id}")
+                .get(web::to(entries::entry))
+                .delete(web::to(entries::delete_entry)),
         )
-        .service(
-            web::resource("/admin/v1/entries")
-                .route(web::get().to(entries::entries))
-                .route(web::delete().to(entries::delete_entries))
-                .default_service(no()),
-        )
-        .service(
-            web::resource("/admin/v1/entries/{id}")
-                .route(web::get().to(entries::entry))
-                .route(web::delete().to(entries::delete_entry))
-                .default_service(no()),
-        )
-        .service(
-            web::resource("/admin/v1/stats")
-                .route(web::get().to(figures::stats))
-                .default_service(no()),
-        )
-        .service(
-            web::resource("/admin/v1/snapshot")
-                .route(web::post().to(figures::snapshot))
-                .default_service(no()),
-        );
+        .service(Address::at("/admin/v1/stats").get(web::to(figures::stats)))
+        .service(Address::at("/admin/v1/snapshot").post(web::to(figures::snapshot)));
 }
 
 fn finish(id: RequestId, outcome: Reply) -> HttpResponse {
@@ -96,6 +81,17 @@ fn query<T: serde::de::DeserializeOwned>(request: &HttpRequest) -> Result<T, Api
     web::Query::from_query(request.query_string())
         .map(web::Query::into_inner)
         .map_err(|e| ApiError::new(Code::InvalidRequest, format!("The query string: {e}")))
+}
+
+/// Rows that a list is asked for.
+fn rows(limit: Option<usize>) -> Result<usize, ApiError> {
+    match limit {
+        Some(0) => Err(ApiError {
+            param: Some("limit".into()),
+            ..ApiError::new(Code::InvalidRequest, "`limit` must be at least 1.")
+        }),
+        limit => Ok(limit.unwrap_or(100).min(PAGE)),
+    }
 }
 
 /// Writes down what was changed, before and after, and by whom.

@@ -27,7 +27,8 @@ use crate::ledger::Prices;
 use crate::router::Router;
 use crate::telemetry::{Metrics, Stage};
 
-pub use ask::{Outcome, Served, Via};
+pub use crate::telemetry::Outcome;
+pub use ask::{Served, Via};
 pub use serve::{Body, LiveAnswer, Piece, error_event};
 
 /// Settings of the line itself.
@@ -131,6 +132,12 @@ impl Gateway {
     #[must_use]
     pub fn keyring(&self) -> &Keyring {
         &self.keyring
+    }
+
+    /// Whether a shared namespace is called that.
+    #[must_use]
+    pub fn shares(&self, name: &str) -> bool {
+        self.config.shared.iter().any(|s| s.name == name)
     }
 
     /// How alike is alike enough.

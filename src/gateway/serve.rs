@@ -6,13 +6,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::Gateway;
-use super::ask::{Outcome, Plan, Served, Via};
+use super::ask::{Plan, Served, Via};
 use super::error::{ApiError, Code};
 use super::fetch::{AnswerFlight, End, Head, fetch};
 use crate::cache::Miss;
 use crate::cache::entry::Cached;
 use crate::cache::flight::{Heard, Pilot, Rider};
 use crate::chat::{Answer, DONE, Replay, unix_ms};
+use crate::telemetry::Outcome;
 
 /// An answer in the client's framing.
 pub enum Body {

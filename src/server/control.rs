@@ -40,6 +40,10 @@ async fn create(body: web::Bytes, door: web::Data<Door>) -> HttpResponse {
         Ok(wanted) => wanted,
         Err(e) => return reply::error(id, &ApiError::new(Code::InvalidRequest, e.to_string())),
     };
+    if door.gateway.shares(wanted.tenant.as_str()) {
+        let message = format!("`{}` is the name of a shared namespace", wanted.tenant);
+        return reply::error(id, &ApiError::new(Code::InvalidRequest, message));
+    }
     let made = blocking(move || {
         let made = door
             .registry

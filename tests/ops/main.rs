@@ -10,6 +10,7 @@
 )]
 
 mod admin;
+mod check;
 mod crash;
 mod damage;
 mod disk;
@@ -20,6 +21,7 @@ mod keys;
 mod limits;
 mod schema;
 mod soak;
+mod tenants;
 
 #[path = "../mock/mod.rs"]
 mod mock;

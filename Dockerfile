@@ -10,7 +10,7 @@
 
 FROM rust:1.95-bookworm AS build
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends python3 python3-pip python3-venv \
+    && apt-get install -y --no-install-recommends python3 python3-pip \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /build
 COPY . .
@@ -27,6 +27,7 @@ RUN apt-get update \
 COPY --from=build /build/target/release/reprise /opt/reprise/reprise
 # Found upwards of the program: the model, and the runtime library beside it.
 COPY --from=build /build/models /opt/reprise/models
+COPY --from=build /build/LICENSE /opt/reprise/LICENSE
 # A reprise.toml that is mounted here is read without being named.
 WORKDIR /etc/reprise
 USER reprise

@@ -6,6 +6,9 @@
     reason = "a bench has no callers, and stops where it cannot go on"
 )]
 
+#[path = "support/dice.rs"]
+mod dice;
+
 use std::hint::black_box;
 use std::sync::Arc;
 
@@ -19,6 +22,8 @@ use reprise::chat::{Answer, ChatRequest};
 use reprise::embed::{Question, TokenDigest};
 use reprise::index::{Code, IndexConfig, Partition, cosine};
 use reprise::store::{CacheStore, CacheStoreConfig, DataFolder};
+
+use dice::{Dice, unit};
 
 const REQUEST: &str = r#"{"model":"gpt-4o-mini","temperature":0.2,"messages":[{"role":"system","content":"You are a helpful assistant of a bank. Answer briefly and in the language of the question."},{"role":"user","content":"How do I reset my password?"}]}"#;
 const ORIGIN: &str = "openai|https://api.openai.com/v1|gpt-4o-mini";
@@ -134,26 +139,6 @@ fn comparing(criterion: &mut Criterion) {
         bencher.iter(|| judge(black_box(&evidence)));
     });
     group.finish();
-}
-
-fn unit(mut vector: Vec<f32>) -> Vec<f32> {
-    let norm = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
-    vector.iter_mut().for_each(|x| *x /= norm);
-    vector
-}
-
-/// splitmix64: the same numbers on each machine.
-struct Dice(u64);
-
-impl Dice {
-    /// Even in [-1, 1).
-    fn even(&mut self) -> f32 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 40) as f32 / (1 << 23) as f32 - 1.0
-    }
 }
 
 criterion_group!(benches, reading, answering, comparing);

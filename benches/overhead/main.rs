@@ -13,6 +13,8 @@
 )]
 
 mod baseline;
+#[path = "../support/dice.rs"]
+mod dice;
 mod exact;
 mod idle;
 mod load;

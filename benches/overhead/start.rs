@@ -7,6 +7,7 @@ use reprise::embed::{Embedder, Question};
 use reprise::store::{CacheStore, CacheStoreConfig, DataFolder, Entry, EntryFilter, Order, Put};
 
 use crate::Fault;
+use crate::dice::{Dice, unit};
 use crate::load::{Connection, chat};
 use crate::ort_run::model;
 use crate::process::Server;
@@ -140,24 +141,4 @@ fn vectors() -> Result<(&'static str, Vectors), Fault> {
         "embeddings of real questions and perturbed copies",
         Box::new(next),
     ))
-}
-
-fn unit(mut vector: Vec<f32>) -> Vec<f32> {
-    let norm = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
-    vector.iter_mut().for_each(|x| *x /= norm);
-    vector
-}
-
-/// splitmix64: the same numbers on each machine.
-struct Dice(u64);
-
-impl Dice {
-    /// Even in [-1, 1).
-    fn even(&mut self) -> f32 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 40) as f32 / (1 << 23) as f32 - 1.0
-    }
 }

@@ -11,25 +11,19 @@ use crate::cache::scope::Shared;
 use crate::cache::semantic::Semantic;
 use crate::cache::upkeep::{self, Removals, Upkeep, UpkeepConfig};
 use crate::cache::{Cache, CacheLimits};
-use crate::config::{Config, Faults, ModelDirError, find_model_dir, model_search_starts};
-use crate::embed::{self, EmbedConfig, EmbedError, Embedder};
+use crate::config::{Config, find_model_dir, model_search_starts};
+use crate::embed::{self, EmbedConfig, Embedder};
 use crate::gateway::{Gateway, GatewayConfig, Parts};
-use crate::identity::{
-    Access, BootstrapError, KeyFacts, Keyring, Registry, RegistryError, StartRefused,
-    bootstrap_key, start_rule,
-};
+use crate::identity::{Access, KeyFacts, Keyring, bootstrap_key, start_rule};
 use crate::index::IndexConfig;
 use crate::index::snapshot::Origin;
 use crate::ledger::Prices;
-use crate::provider::ProviderError;
-use crate::router::RouterError;
 use crate::server::{Door, Drain, Limits};
-use crate::store::{
-    AuditError, AuditLog, CacheStore, CacheStoreConfig, DataFolder, FolderError, Removal,
-    StateError, StateStore, StoreError,
-};
-use crate::telemetry::{Metrics, Recorder, RecorderError};
+use crate::store::{CacheStore, CacheStoreConfig, DataFolder, Removal, StateStore};
+use crate::telemetry::{Metrics, Recorder};
 
+use super::StartError;
+use super::data::Data;
 use super::router::build_router;
 
 type LookUp = dyn Fn(&str) -> Option<String> + Send + Sync;
@@ -42,65 +36,6 @@ impl Environment {
     #[must_use]
     pub fn process() -> Self {
         Self(Box::new(|name| std::env::var(name).ok()))
-    }
-}
-
-/// Why the gateway does not start; one line each.
-#[derive(Debug, thiserror::Error)]
-#[allow(missing_docs, reason = "each variant is its source's own line")]
-pub enum StartError {
-    #[error(transparent)]
-    Config(#[from] Faults),
-    #[error(transparent)]
-    Folder(#[from] FolderError),
-    #[error(transparent)]
-    State(#[from] StateError),
-    #[error(transparent)]
-    Audit(#[from] AuditError),
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    #[error(transparent)]
-    Keys(#[from] RegistryError),
-    #[error(transparent)]
-    Bootstrap(#[from] BootstrapError),
-    #[error(transparent)]
-    Refused(#[from] StartRefused),
-    #[error(transparent)]
-    Model(#[from] ModelDirError),
-    #[error(transparent)]
-    Embed(#[from] EmbedError),
-    #[error(transparent)]
-    Provider(#[from] ProviderError),
-    #[error(transparent)]
-    Router(#[from] RouterFaults),
-    #[error(transparent)]
-    Recorder(#[from] RecorderError),
-    #[error("server.bind is no address")]
-    Address,
-    #[error("cannot listen on {address}: {source}")]
-    Bind {
-        address: std::net::SocketAddr,
-        source: std::io::Error,
-    },
-    #[error("cannot serve: {0}")]
-    Socket(#[from] std::io::Error),
-    #[error("a stored policy cannot be read: {0}")]
-    Policy(String),
-}
-
-/// All that is wrong with the routes.
-#[derive(Debug)]
-pub struct RouterFaults(pub Vec<RouterError>);
-
-impl std::error::Error for RouterFaults {}
-
-impl std::fmt::Display for RouterFaults {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for (i, fault) in self.0.iter().enumerate() {
-            let line = if i == 0 { "" } else { "\n" };
-            write!(f, "{line}{fault}")?;
-        }
-        Ok(())
     }
 }
 
@@ -122,10 +57,14 @@ pub fn build(config: &Config, environment: &Environment) -> Result<Built, StartE
     let env = |name: &str| (environment.0)(name);
     let router = Arc::new(build_router(config, &env)?);
     let bootstrap = bootstrap_key(env)?;
-    let folder = DataFolder::open(config.data_dir())?;
-    let (state, audit) = (Arc::new(StateStore::open(&folder)?), open_audit(&folder)?);
-    let keyring = Arc::new(Keyring::new(bootstrap.as_ref()));
-    let registry = Registry::open(state.clone(), audit.clone(), keyring.clone())?;
+    let Data {
+        state,
+        audit,
+        keyring,
+        registry,
+        folder,
+    } = Data::open(config.data_dir(), bootstrap.as_ref())?;
+    no_namespace_is_a_tenant(config, &keyring)?;
     let access = start_rule(
         config.server.bind_is_loopback(),
         KeyFacts {
@@ -172,17 +111,14 @@ pub fn build(config: &Config, environment: &Environment) -> Result<Built, StartE
     })
 }
 
-fn open_audit(folder: &DataFolder) -> Result<Arc<AuditLog>, StartError> {
-    let (audit, broken) = AuditLog::open(folder)?;
-    for record in broken {
-        tracing::error!(
-            segment = record.segment,
-            offset = record.offset,
-            reason = record.reason,
-            "a record of the audit log is broken; the rest is kept"
-        );
+/// A tenant's name in the header means its own memory first: a shared namespace of that name
+/// would be closed to that tenant and open to all others.
+fn no_namespace_is_a_tenant(config: &Config, keyring: &Keyring) -> Result<(), StartError> {
+    let mut names = config.namespaces.iter().map(|n| &n.name);
+    match names.find(|name| keyring.knows_tenant(name)) {
+        Some(name) => Err(StartError::NamespaceIsTenant(name.clone())),
+        None => Ok(()),
     }
-    Ok(Arc::new(audit))
 }
 
 fn stored_policies(state: &StateStore) -> Result<Vec<Policy>, StartError> {
@@ -225,7 +161,8 @@ fn gateway_config(config: &Config) -> GatewayConfig {
     }
 }
 
-fn embed_config(config: &Config) -> Result<Option<EmbedConfig>, StartError> {
+/// What the encoder is started with; none where meaning is not compared.
+pub(super) fn embed_config(config: &Config) -> Result<Option<EmbedConfig>, StartError> {
     let wanted = config.cache.enabled && config.cache.semantic && config.embedding.enabled;
     if !wanted {
         return Ok(None);

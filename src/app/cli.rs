@@ -6,10 +6,10 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::keys::{Keys, printed, restore};
+use super::keys::{Keys, Made, printed, restore};
 use super::warm::{WarmArgs, warm};
-use super::{Environment, serve};
-use crate::config::{Config, Sources};
+use super::{Environment, check, serve};
+use crate::config::{Config, Faults, Sources};
 use crate::identity::{Role, TenantId};
 use crate::warm::{Report, Stopped};
 use crate::{server, telemetry};
@@ -56,7 +56,10 @@ enum Command {
         #[command(subcommand)]
         action: KeyAction,
     },
-    /// Check a configuration and say all that is wrong with it.
+    /// Check what a start would read, and say all that is wrong with it.
+    ///
+    /// The configuration, the environment's keys, and the encoder with its runtime; neither opens the
+    /// data folder nor listens.
     Check {
         #[command(flatten)]
         common: Common,
@@ -133,7 +136,7 @@ fn carry_out(command: Command) -> Result<ExitCode, Failure> {
             telemetry::init_log(&config.log)?;
             server::block_on(serve(&config, &Environment::process()))?;
         }
-        Command::Check { common } => check(&common)?,
+        Command::Check { common } => checked(&common)?,
         Command::Keys { action } => runtime()?.block_on(keys(action))?,
         Command::Warm { common, args } => return warmed(&common, *args),
     }
@@ -166,8 +169,8 @@ fn exit_code(report: &Report) -> ExitCode {
     }
 }
 
-/// A configuration without faults, its providers' keys included.
-fn load(common: &Common, flag: Option<(String, String)>) -> Result<Config, Failure> {
+/// A configuration without faults.
+fn load(common: &Common, flag: Option<(String, String)>) -> Result<Config, Faults> {
     let mut sources = Sources::from_process();
     sources.file.clone_from(&common.config);
     let data = common.data.as_ref().map(|d| d.display().to_string());
@@ -175,19 +178,16 @@ fn load(common: &Common, flag: Option<(String, String)>) -> Result<Config, Failu
         .overrides
         .extend(data.map(|d| ("data.dir".to_owned(), d)));
     sources.overrides.extend(flag);
-    Ok(Config::load(sources)?)
+    Config::load(sources)
 }
 
-fn check(common: &Common) -> Result<(), Failure> {
-    let config = load(common, None)?;
-    let providers = config.providers_or_default(|name| std::env::var(name).ok())?;
-    super::check_router(&config, &Environment::process())?;
-    let names: Vec<_> = providers.iter().map(|p| p.name.as_str()).collect();
+fn checked(common: &Common) -> Result<(), Failure> {
+    let providers = check(load(common, None), &Environment::process())?;
     let text = format!(
         "The configuration is fine. Providers: {}.\n",
-        names.join(", ")
+        providers.join(", ")
     );
-    print(&text)
+    Ok(print(&text)?)
 }
 
 async fn keys(action: KeyAction) -> Result<(), Failure> {
@@ -204,7 +204,8 @@ async fn keys(action: KeyAction) -> Result<(), Failure> {
                 return Err(format!("`{tenant}` is the name of a shared namespace").into());
             }
             let keys = Keys::open(config.data_dir())?;
-            print(&printed(&keys.create(tenant, role, label).await?))
+            let made = keys.create(tenant, role, label).await?;
+            hand_over(&keys, &made).await
         }
         KeyAction::List { common } => {
             let keys = Keys::open(load(&common, None)?.data_dir())?;
@@ -215,7 +216,7 @@ async fn keys(action: KeyAction) -> Result<(), Failure> {
         }
         KeyAction::Restore { common, export } => {
             let keys = restore(load(&common, None)?.data_dir(), &export)?;
-            print(&format!("{keys} keys are back\n"))
+            Ok(print(&format!("{keys} keys are back\n"))?)
         }
         KeyAction::Revoke { common, id } => {
             let keys = Keys::open(load(&common, None)?.data_dir())?;
@@ -224,14 +225,27 @@ async fn keys(action: KeyAction) -> Result<(), Failure> {
     }
 }
 
+/// Prints a key just made; one that nobody got to see must not stay in force.
+async fn hand_over(keys: &Keys, made: &Made) -> Result<(), Failure> {
+    let Err(unprinted) = print(&printed(&made.secret)) else {
+        return Ok(());
+    };
+    let id = &made.id;
+    let then = match keys.revoke(id).await {
+        Ok(()) => "was revoked again; make another".to_owned(),
+        Err(why) => format!("is still in force ({why}): `reprise keys revoke {id}` it"),
+    };
+    Err(format!("the key {id} could not be printed ({unprinted}) and {then}").into())
+}
+
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
 }
 
-fn print(text: &str) -> Result<(), Failure> {
+fn print(text: &str) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes())?;
-    Ok(out.flush()?)
+    out.flush()
 }

@@ -2,18 +2,16 @@
 //! when no gateway holds it.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
+use super::data::{Data, DataError, open_audit};
 use super::socket;
 use crate::chat::unix_ms;
-use crate::identity::{Keyring, Registry, RegistryError, Role, TenantId, shown};
+use crate::identity::{Role, TenantId, shown};
 use crate::provider::local::{Local, LocalError};
-use crate::store::{
-    AuditError, AuditEvent, AuditLog, DataFolder, FolderError, StateError, StateStore,
-};
+use crate::store::{AuditEvent, DataFolder, StateStore};
 
 /// Who the audit log says it was.
 const OPERATOR: &str = "operator";
@@ -23,15 +21,11 @@ const OPERATOR: &str = "operator";
 #[allow(missing_docs, reason = "each variant is its source's own line")]
 pub enum KeysError {
     #[error(transparent)]
-    Folder(#[from] FolderError),
-    #[error(transparent)]
-    State(#[from] StateError),
-    #[error(transparent)]
-    Audit(#[from] AuditError),
-    #[error(transparent)]
-    Registry(#[from] RegistryError),
+    Data(#[from] DataError),
     #[error("the running gateway: {0}")]
     Gateway(#[from] LocalError),
+    #[error("the running gateway gave no key; `reprise keys list` shows whether it made one")]
+    NoKey,
 }
 
 /// Where keys are worked on.
@@ -39,13 +33,18 @@ pub enum Keys {
     /// A gateway runs on the folder: it makes the change, so that it holds at once.
     Running(Local),
     /// None does.
-    Folder(Box<Offline>),
+    Folder(Offline),
 }
 
 /// The folder itself, locked.
-pub struct Offline {
-    registry: Registry,
-    _folder: DataFolder,
+pub struct Offline(Box<Data>);
+
+/// A key just made.
+pub struct Made {
+    /// Its public name.
+    pub id: String,
+    /// What opens the gateway; it exists nowhere else.
+    pub secret: SecretString,
 }
 
 impl Keys {
@@ -58,36 +57,39 @@ impl Keys {
             let (path, held) = reach.into_parts();
             return Ok(Self::Running(Local::by_socket(&path, held)?));
         }
-        let folder = DataFolder::open(folder)?;
-        let state = Arc::new(StateStore::open(&folder)?);
-        let (audit, _) = AuditLog::open(&folder)?;
-        let registry = Registry::open(state, Arc::new(audit), Arc::new(Keyring::new(None)))?;
-        Ok(Self::Folder(Box::new(Offline {
-            registry,
-            _folder: folder,
-        })))
+        Ok(Self::Folder(Offline(Box::new(Data::open(folder, None)?))))
     }
 
-    /// Makes a key and gives its secret, the only time that it is known.
+    /// Makes a key, the only time that its secret is known.
     ///
     /// # Errors
-    /// Nothing was made then.
+    /// Nothing was made then, unless it is [`KeysError::NoKey`].
     pub async fn create(
         &self,
         tenant: TenantId,
         role: Role,
         label: Option<String>,
-    ) -> Result<SecretString, KeysError> {
+    ) -> Result<Made, KeysError> {
         match self {
-            Self::Folder(offline) => Ok(offline
-                .registry
-                .create(OPERATOR, tenant, role, label)?
-                .secret),
+            Self::Folder(Offline(data)) => {
+                let made = data.registry.create(OPERATOR, tenant, role, label);
+                let made = made.map_err(DataError::from)?;
+                Ok(Made {
+                    id: made.record.id,
+                    secret: made.secret,
+                })
+            }
             Self::Running(local) => {
                 let wanted = json!({"tenant": tenant, "role": role, "label": label});
                 let made = local.post("/control/keys", &wanted).await?;
-                let key = made.get("key").and_then(Value::as_str);
-                Ok(SecretString::from(key.unwrap_or_default()))
+                let text = |name| made.get(name).and_then(Value::as_str);
+                match (text("id"), text("key")) {
+                    (Some(id), Some(secret)) => Ok(Made {
+                        id: id.to_owned(),
+                        secret: SecretString::from(secret),
+                    }),
+                    _ => Err(KeysError::NoKey),
+                }
             }
         }
     }
@@ -98,7 +100,10 @@ impl Keys {
     /// They cannot be read.
     pub async fn list(&self) -> Result<Vec<Value>, KeysError> {
         match self {
-            Self::Folder(offline) => Ok(offline.registry.list()?.iter().map(shown).collect()),
+            Self::Folder(Offline(data)) => {
+                let keys = data.registry.list().map_err(DataError::from)?;
+                Ok(keys.iter().map(shown).collect())
+            }
             Self::Running(local) => {
                 let mut listed = local.get("/control/keys").await?;
                 match listed["data"].take() {
@@ -115,8 +120,9 @@ impl Keys {
     /// There is none of that id, or it could not be stored and still holds.
     pub async fn revoke(&self, id: &str) -> Result<(), KeysError> {
         match self {
-            Self::Folder(offline) => {
-                offline.registry.revoke(OPERATOR, id)?;
+            Self::Folder(Offline(data)) => {
+                let revoked = data.registry.revoke(OPERATOR, id);
+                revoked.map_err(DataError::from)?;
             }
             Self::Running(local) => {
                 local.delete(&format!("/control/keys/{id}")).await?;
@@ -131,9 +137,9 @@ impl Keys {
 ///
 /// # Errors
 /// A folder in use, or an export that is not what was written; nothing changed then.
-pub fn restore(folder: &Path, export: &Path) -> Result<usize, KeysError> {
+pub fn restore(folder: &Path, export: &Path) -> Result<usize, DataError> {
     let folder = DataFolder::open(folder)?;
-    let (audit, _) = AuditLog::open(&folder)?;
+    let audit = open_audit(&folder)?;
     let state = StateStore::restore(&folder, export)?;
     audit.append(&AuditEvent {
         ts_ms: unix_ms(),

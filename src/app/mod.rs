@@ -2,7 +2,10 @@
 //! runs until told to stop, and drains.
 
 mod build;
+mod check;
 pub mod cli;
+mod data;
+mod error;
 pub mod keys;
 mod router;
 pub mod socket;
@@ -19,7 +22,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::config::Config;
 use crate::server::{self, Door, Running, ServerConfig};
 
-pub use build::{Built, Environment, StartError, build};
+pub use build::{Built, Environment, build};
+pub use check::check;
+pub use data::DataError;
+pub use error::{Lines, StartError};
 
 /// Time between two rounds of keeping histograms small.
 const METRICS_UPKEEP: Duration = Duration::from_secs(5);
@@ -67,14 +73,6 @@ pub async fn serve(config: &Config, environment: &Environment) -> Result<(), Sta
     // Closing writes what waits and takes a last snapshot; it blocks.
     drop(tokio::task::spawn_blocking(move || drop(built)).await);
     Ok(())
-}
-
-/// Builds the router as a start would, to see whether it can be built.
-///
-/// # Errors
-/// What would keep the gateway from starting.
-pub fn check_router(config: &Config, environment: &Environment) -> Result<(), StartError> {
-    router::build_router(config, &|name| (environment.0)(name)).map(drop)
 }
 
 fn start(

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::build::{RouterFaults, StartError};
+use super::error::{Lines, StartError};
 use crate::config::{Config, ProviderKind, ResolvedProvider};
 use crate::provider::{Deadlines, Demo, OpenAi, Provider, ProviderError};
 use crate::router::{Retry, Route, Router, RouterConfig};
@@ -12,14 +12,20 @@ pub(super) fn build_router(
     config: &Config,
     env: &impl Fn(&str) -> Option<String>,
 ) -> Result<Router, StartError> {
-    let mut providers = Vec::new();
+    let (mut providers, mut faults) = (Vec::new(), Vec::new());
     for resolved in config.providers_or_default(env)? {
         let patterns = resolved
             .models
             .iter()
             .map(|p| p.as_str().to_owned())
             .collect();
-        providers.push((provider(resolved, config)?, patterns));
+        match provider(resolved, config) {
+            Ok(provider) => providers.push((provider, patterns)),
+            Err(fault) => faults.push(fault),
+        }
+    }
+    if !faults.is_empty() {
+        return Err(Lines(faults).into());
     }
     let routes = config.routes.iter().map(|route| Route {
         model: route.model.as_str().to_owned(),
@@ -44,7 +50,7 @@ pub(super) fn build_router(
             total: config.deadlines.total(),
         },
     });
-    router.map_err(|faults| StartError::Router(RouterFaults(faults)))
+    Ok(router.map_err(Lines)?)
 }
 
 fn provider(

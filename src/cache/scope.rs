@@ -33,6 +33,12 @@ pub enum NamespaceError {
     /// Neither theirs nor shared with them.
     #[error("this key may not use that namespace")]
     Forbidden,
+    /// A bare name that became a tenant's; the caller's own of that name has a longer one.
+    #[error("that is the name of another tenant; your own namespace of that name is `{own}`")]
+    Tenants {
+        /// How the caller can always name it.
+        own: String,
+    },
     /// Not a name.
     #[error("a namespace is 1 to 64 characters out of A-Z a-z 0-9 . _ -")]
     BadName,
@@ -60,7 +66,10 @@ impl Namespace {
             Some((owner, name)) if owner == tenant => name,
             Some(_) => return Err(NamespaceError::Forbidden),
             // A bare name that is another tenant's means that tenant's default.
-            None if is_tenant(wanted) => return Err(NamespaceError::Forbidden),
+            None if is_tenant(wanted) => {
+                let own = format!("{tenant}/{wanted}");
+                return Err(NamespaceError::Tenants { own });
+            }
             None => wanted,
         };
         if !is_name(name) {
@@ -177,8 +186,13 @@ mod tests {
     }
 
     #[test]
-    fn anothers_namespace_is_forbidden() {
-        assert_eq!(resolve("b", Some("a")), Err(NamespaceError::Forbidden));
+    fn anothers_namespace_is_forbidden_and_ones_own_of_that_name_has_a_longer_one() {
+        let own = "b/a".to_owned();
+        assert_eq!(resolve("b", Some("b/a")).unwrap().label, own);
+        assert_eq!(
+            resolve("b", Some("a")),
+            Err(NamespaceError::Tenants { own })
+        );
         assert_eq!(resolve("b", Some("a/x")), Err(NamespaceError::Forbidden));
         assert_eq!(resolve("b", Some("")), Err(NamespaceError::BadName));
     }

@@ -233,6 +233,25 @@ pub fn fingerprint(config: &EmbedConfig) -> Result<String, EmbedError> {
     Ok(Manifest::load(&config.model_dir)?.fingerprint())
 }
 
+/// All that would keep an embedder from starting: manifest, graph, tokenizer and runtime are each
+/// looked at whatever the others are like, and run together if all are fine. Blocks as a start does.
+pub fn faults(config: &EmbedConfig) -> Vec<EmbedError> {
+    let mut faults = Vec::new();
+    let environment = note(&mut faults, model::environment(config));
+    if let Some(manifest) = note(&mut faults, Manifest::load(&config.model_dir)) {
+        let graph = note(&mut faults, manifest.verified_model());
+        note(&mut faults, Reader::new(&manifest));
+        if let (Some(environment), Some(graph)) = (environment, graph) {
+            note(&mut faults, OrtModel::load(&environment, &manifest, &graph));
+        }
+    }
+    faults
+}
+
+fn note<T>(faults: &mut Vec<EmbedError>, step: Result<T, EmbedError>) -> Option<T> {
+    step.map_err(|fault| faults.push(fault)).ok()
+}
+
 /// One ONNX Runtime session with the settings that the threads use: the yardstick of `benches/embed.rs`.
 ///
 /// # Errors

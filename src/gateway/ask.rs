@@ -16,7 +16,8 @@ use crate::chat::{CanonicalHasher, ChatRequest, RequestId};
 use crate::config::Ineligible;
 use crate::identity::Caller;
 use crate::provider::ClientHeaders;
-use crate::{router, telemetry};
+use crate::router;
+use crate::telemetry::Outcome;
 
 /// One request, checked, with its caller.
 #[derive(Debug)]
@@ -70,53 +71,6 @@ impl Plan {
         hasher.bytes(&self.lookup.key.exact);
         hasher.text(self.ask.caller.tenant.as_str());
         hasher.finish()
-    }
-}
-
-/// How a request was answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// From memory, the same request; or along with one under way.
-    HitExact,
-    /// From memory, another wording.
-    HitSemantic,
-    /// By a provider.
-    Miss,
-    /// By a provider, the cache left aside.
-    Bypass,
-    /// By a provider, to renew what is remembered.
-    Refresh,
-}
-
-impl Outcome {
-    /// As `x-reprise-cache` and metrics spell it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::HitExact => "hit-exact",
-            Self::HitSemantic => "hit-semantic",
-            Self::Miss => "miss",
-            Self::Bypass => "bypass",
-            Self::Refresh => "refresh",
-        }
-    }
-
-    /// As metrics count it.
-    #[must_use]
-    pub fn counted(self) -> telemetry::Outcome {
-        match self {
-            Self::HitExact => telemetry::Outcome::HitExact,
-            Self::HitSemantic => telemetry::Outcome::HitSemantic,
-            Self::Miss => telemetry::Outcome::Miss,
-            Self::Bypass => telemetry::Outcome::Bypass,
-            Self::Refresh => telemetry::Outcome::Refresh,
-        }
-    }
-
-    /// Whether no provider was asked for it.
-    #[must_use]
-    pub fn is_hit(self) -> bool {
-        matches!(self, Self::HitExact | Self::HitSemantic)
     }
 }
 

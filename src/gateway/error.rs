@@ -219,7 +219,7 @@ impl From<BadControl> for ApiError {
 impl From<NamespaceError> for ApiError {
     fn from(fault: NamespaceError) -> Self {
         let code = match fault {
-            NamespaceError::Forbidden => Code::NamespaceForbidden,
+            NamespaceError::Forbidden | NamespaceError::Tenants { .. } => Code::NamespaceForbidden,
             NamespaceError::BadName => Code::InvalidHeader,
         };
         Self {

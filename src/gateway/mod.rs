@@ -28,7 +28,8 @@ use crate::ledger::Prices;
 use crate::router::Router;
 use crate::telemetry::{Metrics, Stage};
 
-pub use ask::{Outcome, Served};
+pub use crate::telemetry::Outcome;
+pub use ask::Served;
 pub use serve::{Body, LiveAnswer, Piece, error_event};
 pub use via::Via;
 
@@ -130,6 +131,12 @@ impl Gateway {
     #[must_use]
     pub fn keyring(&self) -> &Keyring {
         &self.keyring
+    }
+
+    /// Whether a shared namespace is called that.
+    #[must_use]
+    pub fn shares(&self, name: &str) -> bool {
+        self.config.shared.iter().any(|s| s.name == name)
     }
 
     /// How alike is alike enough.

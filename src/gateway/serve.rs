@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::Gateway;
-use super::ask::{Outcome, Plan, Served};
+use super::ask::{Plan, Served};
 use super::error::{ApiError, Code};
 use super::fetch::{AnswerFlight, End, Head, fetch};
 use super::via::Via;
@@ -14,6 +14,7 @@ use crate::cache::Miss;
 use crate::cache::entry::Cached;
 use crate::cache::flight::{Flights, Heard, Pilot, Rider};
 use crate::chat::{Answer, DONE, Replay, unix_ms};
+use crate::telemetry::Outcome;
 
 /// An answer in the client's framing.
 pub enum Body {

@@ -101,11 +101,13 @@ impl Keyring {
 }
 
 impl Keyring {
-    /// Whether some valid key belongs to that tenant.
+    /// Whether some valid key belongs to that tenant, the bootstrap key included.
     #[must_use]
     pub fn knows_tenant(&self, name: &str) -> bool {
         let stored = self.stored.load();
-        stored.values().any(|caller| caller.tenant.as_str() == name)
+        let bootstrap = self.bootstrap.iter().map(|(_, caller)| caller);
+        let mut callers = stored.values().chain(bootstrap);
+        callers.any(|caller| caller.tenant.as_str() == name)
     }
 }
 
@@ -183,6 +185,7 @@ mod tests {
             ("default", Role::Admin)
         );
         assert!(!caller.is_anonymous() && ring.any() && ring.demands_key());
+        assert!(ring.knows_tenant("default") && !ring.knows_tenant("a"));
         assert!(!format!("{ring:?}").contains("bootstrap-key-of"));
     }
 }

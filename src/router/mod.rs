@@ -117,6 +117,11 @@ impl Router {
         })
     }
 
+    /// The providers, in their order.
+    pub fn provider_names(&self) -> impl Iterator<Item = &str> {
+        self.table.providers().map(|provider| provider.name())
+    }
+
     /// Who may answer a request for `model`.
     ///
     /// # Errors

@@ -50,6 +50,10 @@ async fn create(
         Ok(wanted) => wanted,
         Err(error) => return reply::error(id, &error),
     };
+    if door.gateway.shares(wanted.tenant.as_str()) {
+        let message = format!("`{}` is the name of a shared namespace", wanted.tenant);
+        return reply::error(id, &ApiError::new(Code::InvalidRequest, message));
+    }
     let made = blocking(move || {
         let made = door
             .registry

@@ -14,7 +14,7 @@ use crate::gateway::ask::Ask;
 use crate::gateway::error::{ApiError, Code};
 use crate::identity::Caller;
 use crate::provider::{ClientHeaders, forwardable};
-use crate::telemetry::{Metrics, Outcome, Stage};
+use crate::telemetry::{Ending, Metrics, Stage};
 
 /// `POST /v1/chat/completions`
 pub(super) async fn chat(
@@ -41,7 +41,7 @@ pub(super) async fn chat_as(
     let mut counted = Counted {
         metrics,
         started,
-        outcome: Outcome::Cancelled,
+        ending: Ending::Cancelled,
     };
     let asked = async {
         let ask = read((id, started), who?, &request, payload, &door).await?;
@@ -50,15 +50,15 @@ pub(super) async fn chat_as(
     };
     match asked.await {
         Ok(served) => {
-            counted.outcome = served.via.outcome.counted();
+            counted.ending = Ending::Answered(served.via.outcome);
             reply::answer(id, served, &door.drain, under_way)
         }
         Err(error) => {
             metrics.error(error.code.as_str());
-            counted.outcome = if error.status() < 500 {
-                Outcome::Refused
+            counted.ending = if error.status() < 500 {
+                Ending::Refused
             } else {
-                Outcome::Error
+                Ending::Error
             };
             reply::error(id, &error)
         }
@@ -88,12 +88,12 @@ async fn read(
 struct Counted<'a> {
     metrics: &'a Metrics,
     started: Instant,
-    outcome: Outcome,
+    ending: Ending,
 }
 
 impl Drop for Counted<'_> {
     fn drop(&mut self) {
-        self.metrics.request(self.outcome, self.started.elapsed());
+        self.metrics.request(self.ending, self.started.elapsed());
     }
 }
 

@@ -286,5 +286,5 @@ impl Shared {
 }
 
 #[cfg(test)]
-#[path = "entries_tests.rs"]
+#[path = "entries_tests/mod.rs"]
 mod tests;

@@ -1,18 +1,45 @@
 //! The labels of hot metrics, as enums: what can be counted is known beforehand.
 
-/// How a request ended; the label of its metrics.
+/// How a request was answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// An equal request was remembered.
+    /// From memory, the same request; or along with one under way.
     HitExact,
-    /// A question of the same meaning was remembered.
+    /// From memory, another wording.
     HitSemantic,
-    /// A provider answered.
+    /// By a provider.
     Miss,
-    /// A provider answered and the cache was not asked.
+    /// By a provider, the cache left aside.
     Bypass,
-    /// A provider answered anew because the caller wanted it so.
+    /// By a provider, to renew what is remembered.
     Refresh,
+}
+
+impl Outcome {
+    /// As replies spell it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::HitExact => "hit-exact",
+            Self::HitSemantic => "hit-semantic",
+            Self::Miss => "miss",
+            Self::Bypass => "bypass",
+            Self::Refresh => "refresh",
+        }
+    }
+
+    /// Whether no provider was asked for it.
+    #[must_use]
+    pub fn is_hit(self) -> bool {
+        matches!(self, Self::HitExact | Self::HitSemantic)
+    }
+}
+
+/// How a request ended; the label of its metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// It was answered.
+    Answered(Outcome),
     /// It was refused before any lookup: identity, limits, validity.
     Refused,
     /// It was let in and failed.
@@ -21,27 +48,35 @@ pub enum Outcome {
     Cancelled,
 }
 
-impl Outcome {
+impl Ending {
+    /// Each in the place that [`Self::index`] gives.
     pub(super) const ALL: [Self; 8] = [
-        Self::HitExact,
-        Self::HitSemantic,
-        Self::Miss,
-        Self::Bypass,
-        Self::Refresh,
+        Self::Answered(Outcome::HitExact),
+        Self::Answered(Outcome::HitSemantic),
+        Self::Answered(Outcome::Miss),
+        Self::Answered(Outcome::Bypass),
+        Self::Answered(Outcome::Refresh),
         Self::Refused,
         Self::Error,
         Self::Cancelled,
     ];
 
-    /// The label's value.
+    pub(super) fn index(self) -> usize {
+        match self {
+            Self::Answered(outcome) => outcome as usize,
+            Self::Refused => 5,
+            Self::Error => 6,
+            Self::Cancelled => 7,
+        }
+    }
+
+    /// The label's value: names of metrics and their labels know no hyphen.
     #[must_use]
     pub fn label(self) -> &'static str {
         match self {
-            Self::HitExact => "hit_exact",
-            Self::HitSemantic => "hit_semantic",
-            Self::Miss => "miss",
-            Self::Bypass => "bypass",
-            Self::Refresh => "refresh",
+            Self::Answered(Outcome::HitExact) => "hit_exact",
+            Self::Answered(Outcome::HitSemantic) => "hit_semantic",
+            Self::Answered(outcome) => outcome.as_str(),
             Self::Refused => "refused",
             Self::Error => "error",
             Self::Cancelled => "cancelled",

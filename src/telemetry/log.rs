@@ -2,9 +2,9 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 
+use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{EnvFilter, filter};
 
 use crate::config::{Log, LogFormat};
 
@@ -13,7 +13,7 @@ use crate::config::{Log, LogFormat};
 pub enum LogError {
     /// `log.filter` is not a list of directives.
     #[error("log.filter: not a list of directives such as \"info,reprise=debug\"")]
-    Filter(#[source] filter::ParseError),
+    Filter(#[source] tracing_subscriber::filter::ParseError),
     /// Another subscriber took the process's only place.
     #[error("another log subscriber is installed in this process")]
     Taken(#[source] tracing_subscriber::util::TryInitError),
@@ -29,6 +29,14 @@ pub fn init(settings: &Log) -> Result<(), LogError> {
     subscriber(settings, colours, io::stderr)?
         .try_init()
         .map_err(LogError::Taken)
+}
+
+/// Whether logging could be started by these settings.
+///
+/// # Errors
+/// When the filter cannot be read.
+pub fn check(settings: &Log) -> Result<(), LogError> {
+    filter(settings).map(drop)
 }
 
 /// Makes every panic one line of the log: message and place, no backtrace. Damaged pages make sled
@@ -60,16 +68,19 @@ fn subscriber<W>(
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let filter = EnvFilter::builder()
-        .parse(&settings.filter)
-        .map_err(LogError::Filter)?;
     let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_env_filter(filter(settings)?)
         .with_writer(out);
     Ok(match settings.format {
         LogFormat::Text => Box::new(builder.with_ansi(colours).finish()),
         LogFormat::Json => Box::new(builder.json().flatten_event(true).finish()),
     })
+}
+
+fn filter(settings: &Log) -> Result<EnvFilter, LogError> {
+    EnvFilter::builder()
+        .parse(&settings.filter)
+        .map_err(LogError::Filter)
 }
 
 #[cfg(test)]

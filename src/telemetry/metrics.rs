@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 
-use super::labels::{Outcome, Stage};
+use super::labels::{Ending, Outcome, Stage};
 use super::table;
 
 /// Handles of everything that a request touches. Made by [`super::Recorder::metrics`].
@@ -34,8 +34,8 @@ impl Metrics {
     /// `nano_usd_saved` is rendered by the recorder.
     pub(super) fn new(nano_usd_saved: Arc<AtomicU64>) -> Self {
         gauge!(table::BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
-        let request = |outcome: Outcome| {
-            let label = outcome.label();
+        let request = |ending: Ending| {
+            let label = ending.label();
             let count = counter!(table::REQUESTS, "outcome" => label);
             (
                 count,
@@ -43,7 +43,7 @@ impl Metrics {
             )
         };
         Self {
-            requests: Outcome::ALL.map(request),
+            requests: Ending::ALL.map(request),
             stages: Stage::ALL.map(|s| histogram!(table::STAGE_SECONDS, "stage" => s.label())),
             hits: ["exact", "semantic"].map(|kind| counter!(table::HITS, "kind" => kind)),
             tokens_saved: ["prompt", "completion"]
@@ -59,13 +59,13 @@ impl Metrics {
 
     /// Counts a request that is answered, and a hit if it was one. `took` runs
     /// until the first byte of the answer.
-    pub fn request(&self, outcome: Outcome, took: Duration) {
-        let (count, seconds) = &self.requests[outcome as usize];
+    pub fn request(&self, ending: Ending, took: Duration) {
+        let (count, seconds) = &self.requests[ending.index()];
         count.increment(1);
         seconds.record(took);
-        match outcome {
-            Outcome::HitExact => self.hits[0].increment(1),
-            Outcome::HitSemantic => self.hits[1].increment(1),
+        match ending {
+            Ending::Answered(Outcome::HitExact) => self.hits[0].increment(1),
+            Ending::Answered(Outcome::HitSemantic) => self.hits[1].increment(1),
             _ => {}
         }
     }

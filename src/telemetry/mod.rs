@@ -6,8 +6,8 @@ mod metrics;
 mod recorder;
 mod table;
 
-pub use labels::{Outcome, Stage};
-pub use log::{LogError, init as init_log, log_panics};
+pub use labels::{Ending, Outcome, Stage};
+pub use log::{LogError, check as check_log, init as init_log, log_panics};
 pub use metrics::Metrics;
 pub use recorder::{Recorder, RecorderError};
 pub use table::{METRICS, Metric, MetricKind};

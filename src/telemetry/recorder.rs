@@ -127,7 +127,7 @@ mod tests {
     use metrics::histogram;
 
     use super::*;
-    use crate::telemetry::{Outcome, Stage};
+    use crate::telemetry::{Ending, Stage};
 
     /// What is shown after `count` was run, on a recorder of its own.
     fn shown(count: impl FnOnce(&Metrics)) -> String {
@@ -148,13 +148,10 @@ mod tests {
     #[test]
     fn hot_metrics_are_shown_as_zero_before_anything_happened() {
         let text = shown(|_| {});
-        for outcome in Outcome::ALL {
+        for ending in Ending::ALL {
             has(
                 &text,
-                &format!(
-                    "reprise_requests_total{{outcome=\"{}\"}} 0",
-                    outcome.label()
-                ),
+                &format!("reprise_requests_total{{outcome=\"{}\"}} 0", ending.label()),
             );
         }
         has(&text, "reprise_hits_total{kind=\"semantic\"} 0");
@@ -172,9 +169,9 @@ mod tests {
 
     #[test]
     fn each_outcome_and_stage_counts_under_its_own_label() {
-        for outcome in Outcome::ALL {
-            let text = shown(|m| m.request(outcome, Duration::from_micros(80)));
-            let label = outcome.label();
+        for ending in Ending::ALL {
+            let text = shown(|m| m.request(ending, Duration::from_micros(80)));
+            let label = ending.label();
             has(
                 &text,
                 &format!("reprise_requests_total{{outcome=\"{label}\"}} 1"),
@@ -204,8 +201,8 @@ mod tests {
     #[test]
     fn only_hits_count_as_hits() {
         let text = shown(|m| {
-            for outcome in Outcome::ALL {
-                m.request(outcome, Duration::ZERO);
+            for ending in Ending::ALL {
+                m.request(ending, Duration::ZERO);
             }
         });
         has(&text, "reprise_hits_total{kind=\"exact\"} 1");

@@ -77,10 +77,11 @@ impl Place {
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_reprise"));
         command.args(arguments).arg("--data").arg(&self.data);
-        command.env_clear().envs(&self.env);
+        command.env_clear();
         if let Ok(path) = std::env::var("ORT_DYLIB_PATH") {
             command.env("ORT_DYLIB_PATH", path);
         }
+        command.envs(&self.env);
         command.stdin(Stdio::null());
         command
     }
@@ -95,6 +96,15 @@ impl Place {
         let made = self.run(&["keys", "create", "--tenant", tenant, "--role", role]);
         assert!(made.status.success(), "{made:?}");
         String::from_utf8(made.stdout).unwrap().trim().to_owned()
+    }
+
+    /// What a command that fails says on stderr, by line.
+    pub(crate) fn refusal(&self, arguments: &[&str]) -> Vec<String> {
+        let ended = self.run(arguments);
+        assert_eq!(ended.status.code(), Some(1), "{ended:?}");
+        assert!(ended.stdout.is_empty(), "{ended:?}");
+        let text = String::from_utf8(ended.stderr).unwrap();
+        text.lines().map(str::to_owned).collect()
     }
 
     pub(crate) fn start(&self) -> Gateway {

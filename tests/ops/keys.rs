@@ -74,6 +74,28 @@ fn a_key_made_on_a_live_gateway_is_demanded_at_the_next_request_and_refused_once
 }
 
 #[test]
+fn a_key_that_could_not_be_printed_is_revoked_again_and_the_error_says_so() {
+    let mock = Mock::start().unwrap();
+    let place = Place::new(&mock);
+    for live in [false, true] {
+        let gateway = live.then(|| place.start());
+        let mut create = place.command(&["keys", "create", "--tenant", "acme", "--role", "app"]);
+        let full = std::fs::File::options().write(true).open("/dev/full");
+        let ended = create.stdout(full.unwrap()).output().unwrap();
+        assert_eq!(ended.status.code(), Some(1), "{ended:?}");
+        let line = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!(line.lines().count(), 1, "{line}");
+        assert!(line.contains("revoked again"), "{line}");
+        let keys = listed(&place);
+        assert_eq!(keys.len(), 1 + usize::from(live));
+        for key in keys {
+            assert!(key["revoked_ms"].is_u64(), "nobody has it: {key}");
+        }
+        drop(gateway);
+    }
+}
+
+#[test]
 fn the_control_socket_is_its_owners_alone_and_goes_with_the_gateway() {
     let mock = Mock::start().unwrap();
     let place = Place::new(&mock);

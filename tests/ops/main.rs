@@ -10,6 +10,7 @@
 )]
 
 mod admin;
+mod check;
 mod crash;
 mod damage;
 mod disk;
@@ -22,6 +23,7 @@ mod limits;
 mod policies;
 mod schema;
 mod soak;
+mod tenants;
 
 #[path = "../mock/mod.rs"]
 mod mock;

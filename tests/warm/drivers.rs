@@ -10,6 +10,9 @@ use serde_json::json;
 
 use crate::support::{ALL, Bench, Gateway, Way, begun, fed, questions, ran, said, signal};
 
+/// Slow enough to be stopped in the middle.
+const SLOWLY: &str = "--model mock-slow-40 --concurrency 2";
+
 #[test]
 fn each_distinct_question_is_paid_once_and_a_second_run_pays_nothing() {
     for way in ALL {
@@ -59,10 +62,7 @@ fn an_interrupted_run_reports_and_the_next_one_pays_for_the_rest_only() {
         let bench = Bench::exact();
         let gateway = bench.gateway(way);
         bench.file(&questions(12));
-        let warm = || {
-            let rest = "--model mock-slow-40 --concurrency 2";
-            bench.warm(gateway.as_ref(), way, rest)
-        };
+        let warm = || bench.warm(gateway.as_ref(), way, SLOWLY);
         let child = begun(&bench, warm(), 4);
         signal(&child, Signal::INT);
         let first = said(child.wait_with_output().unwrap());
@@ -83,10 +83,7 @@ fn a_killed_run_pays_again_for_no_more_than_was_on_its_way() {
         let bench = Bench::exact();
         let gateway = bench.gateway(way);
         bench.file(&questions(12));
-        let warm = || {
-            let rest = "--model mock-slow-40 --concurrency 2";
-            bench.warm(gateway.as_ref(), way, rest)
-        };
+        let warm = || bench.warm(gateway.as_ref(), way, SLOWLY);
         let mut child = begun(&bench, warm(), 7);
         signal(&child, Signal::KILL);
         child.wait().unwrap();

@@ -1,0 +1,66 @@
+//! The data folder, locked, with the keys that are in it: what a start and `reprise keys`
+//! both stand on.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use secrecy::SecretString;
+
+use crate::identity::{Keyring, Registry, RegistryError};
+use crate::store::{AuditError, AuditLog, DataFolder, FolderError, StateError, StateStore};
+
+/// Why the data folder cannot be worked on; one line each.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "each variant is its source's own line")]
+pub enum DataError {
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    #[error(transparent)]
+    State(#[from] StateError),
+    #[error(transparent)]
+    Audit(#[from] AuditError),
+    #[error(transparent)]
+    Keys(#[from] RegistryError),
+}
+
+/// An opened data folder.
+pub(super) struct Data {
+    pub(super) state: Arc<StateStore>,
+    pub(super) audit: Arc<AuditLog>,
+    pub(super) keyring: Arc<Keyring>,
+    pub(super) registry: Registry,
+    /// Its lock; the last to go.
+    pub(super) folder: DataFolder,
+}
+
+impl Data {
+    /// Opens a folder, made when missing, and puts its keys and the bootstrap key in force.
+    pub(super) fn open(path: &Path, bootstrap: Option<&SecretString>) -> Result<Self, DataError> {
+        let folder = DataFolder::open(path)?;
+        let state = Arc::new(StateStore::open(&folder)?);
+        let audit = Arc::new(open_audit(&folder)?);
+        let keyring = Arc::new(Keyring::new(bootstrap));
+        let registry = Registry::open(state.clone(), audit.clone(), keyring.clone())?;
+        Ok(Self {
+            state,
+            audit,
+            keyring,
+            registry,
+            folder,
+        })
+    }
+}
+
+/// Opens the audit log; what is broken in it is told and left as it is.
+pub(super) fn open_audit(folder: &DataFolder) -> Result<AuditLog, AuditError> {
+    let (audit, broken) = AuditLog::open(folder)?;
+    for record in broken {
+        tracing::error!(
+            segment = record.segment,
+            offset = record.offset,
+            reason = record.reason,
+            "a record of the audit log is broken; the rest is kept"
+        );
+    }
+    Ok(audit)
+}

@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use super::splice::{Object, members};
+
 /// The payload that ends an OpenAI stream.
 pub const DONE: &str = "[DONE]";
 
@@ -16,7 +18,7 @@ pub enum ChunkError {
     NoChoices,
 }
 
-/// A chunk as it came, and parsed.
+/// A chunk as it came, in one line, and parsed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Chunk {
     raw: String,
@@ -37,10 +39,13 @@ impl Chunk {
         if !has_error && !data.get("choices").is_some_and(Value::is_array) {
             return Err(ChunkError::NoChoices);
         }
-        Ok(Self {
-            raw: raw.to_owned(),
-            data,
-        })
+        // A line end between members would end the line of an event.
+        let raw = if raw.contains(['\n', '\r']) {
+            serde_json::to_string(&data).unwrap_or_default()
+        } else {
+            raw.to_owned()
+        };
+        Ok(Self { raw, data })
     }
 
     /// The error object of a failure inside the stream.
@@ -87,12 +92,6 @@ impl Chunk {
         if !include_usage && self.data.contains_key("usage") {
             return self.without_usage();
         }
-        // A line end between members would end the event's line.
-        if self.raw.contains(['\n', '\r']) {
-            return serde_json::to_string(&self.data)
-                .ok()
-                .map(|json| event(&json));
-        }
         Some(event(&self.raw))
     }
 
@@ -100,9 +99,13 @@ impl Chunk {
         if self.choices().is_empty() {
             return None;
         }
-        let mut data = self.data.clone();
-        data.shift_remove("usage");
-        serde_json::to_string(&data).ok().map(|json| event(&json))
+        let mut rest = Object::with_capacity(self.raw.len());
+        for (name, value) in members(&self.raw).ok()? {
+            if name != "usage" {
+                rest.push(&name, value.get());
+            }
+        }
+        Some(event(&rest.end()))
     }
 }
 
@@ -149,6 +152,11 @@ mod tests {
         assert_eq!(last.to_event(false), None);
         assert!(last.to_event(true).unwrap().contains("total_tokens"));
         let middle = chunk(r#"{"id":"a","usage":null,"choices":[{"delta":{"content":"a"}}]}"#);
+        let lines = chunk("{\n\"usage\":null,\"choices\":[{\n}]}");
+        assert_eq!(
+            lines.to_event(false).unwrap(),
+            "data: {\"choices\":[{}]}\n\n"
+        );
         assert_eq!(
             middle.to_event(false).unwrap(),
             "data: {\"id\":\"a\",\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\n"

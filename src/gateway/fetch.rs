@@ -160,11 +160,18 @@ impl Fetch<'_> {
         pilot: &Pilot<AnswerFlight>,
     ) -> Result<Result<Answer, Unstorable>, ApiError> {
         let mut recorder = Recorder::new();
+        let mut begun = false;
         while let Some(event) = events.next().await {
             match event {
                 Ok(Event::Chunk(chunk)) => {
                     recorder.push(&chunk);
+                    let first = !begun && chunk.is_content();
                     pilot.push(Arc::new(chunk));
+                    if first {
+                        // What came along with the first words must not hold them up.
+                        begun = true;
+                        tokio::task::yield_now().await;
+                    }
                 }
                 Ok(Event::Done) => return Ok(recorder.finish(true)),
                 Err(failure) => {

@@ -55,10 +55,11 @@ pub(super) async fn chat_as(
         }
         Err(error) => {
             metrics.error(error.code.as_str());
-            counted.ending = if error.status() < 500 {
-                Ending::Refused
-            } else {
-                Ending::Error
+            counted.ending = match &error.via {
+                // The cache had its say: a miss that was not to be mended is a miss.
+                Some(via) => Ending::Answered(via.outcome),
+                None if error.status() < 500 => Ending::Refused,
+                None => Ending::Error,
             };
             reply::error(id, &error)
         }

@@ -23,11 +23,12 @@ use super::folder::DataFolder;
 use super::load::load;
 use super::memory::{Found, Memory, Pending};
 use super::record::{Entry, decode_entry, decode_vector};
+use super::round::Op;
 use super::terms::{
     CacheStats, CacheStoreConfig, FLUSH_DEADLINE, OpenReport, Put, Removal, Status, StoreError,
 };
 use super::trees::Trees;
-use super::writer::{self, Op};
+use super::writer;
 
 /// The entries and vectors on disk; one per data folder. Dropping it writes what waits.
 pub struct CacheStore {

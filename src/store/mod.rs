@@ -19,6 +19,7 @@ mod load;
 mod memory;
 mod open;
 mod record;
+mod round;
 mod scan;
 mod state;
 mod state_db;

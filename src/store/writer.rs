@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use crossbeam_channel::Receiver;
 
 use super::block::{BLOCK_RECORDS, Block, decode_directory};
 use super::entries::Shared;
@@ -19,26 +19,17 @@ use super::load::load;
 use super::memory::{Memory, Pending};
 use super::open::{SledFault, sync};
 use super::record::Encoder;
+use super::round::{Op, Round};
 use super::terms::{Removal, Status, StoreError};
 use super::trees::{Change, Trees};
 
 /// Ids reserved ahead: far more than are handed out between two commits.
 pub(super) const ID_BLOCK: u64 = 1 << 20;
-/// Puts of one commit.
-const ROUND: usize = 512;
 /// Entries removed and blocks tidied in one commit.
 pub(super) const STEP: usize = 256;
 /// How often the writer looks for expired entries when nothing comes.
 const TICK: Duration = Duration::from_secs(1);
 const BACK_OFF_MAX: Duration = Duration::from_secs(30);
-
-/// What the writer is asked to do.
-pub(super) enum Op {
-    Put(Arc<Pending>),
-    Flush(Sender<Result<(), StoreError>>),
-    Wake,
-    Stop,
-}
 
 /// Starts the writer.
 pub(super) fn spawn(
@@ -69,18 +60,10 @@ struct Writer {
     back_off: Duration,
 }
 
-/// What one round has to do.
-#[derive(Default)]
-struct Round {
-    puts: Vec<Arc<Pending>>,
-    flushes: Vec<Sender<Result<(), StoreError>>>,
-    stop: bool,
-}
-
 impl Writer {
     fn run(mut self) {
         loop {
-            let round = self.gather();
+            let round = Round::gather(&self.ops, TICK, self.linger());
             let stop = round.stop;
             self.serve(round);
             self.tell();
@@ -96,31 +79,8 @@ impl Writer {
         }
     }
 
-    /// Waits for work, then for company until the linger is over; a flush or a stop ends the wait.
-    fn gather(&self) -> Round {
-        let mut round = Round::default();
-        let mut deadline = Instant::now() + TICK;
-        let mut first = true;
-        while round.puts.len() < ROUND {
-            match self.ops.recv_deadline(deadline) {
-                Ok(Op::Put(pending)) => round.puts.push(pending),
-                Ok(Op::Wake) => {}
-                Ok(Op::Flush(done)) => {
-                    round.flushes.push(done);
-                    break;
-                }
-                Ok(Op::Stop) | Err(RecvTimeoutError::Disconnected) => {
-                    round.stop = true;
-                    break;
-                }
-                Err(RecvTimeoutError::Timeout) => break,
-            }
-            if first {
-                deadline = Instant::now() + Duration::from_millis(self.shared.config.linger_ms);
-                first = false;
-            }
-        }
-        round
+    fn linger(&self) -> Duration {
+        Duration::from_millis(self.shared.config.linger_ms)
     }
 
     fn serve(&mut self, round: Round) {

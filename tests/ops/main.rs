@@ -11,6 +11,7 @@
 
 mod admin;
 mod check;
+mod counts;
 mod crash;
 mod damage;
 mod disk;

@@ -83,11 +83,13 @@ fn answering(criterion: &mut Criterion) {
             model: "gpt-4o-mini".into(),
             origin: ORIGIN.into(),
             question: None,
+            began: memory.moment(),
             ttl_ms: 86_400_000,
             durable: true,
             answer: answer().into(),
         })
         .entry;
+    memory.load_exact(&entry.key.exact).expect("an entry");
     let mut group = criterion.benchmark_group("hit_path");
     group.bench_function("hot_tier", |bencher| {
         bencher.iter(|| memory.hot(black_box(&entry.key.exact)).expect("an entry"));

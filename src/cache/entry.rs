@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::freshness::Dates;
+use super::memory::Moment;
 use super::scope::CacheKey;
 use crate::chat::{Answer, Replay};
 use crate::embed::{Embedded, Embedding, Question, TokenDigest};
@@ -55,6 +56,8 @@ pub struct Fresh {
     pub origin: String,
     /// What is kept of the question and its vector, if it may be met by meaning.
     pub question: Option<(Question, Embedded)>,
+    /// When it was asked for.
+    pub began: Moment,
     /// Milliseconds that it may be served.
     pub ttl_ms: u64,
     /// Whether it outlives the process.

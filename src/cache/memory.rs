@@ -15,7 +15,20 @@ pub struct Memory {
     hot: Moka<[u8; 32], Arc<Cached>>,
     transient: Moka<u64, Arc<Cached>>,
     transients: AtomicU64,
+    deletions: AtomicU64,
     store: Arc<CacheStore>,
+}
+
+/// Why an answer that was asked for too long ago is not remembered.
+const OUTDATED: &str = "outdated";
+
+/// A point in the history of what is remembered. An answer asked for before it must not take the
+/// place of one that came after it, nor bring back what was deleted after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    id: u64,
+    transient: u64,
+    deletions: u64,
 }
 
 /// What remembering did.
@@ -24,7 +37,7 @@ pub struct Remembered {
     pub entry: Arc<Cached>,
     /// An older one with the same exact key, which is gone now.
     pub superseded: Option<u64>,
-    /// Why the store did not take it; it is served from memory only then.
+    /// Why it was not remembered, if so.
     pub not_stored: Option<&'static str>,
 }
 
@@ -42,6 +55,7 @@ impl Memory {
                 .weigher(|_, entry: &Arc<Cached>| weight(entry))
                 .build(),
             transients: AtomicU64::new(1),
+            deletions: AtomicU64::new(0),
             store,
         }
     }
@@ -50,10 +64,23 @@ impl Memory {
     #[must_use]
     pub fn hot(&self, exact: &[u8; 32]) -> Option<Arc<Cached>> {
         let entry = self.hot.get(exact)?;
-        if !is_transient(entry.id) {
-            self.store.touch(entry.id);
+        // What was deleted, superseded or lost since is known elsewhere: this tier only spares work.
+        let current = if is_transient(entry.id) {
+            self.transient.contains_key(&entry.id)
+        } else {
+            self.store.touch_current(exact, entry.id)
+        };
+        current.then_some(entry)
+    }
+
+    /// Now, for an answer that is about to be asked for.
+    #[must_use]
+    pub fn moment(&self) -> Moment {
+        Moment {
+            id: self.store.last_id(),
+            transient: self.transients.load(Ordering::Acquire),
+            deletions: self.deletions.load(Ordering::Acquire),
         }
-        Some(entry)
     }
 
     /// Whether the store may hold an exact key; quick enough for any thread.
@@ -100,20 +127,36 @@ impl Memory {
         }
     }
 
-    /// Remembers a fresh answer; found by its exact key from the moment this returns.
+    /// Remembers a fresh answer; found by its exact key from the moment this returns. What it takes the
+    /// place of goes, also if the new one cannot be kept: the old one is known to be outdated.
     #[must_use]
     pub fn remember(&self, fresh: Fresh) -> Remembered {
-        if fresh.durable {
+        let began = fresh.began;
+        let mut remembered = if fresh.durable {
             self.remember_durably(fresh)
         } else {
             self.remember_here(fresh)
+        };
+        // Looked at last, so that no deletion can come between.
+        if self.deletions.load(Ordering::Acquire) != began.deletions {
+            self.drop_ids(&[remembered.entry.id]);
+            remembered.not_stored.get_or_insert(OUTDATED);
         }
+        remembered
     }
 
     fn remember_here(&self, fresh: Fresh) -> Remembered {
-        let id = transient_id(self.transients.fetch_add(1, Ordering::Relaxed));
+        let began = fresh.began;
+        let id = transient_id(self.transients.fetch_add(1, Ordering::AcqRel));
         let entry = Arc::new(Cached::new(id, unix_ms(), fresh));
         let before = self.hot.get(&entry.key.exact).map(|e| e.id);
+        if before.is_some_and(|id| id >= transient_id(began.transient)) {
+            return Remembered {
+                entry,
+                superseded: None,
+                not_stored: Some(OUTDATED),
+            };
+        }
         if let Some(before) = before {
             self.transient.invalidate(&before);
         }
@@ -126,42 +169,38 @@ impl Memory {
         }
     }
 
+    /// Not put into the hot tier: most answers are never asked for again, and the first hit makes one hot.
     fn remember_durably(&self, fresh: Fresh) -> Remembered {
+        let began = fresh.began.id;
         let mut entry = Cached::new(self.store.next_id(), unix_ms(), fresh);
         let vector = entry.vector.take().map(|v| v.to_vec());
-        let put = self.store.try_put(entry.to_stored(), vector);
-        let entry = Arc::new(entry);
-        // Most answers are never asked for again: the store has this one, and the first hit makes it
-        // hot. What the store refused lives here alone, and an older answer must not outlive this one.
-        let stored = matches!(put, Put::Queued { .. });
-        if !stored || self.hot.contains_key(&entry.key.exact) {
-            self.hot.insert(entry.key.exact, entry.clone());
-        }
+        let put = self.store.try_put_since(began, entry.to_stored(), vector);
+        let refused = |reason| (self.store.supersede(&entry.key.exact, began), Some(reason));
         let (superseded, not_stored) = match put {
             Put::Queued { superseded } => (superseded, None),
-            Put::Full => (None, Some("store_queue_full")),
-            Put::TooLarge => (None, Some("too_large")),
-            Put::Degraded => (None, Some("store_degraded")),
+            Put::Outdated => (None, Some(OUTDATED)),
+            Put::Full => refused("store_queue_full"),
+            Put::TooLarge => refused("too_large"),
+            Put::Degraded => refused("store_degraded"),
         };
         Remembered {
-            entry,
+            entry: Arc::new(entry),
             superseded,
             not_stored,
         }
     }
 
-    /// Forgets entries; returns how many there were. Blocks.
+    /// Forgets entries; returns how many there were. Answers that are being asked for now are not
+    /// remembered any more. Hidden at once; gone from the disk after the store's next flush.
     pub fn forget(&self, ids: &[u64]) -> usize {
-        let mut forgotten = 0;
-        for id in ids {
-            if let Some(entry) = self.load(*id) {
-                self.hot.invalidate(&entry.key.exact);
-            }
-            if is_transient(*id) && self.transient.remove(id).is_some() {
-                forgotten += 1;
-            }
-        }
-        forgotten + self.store.delete(ids)
+        self.deletions.fetch_add(1, Ordering::AcqRel);
+        self.drop_ids(ids)
+    }
+
+    fn drop_ids(&self, ids: &[u64]) -> usize {
+        let transient = ids.iter().filter(|id| is_transient(**id));
+        let here = transient.filter(|id| self.transient.remove(*id).is_some());
+        here.count() + self.store.delete(ids)
     }
 
     /// Entries that match, in memory only, newest first.
@@ -182,13 +221,6 @@ impl Memory {
         entries
     }
 
-    /// Drops an id from the hot tier because the store dropped it.
-    pub fn dropped(&self, exact: &[u8; 32], id: u64) {
-        if self.hot.get(exact).is_some_and(|e| e.id == id) {
-            self.hot.invalidate(exact);
-        }
-    }
-
     /// The store behind it.
     #[must_use]
     pub fn store(&self) -> &Arc<CacheStore> {
@@ -204,4 +236,120 @@ impl Memory {
 
 fn weight(entry: &Arc<Cached>) -> u32 {
     u32::try_from(entry.weight()).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cache::scope::CacheKey;
+    use crate::chat::Answer;
+    use crate::store::{CacheStoreConfig, DataFolder};
+
+    struct Place {
+        memory: Memory,
+        _folder: DataFolder,
+        _temp: tempfile::TempDir,
+    }
+
+    fn place() -> Place {
+        let temp = tempfile::tempdir().unwrap();
+        let folder = DataFolder::open(temp.path()).unwrap();
+        let (store, _) = CacheStore::open(&folder, CacheStoreConfig::default()).unwrap();
+        Place {
+            memory: Memory::new(Arc::new(store), 1 << 20),
+            _folder: folder,
+            _temp: temp,
+        }
+    }
+
+    const EXACT: [u8; 32] = [7; 32];
+
+    fn fresh(began: Moment, text: &str, durable: bool) -> Fresh {
+        let body = format!(
+            r#"{{"choices":[{{"message":{{"content":"{text}"}},"finish_reason":"stop"}}]}}"#
+        );
+        Fresh {
+            key: CacheKey {
+                scope: [1; 32],
+                exact: EXACT,
+            },
+            namespace: "a".into(),
+            tenant: "a".into(),
+            model: "m".into(),
+            origin: "o".into(),
+            question: None,
+            began,
+            ttl_ms: 60_000,
+            durable,
+            answer: Answer::parse(body.as_bytes()).unwrap().into(),
+        }
+    }
+
+    fn found(memory: &Memory) -> Option<String> {
+        let entry = memory.hot(&EXACT).or_else(|| memory.load_exact(&EXACT))?;
+        Some(entry.replay.answer().text())
+    }
+
+    #[test]
+    fn what_was_deleted_is_not_served_however_hot_it_was() {
+        for durable in [true, false] {
+            let Place { memory, .. } = &place();
+            let told = memory.remember(fresh(memory.moment(), "old", durable));
+            assert_eq!(found(memory).as_deref(), Some("old"));
+            assert!(memory.hot(&EXACT).is_some(), "the first hit makes it hot");
+            assert_eq!(memory.forget(&[told.entry.id]), 1);
+            assert_eq!(found(memory), None, "durable: {durable}");
+        }
+    }
+
+    #[test]
+    fn a_new_answer_takes_the_place_of_a_hot_one() {
+        for durable in [true, false] {
+            let Place { memory, .. } = &place();
+            let old = memory.remember(fresh(memory.moment(), "old", durable));
+            assert_eq!(found(memory).as_deref(), Some("old"));
+            let new = memory.remember(fresh(memory.moment(), "new", durable));
+            assert_eq!(new.superseded, Some(old.entry.id));
+            assert_eq!(found(memory).as_deref(), Some("new"), "durable: {durable}");
+        }
+    }
+
+    #[test]
+    fn an_answer_asked_for_earlier_does_not_replace_a_newer_one() {
+        for durable in [true, false] {
+            let Place { memory, .. } = &place();
+            let before = memory.moment();
+            let refreshed = memory.remember(fresh(memory.moment(), "new", durable));
+            assert_eq!(refreshed.not_stored, None);
+            let late = memory.remember(fresh(before, "old", durable));
+            assert_eq!((late.not_stored, late.superseded), (Some("outdated"), None));
+            assert_eq!(found(memory).as_deref(), Some("new"), "durable: {durable}");
+        }
+    }
+
+    #[test]
+    fn an_answer_asked_for_before_a_deletion_is_not_remembered_after_it() {
+        for durable in [true, false] {
+            let Place { memory, .. } = &place();
+            let before = memory.moment();
+            memory.forget(&[]);
+            let late = memory.remember(fresh(before, "old", durable));
+            assert_eq!(late.not_stored, Some("outdated"));
+            assert_eq!(found(memory), None, "durable: {durable}");
+        }
+    }
+
+    #[test]
+    fn a_new_answer_that_cannot_be_kept_ends_the_old_one_all_the_same() {
+        let Place { memory, .. } = &place();
+        let old = memory.remember(fresh(memory.moment(), "old", true));
+        assert_eq!(found(memory).as_deref(), Some("old"));
+        let large = "x".repeat(2 << 20);
+        let new = memory.remember(fresh(memory.moment(), &large, true));
+        assert_eq!(
+            (new.not_stored, new.superseded),
+            (Some("too_large"), Some(old.entry.id))
+        );
+        assert_eq!(found(memory), None, "neither lives on in memory");
+    }
 }

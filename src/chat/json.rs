@@ -25,10 +25,11 @@ pub fn parse_strict(body: &[u8]) -> Result<Value, serde_json::Error> {
 
 /// The numbers in a valid JSON text that its parsed form may share with others: those of more
 /// than 15 significant digits, all that a float tells apart everywhere, or beyond its range.
-/// Whole numbers of 64 bits are not among them.
+/// Whole numbers of 64 bits are not among them. Each comes with its place among all numbers.
 #[must_use]
-pub(super) fn inexact_numbers(text: &str) -> Vec<&str> {
+pub(super) fn inexact_numbers(text: &str) -> Vec<(u64, &str)> {
     let mut found = Vec::new();
+    let mut place = 0;
     let mut rest = text;
     while let Some(at) = rest.find(|c: char| c == '"' || c == '-' || c.is_ascii_digit()) {
         let here = rest.get(at..).unwrap_or_default();
@@ -37,7 +38,9 @@ pub(super) fn inexact_numbers(text: &str) -> Vec<&str> {
         } else {
             let more = |c: char| !(c.is_ascii_digit() || "+-.eE".contains(c));
             let end = here.find(more).unwrap_or(here.len());
-            found.extend(here.get(..end).filter(|number| !is_exact(number)));
+            let number = here.get(..end).filter(|number| !is_exact(number));
+            found.extend(number.map(|number| (place, number)));
+            place += 1;
             end
         };
         rest = here.get(end..).unwrap_or_default();
@@ -186,7 +189,11 @@ mod tests {
         assert!(parse_strict(text.as_bytes()).is_ok());
         assert_eq!(
             inexact_numbers(text),
-            ["0.70000000000000001", "18446744073709551616", "-1e-300"]
+            [
+                (7, "0.70000000000000001"),
+                (8, "18446744073709551616"),
+                (9, "-1e-300")
+            ]
         );
     }
 

@@ -88,8 +88,8 @@ pub struct ChatRequest {
     /// As it came in: what goes on to a provider, so that nothing is lost by parsing.
     raw: Bytes,
     body: Map<String, Value>,
-    /// Numbers of which `body` holds less than `raw`.
-    inexact: Vec<String>,
+    /// Numbers of which `body` holds less than `raw`, each with its place among all numbers.
+    inexact: Vec<(u64, String)>,
     model: String,
     question: Result<String, NoQuestion>,
 }
@@ -112,7 +112,8 @@ impl ChatRequest {
         let model = shape::check(&body)?.to_owned();
         let question = question_of(&body);
         let text = std::str::from_utf8(&raw).unwrap_or_default();
-        let inexact = inexact_numbers(text).into_iter().map(str::to_owned);
+        let inexact = inexact_numbers(text).into_iter();
+        let inexact = inexact.map(|(place, number)| (place, number.to_owned()));
         Ok(Self {
             inexact: inexact.collect(),
             raw,
@@ -175,9 +176,9 @@ impl ChatRequest {
         hasher.object(&self.body, |key, value| {
             key != "messages" && !NOT_IN_SCOPE.contains(&key) && !value.is_null()
         });
-        // The parsed form does not tell these apart: they must be written alike, in the same order.
-        for number in &self.inexact {
-            hasher.text(number);
+        // The parsed form does not tell these apart: they must be written alike, in the same places.
+        for (place, number) in &self.inexact {
+            hasher.bytes(&place.to_le_bytes()).text(number);
         }
         let messages = self.messages();
         let Some((last, before)) = messages.split_last() else {

@@ -13,6 +13,7 @@ use super::error::{ApiError, Code};
 use crate::cache::Miss;
 use crate::cache::entry::Fresh;
 use crate::cache::flight::{Cargo, Pilot};
+use crate::cache::memory::Moment;
 use crate::chat::{Answer, Chunk, Recorder, Unstorable};
 use crate::embed::{Embedded, Question};
 use crate::provider::{Event, EventStream, Reply};
@@ -55,6 +56,7 @@ pub(super) async fn fetch(
     let call = Fetch {
         gateway: &gateway,
         plan: &plan,
+        began: gateway.cache.memory().moment(),
     };
     // The vector of a first question is made while the provider thinks.
     let (vector, end) = tokio::join!(call.vector(miss), call.call(&pilot));
@@ -71,6 +73,7 @@ pub(super) async fn fetch(
 struct Fetch<'a> {
     gateway: &'a Arc<Gateway>,
     plan: &'a Plan,
+    began: Moment,
 }
 
 /// What is known of who answered once the reply itself is taken apart.
@@ -233,6 +236,7 @@ impl Fetch<'_> {
             model: plan.ask.request.model().to_owned(),
             origin: plan.origin.clone(),
             question,
+            began: self.began,
             ttl_ms,
             durable: !from.demo,
             answer,

@@ -124,6 +124,17 @@ impl CacheStore {
         self.shared.next_id.load(Ordering::Relaxed)
     }
 
+    /// Whether `id` is the live entry of an exact key; if so, remembers that it was served.
+    #[must_use]
+    pub fn touch_current(&self, exact: &[u8; 32], id: u64) -> bool {
+        let memory = self.shared.memory.read();
+        let current = memory.id_of(exact) == Some(id);
+        if current {
+            memory.touch(id);
+        }
+        current
+    }
+
     /// Remembers that an entry was served, which spares it in the next round of eviction.
     pub fn touch(&self, id: u64) {
         self.shared.memory.read().touch(id);
@@ -132,6 +143,13 @@ impl CacheStore {
     /// Takes an entry, with a vector of finite values where it has one. Never waits for the disk.
     #[must_use]
     pub fn try_put(&self, entry: Entry, vector: Option<Vec<f32>>) -> Put {
+        self.try_put_since(u64::MAX, entry, vector)
+    }
+
+    /// As [`CacheStore::try_put`], but an entry with the same exact key and an id of `began` or more
+    /// is newer and stays.
+    #[must_use]
+    pub fn try_put_since(&self, began: u64, entry: Entry, vector: Option<Vec<f32>>) -> Put {
         let shared = &self.shared;
         let pending = Arc::new(Pending { entry, vector });
         if pending.weight() > shared.config.max_entry_bytes {
@@ -142,6 +160,12 @@ impl CacheStore {
             return Put::Degraded;
         }
         let mut memory = shared.memory.write();
+        if memory
+            .id_of(&pending.entry.exact)
+            .is_some_and(|id| id >= began)
+        {
+            return Put::Outdated;
+        }
         let fits = memory.pending_bytes() + pending.weight() <= shared.config.queue_bytes;
         if !fits
             || shared
@@ -155,6 +179,17 @@ impl CacheStore {
         Put::Queued {
             superseded: memory.admit(pending),
         }
+    }
+
+    /// Removes the entry of an exact key that is older than `began`, because there is a newer answer
+    /// that could not be put; returns its id.
+    pub fn supersede(&self, exact: &[u8; 32], began: u64) -> Option<u64> {
+        let mut memory = self.shared.memory.write();
+        let older = memory.id_of(exact).filter(|id| *id < began)?;
+        memory.remove(older, Removal::Superseded);
+        drop(memory);
+        drop(self.shared.queue.try_send(Op::Wake));
+        Some(older)
     }
 
     /// Hides entries at once and has them removed from disk; returns how many there were.

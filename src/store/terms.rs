@@ -143,6 +143,8 @@ pub enum Put {
     TooLarge,
     /// Nothing is written at the moment; counted and dropped.
     Degraded,
+    /// Another entry with its exact key came meanwhile; that one stays.
+    Outdated,
 }
 
 /// Whether writes reach the disk.

@@ -21,7 +21,7 @@ impl<'a> Admin<'a> {
         Self { gateway, bearer }
     }
 
-    fn call(&self, method: &str, path: &str) -> Reply {
+    pub(crate) fn call(&self, method: &str, path: &str) -> Reply {
         let headers = [("authorization", self.bearer.as_str())];
         self.gateway.send((method, path), &headers, None)
     }

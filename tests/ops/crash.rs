@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
+use crate::admin::Admin;
 use crate::helpers::{CHAT, Gateway, Place, Random, chat, rounds};
 use crate::http::{Reply, try_send};
 use crate::mock::Mock;
@@ -114,4 +115,24 @@ fn a_gateway_killed_while_it_writes_serves_what_was_flushed_and_never_a_wrong_an
         "{total} kills: {} answers flushed and served, {lost} of the last second lost",
         kept.len()
     );
+}
+
+#[test]
+fn what_was_deleted_stays_deleted_when_the_gateway_is_killed_at_once() {
+    let mock = Mock::start().unwrap();
+    let place = Place::new(&mock);
+    let key = place.key("acme", "admin");
+    let gateway = place.start();
+    gateway.ask("Who?", Some(&key));
+    // A stop writes what waits: the answer is on disk.
+    gateway.stop();
+    let gateway = place.start();
+    gateway.ask_until("hit-exact", "Who?", Some(&key));
+    let admin = Admin::new(&gateway, &key);
+    let deleted = admin.call("DELETE", "/admin/v1/entries?tenant=acme");
+    gateway.signal(Signal::KILL);
+    assert_eq!(deleted.json()["deleted"], 1, "{deleted:?}");
+    gateway.ended();
+    let again = place.start();
+    assert_eq!(again.ask("Who?", Some(&key)).cache(), "miss");
 }

@@ -103,6 +103,7 @@ fn delete_one(door: &Door, caller: &Caller, entry: u64) -> Reply {
     if deleted == 0 {
         return Err(no_entry());
     }
+    let written = written(door);
     let (target, before) = (label(entry), before.unwrap_or_default());
     audit(
         door,
@@ -110,7 +111,17 @@ fn delete_one(door: &Door, caller: &Caller, entry: u64) -> Reply {
         ("entry.delete", &target),
         (before, Value::Null),
     )?;
-    Ok(json!({"deleted": deleted}))
+    written.map(|()| json!({"deleted": deleted}))
+}
+
+/// Waits until what was deleted is gone from the disk: a crash must not bring it back.
+fn written(door: &Door) -> Result<(), ApiError> {
+    let flushed = door.gateway.cache().memory().store().flush();
+    flushed.map_err(|cause| {
+        tracing::error!(%cause, "a deletion could not be written");
+        let told = "It is not served any more, but its deletion could not be written to disk.";
+        ApiError::new(Code::StorageFailed, told)
+    })
 }
 
 pub(super) async fn delete_entries(request: HttpRequest, door: web::Data<Door>) -> HttpResponse {
@@ -146,6 +157,7 @@ fn delete_where(door: &Door, caller: &Caller, query: &EntryQuery) -> Reply {
             break;
         }
     }
+    let written = written(door);
     let target =
         json!({"tenant": query.tenant, "namespace": query.namespace, "model": query.model});
     let after = json!({"deleted": deleted});
@@ -156,7 +168,7 @@ fn delete_where(door: &Door, caller: &Caller, query: &EntryQuery) -> Reply {
         ("entries.delete", &target),
         (Value::Null, after.clone()),
     )?;
-    Ok(after)
+    written.map(|()| after)
 }
 
 fn summary(door: &Door, entry: &Cached) -> Value {

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{Door, caller, finish, must_see, query, rows, sees};
-use crate::cache::decisions::DecisionOutcome;
+use crate::cache::decisions::{Decision, DecisionOutcome};
 use crate::chat::RequestId;
 use crate::identity::Role;
 
@@ -41,7 +41,20 @@ pub(super) async fn decisions(request: HttpRequest, door: web::Data<Door>) -> Ht
                 && wanted.is_none_or(|w| w == d.outcome)
                 && sees(&caller, &d.namespace)
         });
+        let data: Vec<_> = data.into_iter().map(|d| shown(&door, d)).collect();
         Ok(json!({"object": "list", "data": data}))
     });
     finish(id, listed)
+}
+
+/// A decision that was under way when the policy stopped keeping text has it still, but does not show it.
+fn shown(door: &Door, decision: Decision) -> Decision {
+    if door.gateway.policies().of(&decision.namespace).keep_text {
+        return decision;
+    }
+    Decision {
+        question: None,
+        candidate: None,
+        ..decision
+    }
 }

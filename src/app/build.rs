@@ -19,7 +19,7 @@ use crate::index::IndexConfig;
 use crate::index::snapshot::Origin;
 use crate::ledger::Prices;
 use crate::server::{Door, Drain, Limits};
-use crate::store::{CacheStore, CacheStoreConfig, DataFolder, Removal, StateStore};
+use crate::store::{CacheStore, CacheStoreConfig, DataFolder, Removal, StateStore, VectorsMayGo};
 use crate::telemetry::{Metrics, Recorder};
 
 use super::StartError;
@@ -193,10 +193,20 @@ fn open_cache(
     };
     let (removals, inbox) = upkeep::queue();
     let hearers = (removals.clone(), metrics.clone());
-    // The model and the store take about as long to open and do not need each other.
+    // The model and the store take about as long to open and do not need each other, unless vectors
+    // of another model would go: only for one that works.
+    let (works, hears) = std::sync::mpsc::channel();
+    let hears = parking_lot::Mutex::new(hears);
+    let may_go: VectorsMayGo = Arc::new(move || hears.lock().recv().unwrap_or(false));
     let (embedder, store) = std::thread::scope(|scope| {
-        let loading = scope.spawn(|| encoder.as_ref().map(Embedder::start).transpose());
-        let store = open_store(config, folder, &fingerprint, hearers);
+        let loading = scope.spawn(|| {
+            let started = encoder.as_ref().map(Embedder::start).transpose();
+            // Nobody listens where nothing would go.
+            works.send(started.is_ok()).unwrap_or(());
+            drop(works);
+            started
+        });
+        let store = open_store(config, folder, (&fingerprint, may_go), hearers);
         (loading.join(), store)
     });
     let embedder = embedder.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
@@ -235,14 +245,14 @@ type Hearers = (Removals, Arc<Metrics>);
 fn open_store(
     config: &Config,
     folder: &DataFolder,
-    fingerprint: &str,
+    (fingerprint, vectors_may_go): (&str, VectorsMayGo),
     (removals, metrics): Hearers,
 ) -> Result<CacheStore, StartError> {
     let settings = &config.store;
     let on_removed = move |gone: &[(u64, Removal)]| {
         for (id, why) in gone {
             removals.removed(*id);
-            if matches!(why, Removal::Evicted | Removal::Expired) {
+            if *why == Removal::Evicted {
                 metrics.evictions.increment(1);
             }
         }
@@ -257,6 +267,7 @@ fn open_store(
             max_entry_bytes: config.cache.max_entry_bytes,
             capacity_bytes: settings.capacity_bytes,
             embedding_fingerprint: fingerprint.to_owned(),
+            vectors_may_go: Some(vectors_may_go),
             min_free_bytes: settings.min_free_bytes,
             on_removed: Some(Arc::new(on_removed)),
             ..CacheStoreConfig::default()

@@ -30,7 +30,7 @@ enum Command {
     /// Run the gateway.
     ///
     /// Talks to the providers of the configuration; without one to OpenAI, or the server at
-    /// OPENAI_BASE_URL, if OPENAI_API_KEY is set, else to a built-in demo.
+    /// OPENAI_BASE_URL, if OPENAI_API_KEY or OPENAI_BASE_URL is set, else to a built-in demo.
     Serve {
         #[command(flatten)]
         common: Common,

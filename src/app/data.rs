@@ -1,12 +1,12 @@
 //! The data folder, locked, with the keys that are in it: what a start and `reprise keys`
 //! both stand on.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use secrecy::SecretString;
 
-use crate::identity::{Keyring, Registry, RegistryError};
+use crate::identity::{KEY_CREATED, Keyring, Registry, RegistryError};
 use crate::store::{AuditError, AuditLog, DataFolder, FolderError, StateError, StateStore};
 
 /// Why the data folder cannot be worked on; one line each.
@@ -21,6 +21,11 @@ pub enum DataError {
     Audit(#[from] AuditError),
     #[error(transparent)]
     Keys(#[from] RegistryError),
+    #[error(
+        "state/ of {} is empty, but audit/ tells of keys that were made: take them back from a copy of an \
+         export with `reprise keys restore EXPORT`, or move audit/ away to start without them", .0.display()
+    )]
+    KeysLost(PathBuf),
 }
 
 /// An opened data folder.
@@ -39,6 +44,10 @@ impl Data {
         let folder = DataFolder::open(path)?;
         let state = Arc::new(StateStore::open(&folder)?);
         let audit = Arc::new(open_audit(&folder)?);
+        // The marks that a folder held keys lie beside them, and may have gone with them.
+        if !state.ever_had_keys() && audit.ever(KEY_CREATED)? {
+            return Err(DataError::KeysLost(path.to_owned()));
+        }
         let keyring = Arc::new(Keyring::new(bootstrap));
         let registry = Registry::open(state.clone(), audit.clone(), keyring.clone())?;
         Ok(Self {

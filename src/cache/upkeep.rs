@@ -109,27 +109,49 @@ impl Drop for Upkeep {
 }
 
 fn run(cache: &Cache, config: &UpkeepConfig, inbox: &Receiver<Order>) {
+    if cache.embedder().is_none() {
+        return idle(cache, inbox);
+    }
     load(cache, config);
     let mut last = Instant::now();
+    // Rounds come by the clock: entries that go all the time must not put them off.
+    let mut next = last + ROUND;
     let mut changed = false;
     loop {
-        match inbox.recv_timeout(ROUND) {
+        match inbox.recv_deadline(next) {
             Ok(Order::Removed(id)) => cache.semantic().remove_anywhere(id),
             Ok(Order::Snapshot(reply)) => {
                 drop(reply.send(take_snapshot(cache, config)));
             }
             Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => break,
-            Err(RecvTimeoutError::Timeout) => {
-                changed |= look_after(cache);
-                if last.elapsed() >= config.snapshot_every {
-                    drop(take_snapshot(cache, config));
-                    (last, changed) = (Instant::now(), false);
-                }
-            }
+            Err(RecvTimeoutError::Timeout) => {}
         }
+        if Instant::now() < next {
+            continue;
+        }
+        changed |= look_after(cache);
+        if last.elapsed() >= config.snapshot_every {
+            drop(take_snapshot(cache, config));
+            (last, changed) = (Instant::now(), false);
+        }
+        next = Instant::now() + ROUND;
     }
     if changed || !cache.semantic().is_empty() {
         drop(take_snapshot(cache, config));
+    }
+}
+
+/// Without an encoder there is nothing to look after, and the last snapshot stays for when there is one again.
+fn idle(cache: &Cache, inbox: &Receiver<Order>) {
+    cache.now_indexed();
+    while let Ok(order) = inbox.recv() {
+        match order {
+            Order::Removed(_) => {}
+            Order::Snapshot(reply) => {
+                drop(reply.send(Err("nothing is compared by meaning".into())))
+            }
+            Order::Stop => return,
+        }
     }
 }
 

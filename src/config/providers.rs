@@ -74,7 +74,8 @@ impl Config {
 /// What a start without `[[providers]]` talks to.
 fn undeclared(env: &impl Fn(&str) -> Option<String>, faults: &mut Faults) -> Provider {
     let models = vec![Pattern::any()];
-    if env("OPENAI_API_KEY").is_none() {
+    let (key, base_url) = (env("OPENAI_API_KEY"), env("OPENAI_BASE_URL"));
+    if key.is_none() && base_url.is_none() {
         let (base_url, api_key_env) = (String::new(), String::new());
         return Provider {
             name: "demo".into(),
@@ -84,7 +85,7 @@ fn undeclared(env: &impl Fn(&str) -> Option<String>, faults: &mut Faults) -> Pro
             models,
         };
     }
-    let base_url = env("OPENAI_BASE_URL").unwrap_or_else(|| "https://api.openai.com/v1".into());
+    let base_url = base_url.unwrap_or_else(|| "https://api.openai.com/v1".into());
     if let Some(message) = url_fault(&base_url) {
         faults.add("", Origin::Env("OPENAI_BASE_URL".into()), message);
     }
@@ -93,7 +94,8 @@ fn undeclared(env: &impl Fn(&str) -> Option<String>, faults: &mut Faults) -> Pro
         name,
         kind,
         base_url,
-        api_key_env: "OPENAI_API_KEY".into(),
+        // A server of one's own may want none.
+        api_key_env: key.map_or_else(String::new, |_| "OPENAI_API_KEY".into()),
         models,
     }
 }
@@ -186,6 +188,9 @@ mod tests {
             resolve("", &env).unwrap()[0].base_url,
             "http://10.0.0.1:8000/v1"
         );
+        let keyless = resolve("", &[("OPENAI_BASE_URL", "http://127.0.0.1:1/v1")]).unwrap();
+        assert_eq!(keyless[0].kind, ProviderKind::Openai);
+        assert!(keyless[0].key.is_none());
         let env = [("OPENAI_API_KEY", "k"), ("OPENAI_BASE_URL", "ftp://x")];
         let told = resolve("", &env).unwrap_err();
         assert_eq!(

@@ -15,4 +15,4 @@ pub use bootstrap::{BootstrapError, bootstrap_key};
 pub use key::{KeyError, KeyRecord, NewKey};
 pub use keyring::Keyring;
 pub use names::{BadRole, BadTenant, Caller, Role, TenantId};
-pub use registry::{Registry, RegistryError, shown};
+pub use registry::{KEY_CREATED, Registry, RegistryError, shown};

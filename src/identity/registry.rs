@@ -10,6 +10,9 @@ use super::{KeyError, KeyRecord, Keyring, NewKey, Role, TenantId};
 use crate::chat::unix_ms;
 use crate::store::{AuditError, AuditEvent, AuditLog, StateError, StateStore};
 
+/// What the audit log calls the making of a key.
+pub const KEY_CREATED: &str = "key.create";
+
 /// The table of `state/` that holds key records.
 const TABLE: &str = "keys";
 
@@ -91,7 +94,7 @@ impl Registry {
         // Audited first: a key that exists and is in no trail would be worse than a line too many.
         self.note(
             actor,
-            ("key.create", &key.record.id),
+            (KEY_CREATED, &key.record.id),
             (Value::Null, shown(&key.record)),
         )?;
         self.write(&key.record)?;

@@ -112,6 +112,17 @@ impl Body {
         let Some(first) = self.chunk().await? else {
             return Ok(Bytes::new());
         };
+        self.rest(first, limit, declared)
+            .await
+            .map_err(Failure::of_a_begun_answer)
+    }
+
+    async fn rest(
+        &mut self,
+        first: Bytes,
+        limit: usize,
+        declared: usize,
+    ) -> Result<Bytes, Failure> {
         let Some(mut next) = self.chunk().await? else {
             return Ok(first);
         };

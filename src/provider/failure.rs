@@ -15,6 +15,8 @@ pub struct Failure {
     pub retry_after: Option<Duration>,
     /// What the provider itself said, if it said something.
     pub upstream: Option<Box<UpstreamError>>,
+    /// Whether a part of a plain answer was there already: it is paid for, and another would be too.
+    pub begun: bool,
     /// For the log, never for a client: the cause as this side saw it.
     pub detail: Option<String>,
 }
@@ -144,6 +146,7 @@ impl Failure {
             kind,
             retry_after: None,
             upstream: None,
+            begun: false,
             detail: None,
         }
     }
@@ -157,12 +160,22 @@ impl Failure {
         }
     }
 
+    /// The same, of an answer that had begun.
+    #[must_use]
+    pub fn of_a_begun_answer(self) -> Self {
+        Self {
+            begun: true,
+            ..self
+        }
+    }
+
     /// What may help, as long as the client has seen nothing of the answer.
     #[must_use]
     pub fn remedy(&self) -> Remedy {
         let status = self.upstream.as_ref().map(|u| u.status);
         let code = self.upstream.as_ref().and_then(|u| u.code.as_deref());
         match self.kind {
+            _ if self.begun => Remedy::Nothing,
             FailureKind::TotalTimeout => Remedy::Nothing,
             // No such model here; another candidate may have it.
             FailureKind::Rejected if status == Some(404) => Remedy::Elsewhere,
@@ -216,5 +229,18 @@ mod tests {
         assert_eq!(remedy(FailureKind::FirstByteTimeout), Remedy::Elsewhere);
         assert_eq!(remedy(FailureKind::TotalTimeout), Remedy::Nothing);
         assert_eq!(remedy(FailureKind::Reset), Remedy::Again);
+    }
+
+    #[test]
+    fn an_answer_that_had_begun_is_not_bought_twice() {
+        for kind in [
+            FailureKind::Reset,
+            FailureKind::IdleTimeout,
+            FailureKind::Malformed,
+            FailureKind::TooLarge,
+        ] {
+            let failure = Failure::new(kind).of_a_begun_answer();
+            assert_eq!(failure.remedy(), Remedy::Nothing, "{kind:?}");
+        }
     }
 }

@@ -179,7 +179,9 @@ impl OpenAi {
             let said: Value = serde_json::from_slice(body).unwrap_or_default();
             match said.get("error").filter(|e| !e.is_null()) {
                 Some(said) => in_stream(said, &self.scrub),
-                None => Failure::because(FailureKind::Malformed, error.to_string()),
+                None => {
+                    Failure::because(FailureKind::Malformed, error.to_string()).of_a_begun_answer()
+                }
             }
         })
     }

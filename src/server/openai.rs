@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::Instant;
 
-use actix_web::http::header::HeaderValue;
+use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Value, json};
 
@@ -15,6 +15,16 @@ use crate::gateway::error::{ApiError, Code};
 use crate::identity::Caller;
 use crate::provider::{ClientHeaders, forwardable};
 use crate::telemetry::{Ending, Metrics, Stage};
+
+/// The headers of our own that a request may have; the last two are the operator's and a proxy's.
+const CONTROLS: [&str; 6] = [
+    "x-reprise-cache",
+    "x-reprise-namespace",
+    "x-reprise-threshold",
+    "x-reprise-ttl",
+    "x-reprise-tenant",
+    "x-reprise-request-id",
+];
 
 /// `POST /v1/chat/completions`
 pub(super) async fn chat(
@@ -74,6 +84,7 @@ async fn read(
     door: &Door,
 ) -> Result<Ask, ApiError> {
     let body = body::read(request, payload, door.limits).await?;
+    known(request)?;
     let controls = Controls::parse(|name| joined(request, name))?;
     Ok(Ask {
         id,
@@ -133,6 +144,20 @@ pub(super) async fn model(
             reply::error(id, &error)
         }
     }
+}
+
+/// Refuses a control that is none: what a client meant as a restriction must not be overlooked.
+fn known(request: &HttpRequest) -> Result<(), ApiError> {
+    let ours = |name: &&HeaderName| name.as_str().starts_with("x-reprise-");
+    let mut unknown = request.headers().keys().filter(ours);
+    let unknown = unknown.find(|name| !CONTROLS.contains(&name.as_str()));
+    unknown.map_or(Ok(()), |name| {
+        let told = format!("`{name}` is no header that this gateway knows.");
+        Err(ApiError {
+            param: Some(name.to_string()),
+            ..ApiError::new(Code::InvalidHeader, told)
+        })
+    })
 }
 
 /// All values of a header as one list. What is no text is kept as such, to be refused and not overlooked.

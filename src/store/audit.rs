@@ -204,6 +204,19 @@ impl AuditLog {
         Ok(records)
     }
 
+    /// Whether something of this kind was ever done.
+    ///
+    /// # Errors
+    /// [`AuditError::Io`].
+    pub fn ever(&self, action: &str) -> Result<bool, AuditError> {
+        let _quiet = self.tail.lock();
+        let mut found = false;
+        walk(&self.folder, |record| {
+            found |= record.event.action == action
+        })?;
+        Ok(found)
+    }
+
     /// Every place that does not verify.
     ///
     /// # Errors

@@ -110,22 +110,25 @@ fn attempt(folder: &Path, config: &CacheStoreConfig) -> Result<Attempt, StoreErr
         Some(SCHEMA) => {}
         _ => return Ok(Attempt::Older),
     }
-    let fingerprint = blake3::hash(config.embedding_fingerprint.as_bytes());
-    let known = trees.meta("fingerprint")?;
-    let keeps_vectors =
-        known == Sealed::Absent || known == Sealed::Value(fingerprint.as_bytes().to_vec());
-    report.dropped_vectors = !keeps_vectors;
-    if !keeps_vectors {
+    let fingerprint = fingerprint(&trees, config)?;
+    if let Fingerprint::Other(_) = fingerprint {
+        if !config.vectors_may_go.as_ref().is_none_or(|ask| ask()) {
+            return Err(StoreError::VectorsKept);
+        }
+        report.dropped_vectors = true;
         drop_vectors(&trees)?;
     }
     let memory = read_directories(&trees, &mut report)?;
     let next_id = first_id(&trees, &memory)?;
     let ids_bound = next_id.saturating_add(ID_BLOCK);
-    trees.apply(&[
+    let mut changes = vec![
         Trees::put_meta("schema", &SCHEMA.to_le_bytes()),
-        Trees::put_meta("fingerprint", fingerprint.as_bytes()),
         Trees::put_meta("ids", &ids_bound.to_le_bytes()),
-    ])?;
+    ];
+    if let Fingerprint::New(ours) | Fingerprint::Other(ours) = fingerprint {
+        changes.push(Trees::put_meta("fingerprint", ours.as_bytes()));
+    }
+    trees.apply(&changes)?;
     // Ids may be handed out from now on, so their reservation has to be durable.
     sync(&trees.db, folder)?;
     Ok(Attempt::Loaded(Box::new(Loaded {
@@ -135,6 +138,31 @@ fn attempt(folder: &Path, config: &CacheStoreConfig) -> Result<Attempt, StoreErr
         ids_bound,
         report,
     })))
+}
+
+/// Whose vectors the folder holds, in terms of the model in use.
+enum Fingerprint {
+    /// Nobody's so far.
+    New(blake3::Hash),
+    /// Its own.
+    Same,
+    /// Those of another model.
+    Other(blake3::Hash),
+    /// No model is in use, which is no reason to touch any.
+    Unasked,
+}
+
+fn fingerprint(trees: &Trees, config: &CacheStoreConfig) -> Result<Fingerprint, SledFault> {
+    if config.embedding_fingerprint.is_empty() {
+        return Ok(Fingerprint::Unasked);
+    }
+    let ours = blake3::hash(config.embedding_fingerprint.as_bytes());
+    let known = trees.meta("fingerprint")?;
+    Ok(match known {
+        Sealed::Absent => Fingerprint::New(ours),
+        Sealed::Value(known) if known == ours.as_bytes() => Fingerprint::Same,
+        _ => Fingerprint::Other(ours),
+    })
 }
 
 /// The schema of the folder; an empty one has ours, a damaged mark counts as older.

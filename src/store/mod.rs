@@ -40,4 +40,5 @@ pub use scan::{EntryFilter, Order, Page};
 pub use state::{StateError, StateStore};
 pub use terms::{
     CacheStats, CacheStoreConfig, OnRemoved, OpenReport, Put, Removal, Status, StoreError,
+    VectorsMayGo,
 };

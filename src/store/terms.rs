@@ -29,6 +29,9 @@ pub enum Removal {
 /// Hears which ids went, some milliseconds after they stopped being found. Runs on the writer thread: be quick.
 pub type OnRemoved = Arc<dyn Fn(&[(u64, Removal)]) + Send + Sync>;
 
+/// Says whether vectors of another model may be dropped.
+pub type VectorsMayGo = Arc<dyn Fn() -> bool + Send + Sync>;
+
 /// How the cache store works; `Default` holds the values meant for production.
 #[derive(Clone)]
 pub struct CacheStoreConfig {
@@ -52,6 +55,8 @@ pub struct CacheStoreConfig {
     pub capacity_bytes: u64,
     /// Names the model that made the vectors; another one drops them.
     pub embedding_fingerprint: String,
+    /// Asked before vectors of another model are dropped; no: the folder is not opened. It may block.
+    pub vectors_may_go: Option<VectorsMayGo>,
     /// Below this many free bytes on the disk nothing is written.
     pub min_free_bytes: u64,
     /// Who hears of removals.
@@ -71,6 +76,7 @@ impl Default for CacheStoreConfig {
             max_entry_bytes: 1 << 20,
             capacity_bytes: 4 << 30,
             embedding_fingerprint: String::new(),
+            vectors_may_go: None,
             min_free_bytes: 32 << 20,
             on_removed: None,
         }
@@ -121,6 +127,9 @@ pub enum StoreError {
     /// A file or thread was refused.
     #[error("cache folder: {0}")]
     Io(#[from] std::io::Error),
+    /// The vectors in it are another model's, and were not to be dropped.
+    #[error("cache folder: its vectors are those of another embedding model")]
+    VectorsKept,
     /// Nothing is written at the moment.
     #[error("cache store is degraded: {0}")]
     Degraded(String),

@@ -228,6 +228,7 @@ async fn a_control_that_is_not_understood_is_refused_by_name() {
         (STANDARD, "no-store no-cache"),
         (STANDARD, "x=\"no-store"),
         ("x-reprise-namespace", "no such name"),
+        ("x-reprise-treshold", "0.99"),
     ] {
         let refused = client.ask(QUESTION).header(name, value).send().await;
         let error = refused.error(400, "invalid_header");

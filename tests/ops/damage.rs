@@ -158,4 +158,10 @@ fn a_folder_whose_keys_are_gone_does_not_run_open() {
     std::fs::remove_dir_all(sound.data.join("state/exports")).unwrap();
     let ended = sound.try_start().err().expect("it runs without its keys");
     assert!(ended.line().contains("damaged"), "{ended:?}");
+    // The marks lie beside the keys: only the audit trail still knows of them.
+    std::fs::remove_dir_all(sound.data.join("state")).unwrap();
+    let ended = sound.try_start().err().expect("it runs without its keys");
+    assert!(ended.line().contains("audit/"), "{ended:?}");
+    let made = sound.run(&["keys", "create", "--tenant", "a", "--role", "app"]);
+    assert!(!made.status.success(), "{made:?}");
 }

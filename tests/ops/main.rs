@@ -19,6 +19,7 @@ mod drain;
 mod edge;
 mod helpers;
 mod http;
+mod index;
 mod keys;
 mod limits;
 mod policies;

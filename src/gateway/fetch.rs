@@ -151,10 +151,8 @@ impl Fetch<'_> {
             }
             Err(events) => {
                 let whole = self.stream(events, pilot).await?;
-                from.refused = match &whole {
-                    Ok(answer) => answer.storable().err(),
-                    Err(why) => Some(*why),
-                };
+                let storable = whole.as_ref().map_err(|why| *why);
+                from.refused = storable.and_then(Answer::storable).err();
                 Ok((End::Streamed(whole.ok().map(Arc::new)), from))
             }
         }

@@ -158,6 +158,7 @@ fn gateway_config(config: &Config) -> GatewayConfig {
             })
             .collect(),
         flight_wait: config.cache.flight_wait(),
+        max_entry_bytes: config.cache.max_entry_bytes,
     }
 }
 

@@ -88,10 +88,11 @@ impl Cached {
         }
     }
 
-    /// Reads a stored entry; none if its answer cannot be parsed.
+    /// Reads a stored entry; none if its answer would not be stored today.
     #[must_use]
     pub fn from_stored(entry: Entry) -> Option<Arc<Self>> {
         let answer = Answer::parse(entry.answer.get().as_bytes()).ok()?;
+        answer.storable().ok()?;
         Some(Arc::new(Self {
             id: entry.id,
             key: CacheKey {

@@ -22,7 +22,18 @@ pub trait Cargo: 'static {
     type Item: Clone + Send + Sync;
     /// The last word.
     type End: Clone + Send + Sync;
+
+    /// Bytes that an item holds in memory.
+    fn weight(item: &Self::Item) -> usize;
 }
+
+/// Bytes of items that one flight may hold: whoever boards late hears all of them, so none
+/// is let go before the end.
+const MAX_HELD: usize = 32 << 20;
+
+/// A flight that holds all that it may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Full;
 
 type Key = [u8; 32];
 type Sky<C> = Arc<DashMap<Key, Arc<Flight<C>>>>;
@@ -30,6 +41,7 @@ type Sky<C> = Arc<DashMap<Key, Arc<Flight<C>>>>;
 struct State<C: Cargo> {
     head: Option<C::Head>,
     items: Vec<C::Item>,
+    held: usize,
     end: Option<Option<C::End>>,
 }
 
@@ -47,6 +59,7 @@ impl<C: Cargo> Flight<C> {
             state: Mutex::new(State {
                 head: None,
                 items: Vec::new(),
+                held: 0,
                 end: None,
             }),
             changed: watch::Sender::new(()),
@@ -154,8 +167,21 @@ impl<C: Cargo> Pilot<C> {
     }
 
     /// Passes an item on.
-    pub fn push(&self, item: C::Item) {
-        self.flight.change(|state| state.items.push(item));
+    ///
+    /// # Errors
+    /// [`Full`] if more is held than there is room for. The item was not passed on, and the call
+    /// should end.
+    pub fn push(&self, item: C::Item) -> Result<(), Full> {
+        let weight = C::weight(&item);
+        let mut state = self.flight.state.lock();
+        if state.held.saturating_add(weight) > MAX_HELD {
+            return Err(Full);
+        }
+        state.held += weight;
+        state.items.push(item);
+        drop(state);
+        self.flight.changed.send_replace(());
+        Ok(())
     }
 
     /// Ends the flight. Whoever asks after this looks in the cache first and finds it there.
@@ -298,6 +324,10 @@ mod tests {
         type Head = &'static str;
         type Item = u32;
         type End = &'static str;
+
+        fn weight(item: &u32) -> usize {
+            *item as usize
+        }
     }
 
     const KEY: Key = [7; 32];
@@ -336,10 +366,10 @@ mod tests {
         let (pilot, leader) = lead(&flights);
         let mut early = follow(&flights);
         pilot.head("h");
-        pilot.push(1);
+        pilot.push(1).unwrap();
         let late = follow(&flights);
         let reading = tokio::spawn(all(late));
-        pilot.push(2);
+        pilot.push(2).unwrap();
         assert_eq!(early.head().await, Ok("h"));
         pilot.land("done");
         for rider in [leader, early] {
@@ -362,7 +392,7 @@ mod tests {
         let follower = follow(&flights);
         drop(leader);
         assert!(!call.is_finished());
-        pilot.push(1);
+        pilot.push(1).unwrap();
         drop(follower);
         assert!(stopped.await.is_err(), "the call is given up with the last");
         drop(pilot);
@@ -391,5 +421,18 @@ mod tests {
         assert_eq!(rider.head().await, Err(None));
         assert_eq!(rider.next().await, Heard::End(None));
         drop(lead(&flights));
+    }
+
+    #[tokio::test]
+    async fn a_flight_takes_no_more_than_it_may_hold_and_still_ends() {
+        let flights = Flights::default();
+        let (pilot, leader) = lead(&flights);
+        let half = u32::try_from(MAX_HELD / 2).unwrap();
+        for _ in 0..2 {
+            pilot.push(half).unwrap();
+        }
+        assert_eq!(pilot.push(1), Err(Full));
+        pilot.land("too large");
+        assert_eq!(all(leader).await, (vec![half; 2], Some("too large")));
     }
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use super::readable::is_readable;
 use super::record::Unstorable;
 use super::splice::{Object, members};
 
@@ -29,6 +30,7 @@ pub struct Answer {
     model: Option<String>,
     tokens: Option<(u64, u64)>,
     storable: Result<(), Unstorable>,
+    readable: bool,
 }
 
 /// What of a choice decides about the answer.
@@ -70,15 +72,17 @@ impl Answer {
         }
         let storable = choices?;
         let json = RawValue::from_string(kept.end()).map_err(|_| AnswerError::NotAnObject)?;
+        let readable = is_readable(json.get());
         Ok(Self {
+            storable: match storable {
+                _ if failed => Err(Unstorable::Error),
+                Ok(()) if !readable => Err(Unstorable::Unparseable),
+                other => other,
+            },
             json: json.into(),
             model,
             tokens,
-            storable: if failed {
-                Err(Unstorable::Error)
-            } else {
-                storable
-            },
+            readable,
         })
     }
 
@@ -96,6 +100,13 @@ impl Answer {
     /// The reason why not.
     pub fn storable(&self) -> Result<(), Unstorable> {
         self.storable
+    }
+
+    /// Whether its members can be read. One where they cannot is only good for a client
+    /// that gets its text as it came.
+    #[must_use]
+    pub fn is_readable(&self) -> bool {
+        self.readable
     }
 
     /// The model that answered, as it names itself.
@@ -116,10 +127,9 @@ impl Answer {
         &self.json
     }
 
-    /// Its members, parsed.
+    /// Its members, parsed; none if they cannot be read.
     #[must_use]
     pub fn members(&self) -> Map<String, Value> {
-        // It was an object when it was made.
         serde_json::from_str(self.json.get()).unwrap_or_default()
     }
 
@@ -156,10 +166,25 @@ fn storable(choices: &RawValue) -> Result<Result<(), Unstorable>, AnswerError> {
     };
     let finish = choice.finish_reason.map(RawValue::get);
     let stopped = finish.is_some_and(|f| matches!(serde_json::from_str(f), Ok("stop")));
-    Ok(if stopped {
-        Ok(())
-    } else {
+    Ok(if !stopped {
         Err(Unstorable::FinishReason)
+    } else if choice.message.is_some_and(calls_tools) {
+        Err(Unstorable::ToolCalls)
+    } else {
+        Ok(())
+    })
+}
+
+/// Whether a message wants something done, whatever its choice says of how it ended.
+fn calls_tools(message: &RawValue) -> bool {
+    let Ok(members) = members(message.get()) else {
+        return false;
+    };
+    let none = |calls: &RawValue| serde_json::from_str::<Option<[(); 0]>>(calls.get()).is_ok();
+    members.iter().any(|(name, value)| match name.as_ref() {
+        "tool_calls" => !none(value),
+        "function_call" => value.get() != "null",
+        _ => false,
     })
 }
 
@@ -189,6 +214,45 @@ mod tests {
         let mut failed = answer("stop");
         failed["error"] = json!({"message": "overloaded"});
         assert_eq!(parse(&failed).storable(), Err(Unstorable::Error));
+    }
+
+    #[test]
+    fn a_tool_call_is_not_stored_whatever_it_ended_with() {
+        let with = |member: &str, value: Value| {
+            let mut called = answer("stop");
+            called["choices"][0]["message"][member] = value;
+            Answer::parse(called.to_string().as_bytes())
+                .unwrap()
+                .storable()
+        };
+        let call = json!({"id": "c", "type": "function",
+            "function": {"name": "f", "arguments": "{}"}});
+        let name = json!({"name": "f", "arguments": "{}"});
+        let calls = Err(Unstorable::ToolCalls);
+        assert_eq!(with("tool_calls", json!([call])), calls);
+        assert_eq!(with("tool_calls", json!({"0": call})), calls);
+        assert_eq!(with("function_call", name), calls);
+        for (member, none) in [
+            ("tool_calls", json!([])),
+            ("tool_calls", Value::Null),
+            ("function_call", Value::Null),
+        ] {
+            assert_eq!(with(member, none), Ok(()), "{member}");
+        }
+    }
+
+    #[test]
+    fn an_answer_that_can_only_be_passed_on_is_not_stored() {
+        let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+        for (content, more) in [(r"half \ud83d", "1"), ("a", "1e999"), ("a", &deep)] {
+            let text = format!(
+                r#"{{"choices":[{{"message":{{"content":"{content}"}},"finish_reason":"stop"}}],"x":{more}}}"#
+            );
+            let kept = Answer::parse(text.as_bytes()).unwrap();
+            assert_eq!(kept.storable(), Err(Unstorable::Unparseable), "{more:.9}");
+            assert!(!kept.is_readable());
+            assert_eq!(kept.json().get(), text);
+        }
     }
 
     #[test]

@@ -1,8 +1,13 @@
 //! One `chat.completion.chunk` of a streamed answer.
 
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::splice::{Object, members};
+use super::frame::{Frame, Usage};
+use super::splice::{Member, members};
 
 /// The payload that ends an OpenAI stream.
 pub const DONE: &str = "[DONE]";
@@ -18,101 +23,145 @@ pub enum ChunkError {
     NoChoices,
 }
 
-/// A chunk as it came, in one line, and parsed.
+/// A chunk as it came, and parsed where it can be.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Chunk {
     raw: String,
-    data: Map<String, Value>,
+    data: Option<Map<String, Value>>,
+    error: Option<Value>,
+    usage: Usage,
+    content: bool,
 }
 
 impl Chunk {
-    /// Parses the `data:` of one event (not `[DONE]`).
+    /// Parses the `data:` of one event (not `[DONE]`). What is JSON but cannot be read, such as
+    /// one half of an emoji, is a chunk all the same: who reads it may see more in it.
     ///
     /// # Errors
     /// [`ChunkError`] when it is neither a chunk nor an error object.
     pub fn parse(data: &str) -> Result<Self, ChunkError> {
-        let raw = data;
-        let Ok(Value::Object(data)) = serde_json::from_str(raw) else {
-            return Err(ChunkError::NotAnObject);
-        };
-        let has_error = data.get("error").is_some_and(|e| !e.is_null());
-        if !has_error && !data.get("choices").is_some_and(Value::is_array) {
+        match serde_json::from_str(data) {
+            Ok(Value::Object(members)) => Self::read(data, members),
+            Ok(_) => Err(ChunkError::NotAnObject),
+            Err(_) => Self::skimmed(data),
+        }
+    }
+
+    fn read(raw: &str, data: Map<String, Value>) -> Result<Self, ChunkError> {
+        let error = data.get("error").filter(|e| !e.is_null()).cloned();
+        let choices = data.get("choices").and_then(Value::as_array);
+        if error.is_none() && choices.is_none() {
             return Err(ChunkError::NoChoices);
         }
-        // A line end between members would end the line of an event.
-        let raw = if raw.contains(['\n', '\r']) {
-            serde_json::to_string(&data).unwrap_or_default()
-        } else {
-            raw.to_owned()
-        };
-        Ok(Self { raw, data })
+        let choices = choices.map_or(&[][..], Vec::as_slice);
+        Ok(Self {
+            raw: raw.to_owned(),
+            usage: usage(data.contains_key("usage"), choices.is_empty()),
+            content: choices.iter().any(choice_says_something),
+            data: Some(data),
+            error,
+        })
+    }
+
+    fn skimmed(raw: &str) -> Result<Self, ChunkError> {
+        let members = members(raw).map_err(|_| ChunkError::NotAnObject)?;
+        let error = member(&members, "error").filter(|e| e.get() != "null");
+        let choices = member(&members, "choices").filter(|c| c.get().starts_with('['));
+        if error.is_none() && choices.is_none() {
+            return Err(ChunkError::NoChoices);
+        }
+        let choices: Option<Vec<Skimmed<'_>>> =
+            choices.map_or(Some(Vec::new()), |c| serde_json::from_str(c.get()).ok());
+        let has_usage = member(&members, "usage").is_some();
+        Ok(Self {
+            raw: raw.to_owned(),
+            data: None,
+            error: error.map(|e| serde_json::from_str(e.get()).unwrap_or_default()),
+            usage: usage(has_usage, choices.as_ref().is_some_and(Vec::is_empty)),
+            // What is in choices of another shape is not known: it may be words.
+            content: choices.is_none_or(|all| all.iter().any(Skimmed::says_something)),
+        })
     }
 
     /// The error object of a failure inside the stream.
     #[must_use]
     pub fn error(&self) -> Option<&Value> {
-        self.data.get("error").filter(|e| !e.is_null())
+        self.error.as_ref()
     }
 
-    /// Its members.
+    /// Its members; none if they cannot be read.
     #[must_use]
-    pub fn members(&self) -> &Map<String, Value> {
-        &self.data
+    pub fn members(&self) -> Option<&Map<String, Value>> {
+        self.data.as_ref()
     }
 
-    /// Its choices; empty in the usage chunk.
+    /// Its choices; empty in the usage chunk, and if they cannot be read.
     #[must_use]
     pub fn choices(&self) -> &[Value] {
-        self.data
-            .get("choices")
-            .and_then(Value::as_array)
+        self.members()
+            .and_then(|data| data.get("choices")?.as_array())
             .map_or(&[], Vec::as_slice)
     }
 
     /// Token counts, which only the last chunk carries.
     #[must_use]
     pub fn usage(&self) -> Option<&Value> {
-        self.data.get("usage").filter(|u| !u.is_null())
+        self.members()?.get("usage").filter(|u| !u.is_null())
     }
 
     /// Whether it carries anything a reader would see. Before such a chunk another
     /// provider can still take over and a plain error can still be sent.
     #[must_use]
     pub fn is_content(&self) -> bool {
-        self.choices().iter().any(|choice| {
-            let finished = choice.get("finish_reason").is_some_and(|f| !f.is_null());
-            finished || choice.get("delta").is_some_and(delta_says_something)
-        })
+        self.content
     }
 
-    /// The chunk as one server-sent event, without usage unless the client asked for it;
-    /// `None` if nothing is left of it then.
+    /// What goes on to the clients. What was parsed is given up: it takes many times the room.
     #[must_use]
-    pub fn to_event(&self, include_usage: bool) -> Option<String> {
-        if !include_usage && self.data.contains_key("usage") {
-            return self.without_usage();
-        }
-        Some(event(&self.raw))
-    }
-
-    fn without_usage(&self) -> Option<String> {
-        if self.choices().is_empty() {
-            return None;
-        }
-        let mut rest = Object::with_capacity(self.raw.len());
-        for (name, value) in members(&self.raw).ok()? {
-            if name != "usage" {
-                rest.push(&name, value.get());
-            }
-        }
-        Some(event(&rest.end()))
+    pub fn into_frame(self) -> Frame {
+        let mut json = self.raw;
+        // A line end between members would end the line of an event. Inside a text there is none.
+        json.retain(|c| c != '\n' && c != '\r');
+        Frame::new(json.into(), self.usage)
     }
 }
 
-fn event(json: &str) -> String {
-    let mut event = String::with_capacity(json.len() + 8);
-    event.extend(["data: ", json, "\n\n"]);
-    event
+/// What is looked at of a choice that cannot be read.
+#[derive(Deserialize)]
+struct Skimmed<'a> {
+    #[serde(borrow, default)]
+    delta: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    finish_reason: Option<&'a RawValue>,
+}
+
+impl Skimmed<'_> {
+    fn says_something(&self) -> bool {
+        let said = |(name, value): &(Cow<'_, str>, &RawValue)| {
+            name != "role" && !matches!(value.get(), "null" | "\"\"" | "[]")
+        };
+        let delta = self.delta.map(RawValue::get).filter(|d| *d != "null");
+        let delta = delta.is_some_and(|d| members(d).map_or(true, |all| all.iter().any(said)));
+        delta || self.finish_reason.is_some_and(|f| f.get() != "null")
+    }
+}
+
+fn member<'a>(members: &[Member<'a>], wanted: &str) -> Option<&'a RawValue> {
+    let mut last = members.iter().rev();
+    last.find_map(|(name, value)| (name == wanted).then_some(*value))
+}
+
+fn usage(present: bool, no_choices: bool) -> Usage {
+    match (present, no_choices) {
+        (false, _) => Usage::Absent,
+        (true, false) => Usage::Beside,
+        (true, true) => Usage::Alone,
+    }
+}
+
+fn choice_says_something(choice: &Value) -> bool {
+    let finished = choice.get("finish_reason").is_some_and(|f| !f.is_null());
+    finished || choice.get("delta").is_some_and(delta_says_something)
 }
 
 fn delta_says_something(delta: &Value) -> bool {
@@ -147,38 +196,31 @@ mod tests {
     }
 
     #[test]
-    fn usage_is_stripped_for_a_client_that_did_not_ask() {
-        let last = chunk(r#"{"id":"a","choices":[],"usage":{"total_tokens":3}}"#);
-        assert_eq!(last.to_event(false), None);
-        assert!(last.to_event(true).unwrap().contains("total_tokens"));
-        let middle = chunk(r#"{"id":"a","usage":null,"choices":[{"delta":{"content":"a"}}]}"#);
-        let lines = chunk("{\n\"usage\":null,\"choices\":[{\n}]}");
-        assert_eq!(
-            lines.to_event(false).unwrap(),
-            "data: {\"choices\":[{}]}\n\n"
-        );
-        assert_eq!(
-            middle.to_event(false).unwrap(),
-            "data: {\"id\":\"a\",\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\n"
-        );
-    }
-
-    #[test]
-    fn a_chunk_goes_on_as_it_came_in_one_line() {
-        let spaced = r#"{ "x": 1e2, "choices": [] }"#;
-        assert_eq!(
-            chunk(spaced).to_event(true).unwrap(),
-            format!("data: {spaced}\n\n")
-        );
-        let lines = chunk("{\n\"choices\":\r\n[]}").to_event(true).unwrap();
-        assert_eq!(lines, "data: {\"choices\":[]}\n\n");
+    fn what_cannot_be_read_is_a_chunk_all_the_same() {
+        let half = chunk(r#"{"choices":[{"delta":{"content":"\ud83d"}}]}"#);
+        assert!(half.is_content() && half.members().is_none());
+        assert!(chunk(r#"{"x":1e999,"choices":[{"finish_reason":"stop"}]}"#).is_content());
+        assert!(chunk(r#"{"choices":[{"delta":{"\ud83d":1}}]}"#).is_content());
+        for silent in [
+            r#"{"x":1e999,"choices":[{"delta":{"role":"\ud83d","content":""}}]}"#,
+            r#"{"x":1e999,"choices":[{"delta":null,"finish_reason":null}]}"#,
+            r#"{"x":1e999,"choices":[]}"#,
+        ] {
+            assert!(!chunk(silent).is_content(), "{silent}");
+        }
+        let failed = chunk(r#"{"x":1e999,"error":{"message":"no"}}"#);
+        assert_eq!(failed.error().unwrap()["message"], "no");
+        assert!(chunk(r#"{"error":{"message":"\ud83d"}}"#).error().is_some());
     }
 
     #[test]
     fn what_is_not_a_chunk_is_an_error() {
-        assert_eq!(Chunk::parse("[1]"), Err(ChunkError::NotAnObject));
-        assert_eq!(Chunk::parse("{"), Err(ChunkError::NotAnObject));
-        assert_eq!(Chunk::parse(r#"{"id":1}"#), Err(ChunkError::NoChoices));
+        for text in ["[1]", "{", "[1e999]", r#"{"choices":[],"x":1e999"#] {
+            assert_eq!(Chunk::parse(text), Err(ChunkError::NotAnObject), "{text}");
+        }
+        for text in [r#"{"id":1}"#, r#"{"id":1e999,"choices":null}"#] {
+            assert_eq!(Chunk::parse(text), Err(ChunkError::NoChoices), "{text}");
+        }
         assert!(chunk(r#"{"error":{"message":"x"}}"#).error().is_some());
     }
 }

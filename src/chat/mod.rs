@@ -4,8 +4,10 @@
 mod answer;
 mod canonical;
 mod chunk;
+mod frame;
 mod ids;
 mod json;
+mod readable;
 mod record;
 mod replay;
 mod request;
@@ -15,6 +17,7 @@ mod splice;
 pub use answer::{Answer, AnswerError};
 pub use canonical::CanonicalHasher;
 pub use chunk::{Chunk, ChunkError, DONE};
+pub use frame::Frame;
 pub use ids::{RequestId, completion_id, unix_ms, unix_seconds};
 pub use json::parse_strict;
 pub use record::{Recorder, Unstorable};

@@ -13,12 +13,16 @@ pub enum Unstorable {
     Error,
     /// It did not end by itself: cut by length, filtered, or a tool call.
     FinishReason,
+    /// It calls tools, though it says that it ended by itself.
+    ToolCalls,
     /// It has more than one choice.
     SeveralChoices,
     /// The stream ended without its last chunk.
     Incomplete,
     /// It carries members that cannot be put together from fragments.
     UnknownDelta,
+    /// It is JSON that can be passed on and not read.
+    Unparseable,
     /// It is larger than an entry may be.
     TooLarge,
 }
@@ -30,16 +34,18 @@ impl Unstorable {
         match self {
             Self::Error => "error",
             Self::FinishReason => "finish_reason",
+            Self::ToolCalls => "tool_calls",
             Self::SeveralChoices => "several_choices",
             Self::Incomplete => "incomplete",
             Self::UnknownDelta => "unknown_delta",
+            Self::Unparseable => "unparseable",
             Self::TooLarge => "too_large",
         }
     }
 }
 
 /// Collects the chunks of one stream.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Recorder {
     base: Map<String, Value>,
     message: Map<String, Value>,
@@ -47,13 +53,25 @@ pub struct Recorder {
     finish: Option<Value>,
     usage: Option<Value>,
     refused: Option<Unstorable>,
+    /// Bytes of text collected, and how many may be.
+    held: usize,
+    limit: usize,
 }
 
 impl Recorder {
-    /// An empty recorder.
+    /// An empty recorder that takes up to `limit` bytes of text.
     #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+    pub fn new(limit: usize) -> Self {
+        Self {
+            base: Map::new(),
+            message: Map::new(),
+            tools: Vec::new(),
+            finish: None,
+            usage: None,
+            refused: None,
+            held: 0,
+            limit,
+        }
     }
 
     /// Adds the next chunk.
@@ -61,11 +79,20 @@ impl Recorder {
         if self.refused.is_some() {
             return;
         }
-        if chunk.error().is_some() {
-            self.refused = Some(Unstorable::Error);
-            return;
+        if let Err(why) = self.chunk(chunk) {
+            // What will never be asked for takes no room.
+            *self = Self {
+                refused: Some(why),
+                ..Self::new(0)
+            };
         }
-        for (key, value) in chunk.members() {
+    }
+
+    fn chunk(&mut self, chunk: &Chunk) -> Result<(), Unstorable> {
+        if chunk.error().is_some() {
+            return Err(Unstorable::Error);
+        }
+        for (key, value) in chunk.members().ok_or(Unstorable::UnknownDelta)? {
             if !matches!(
                 key.as_str(),
                 "choices" | "usage" | "id" | "object" | "created"
@@ -76,12 +103,7 @@ impl Recorder {
         if let Some(usage) = chunk.usage() {
             self.usage = Some(usage.clone());
         }
-        for choice in chunk.choices() {
-            if let Err(why) = self.choice(choice) {
-                self.refused = Some(why);
-                return;
-            }
-        }
+        chunk.choices().iter().try_for_each(|c| self.choice(c))
     }
 
     /// Token counts seen so far: prompt and completion.
@@ -92,10 +114,11 @@ impl Recorder {
         Some((prompt, usage.get("completion_tokens")?.as_u64()?))
     }
 
-    /// The whole answer; `complete` says whether the stream ended with `[DONE]`.
+    /// The whole answer, which says itself whether it may be remembered; `complete` tells
+    /// whether the stream ended with `[DONE]`.
     ///
     /// # Errors
-    /// The reason why it must not be remembered.
+    /// The reason why it cannot be put together.
     pub fn finish(mut self, complete: bool) -> Result<Answer, Unstorable> {
         if let Some(why) = self.refused {
             return Err(why);
@@ -119,15 +142,16 @@ impl Recorder {
         if let Some(usage) = self.usage {
             body.insert("usage".into(), usage);
         }
-        let answer = Answer::from_members(body).map_err(|_| Unstorable::Incomplete)?;
-        answer.storable().map(|()| answer)
+        Answer::from_members(body).map_err(|_| Unstorable::Incomplete)
     }
 
     fn choice(&mut self, choice: &Value) -> Result<(), Unstorable> {
         if choice.get("index").and_then(Value::as_u64).unwrap_or(0) != 0 {
             return Err(Unstorable::SeveralChoices);
         }
-        if choice.get("logprobs").is_some_and(|l| !l.is_null()) {
+        let known = |key: &str| matches!(key, "index" | "delta" | "finish_reason");
+        let more = choice.as_object().into_iter().flatten();
+        if more.into_iter().any(|(k, v)| !known(k) && !v.is_null()) {
             return Err(Unstorable::UnknownDelta);
         }
         if let Some(Value::Object(delta)) = choice.get("delta") {
@@ -142,20 +166,29 @@ impl Recorder {
     }
 
     fn member(&mut self, key: &str, value: &Value) -> Result<(), Unstorable> {
-        match (key, value) {
-            (_, Value::Null) => {
+        match value {
+            Value::Null => {
                 self.message.entry(key).or_insert(Value::Null);
                 Ok(())
             }
-            ("role", role) => {
-                self.message.insert(key.into(), role.clone());
-                Ok(())
+            Value::Array(calls) if key == "tool_calls" => {
+                calls.iter().try_for_each(|c| self.tool(c))
             }
-            ("tool_calls", Value::Array(calls)) => calls.iter().try_for_each(|c| self.tool(c)),
-            (_, Value::String(text)) => append(&mut self.message, key, text),
-            (_, Value::Array(items)) if items.is_empty() => Ok(()),
+            Value::String(text) => {
+                self.hold(text)?;
+                put(&mut self.message, key, text, TEXTS.contains(&key))
+            }
+            Value::Array(items) if items.is_empty() => Ok(()),
             _ => Err(Unstorable::UnknownDelta),
         }
+    }
+
+    fn hold(&mut self, text: &str) -> Result<(), Unstorable> {
+        self.held += text.len();
+        if self.held > self.limit {
+            return Err(Unstorable::TooLarge);
+        }
+        Ok(())
     }
 
     /// Arguments of a tool call come in fragments that belong together by `index`.
@@ -171,35 +204,58 @@ impl Recorder {
         if index == self.tools.len() {
             self.tools.push(Map::new());
         }
-        let (Some(call), Value::Object(fragment)) = (self.tools.get_mut(index), fragment) else {
+        let Value::Object(fragment) = fragment else {
             return Err(Unstorable::UnknownDelta);
         };
         for (key, value) in fragment {
             match (key.as_str(), value) {
                 ("index", _) | (_, Value::Null) => {}
-                ("id" | "type", value) => {
-                    call.insert(key.clone(), value.clone());
+                ("id" | "type", Value::String(text)) => {
+                    self.hold(text)?;
+                    put(self.call(index)?, key, text, false)?;
                 }
-                ("function", Value::Object(function)) => {
-                    let whole = call.entry("function").or_insert_with(|| json!({}));
-                    let Value::Object(whole) = whole else {
-                        return Err(Unstorable::UnknownDelta);
-                    };
-                    for (key, value) in function {
-                        let text = value.as_str().ok_or(Unstorable::UnknownDelta)?;
-                        append(whole, key, text)?;
-                    }
-                }
+                ("function", Value::Object(function)) => self.function(index, function)?,
                 _ => return Err(Unstorable::UnknownDelta),
             }
         }
         Ok(())
     }
+
+    fn function(&mut self, index: usize, part: &Map<String, Value>) -> Result<(), Unstorable> {
+        for (key, value) in part {
+            let text = match value {
+                Value::Null => continue,
+                Value::String(text) => text,
+                _ => return Err(Unstorable::UnknownDelta),
+            };
+            self.hold(text)?;
+            let whole = self.call(index)?.entry("function");
+            let Value::Object(whole) = whole.or_insert_with(|| json!({})) else {
+                return Err(Unstorable::UnknownDelta);
+            };
+            put(whole, key, text, key == "arguments")?;
+        }
+        Ok(())
+    }
+
+    fn call(&mut self, index: usize) -> Result<&mut Map<String, Value>, Unstorable> {
+        self.tools.get_mut(index).ok_or(Unstorable::UnknownDelta)
+    }
 }
 
-fn append(map: &mut Map<String, Value>, key: &str, text: &str) -> Result<(), Unstorable> {
+/// Members of a message that come in pieces. All others are said once, or again in full.
+const TEXTS: [&str; 4] = ["content", "refusal", "reasoning", "reasoning_content"];
+
+/// Adds a text to the one under `key` if it comes in pieces, and checks that it is the same otherwise.
+fn put(
+    map: &mut Map<String, Value>,
+    key: &str,
+    text: &str,
+    in_pieces: bool,
+) -> Result<(), Unstorable> {
     match map.get_mut(key) {
-        Some(Value::String(whole)) => whole.push_str(text),
+        Some(Value::String(whole)) if in_pieces || whole.is_empty() => whole.push_str(text),
+        Some(Value::String(whole)) if text.is_empty() || whole == text => {}
         Some(Value::Null) | None => {
             map.insert(key.into(), Value::from(text));
         }
@@ -213,11 +269,12 @@ mod tests {
     use super::*;
 
     fn refused(chunks: &[Value], complete: bool) -> Unstorable {
-        record(chunks, complete).unwrap_err()
+        let whole = record(chunks, complete);
+        whole.and_then(|whole| whole.storable()).unwrap_err()
     }
 
     fn record(chunks: &[Value], complete: bool) -> Result<Answer, Unstorable> {
-        let mut recorder = Recorder::new();
+        let mut recorder = Recorder::new(64);
         for chunk in chunks {
             recorder.push(&Chunk::parse(&chunk.to_string()).unwrap());
         }
@@ -285,5 +342,85 @@ mod tests {
         let calls = &answer.members()["choices"][0]["message"]["tool_calls"];
         assert_eq!(calls[0]["function"]["arguments"], "{\"x\":1}");
         assert_eq!(calls[1]["id"], "c1");
+    }
+
+    #[test]
+    fn a_call_that_ended_with_stop_is_put_together_and_not_stored() {
+        let call = json!({"index": 0, "id": "c", "type": "function",
+            "function": {"name": "f", "arguments": "{}"}});
+        let chunks = [delta(json!({"tool_calls": [call]}), json!("stop"))];
+        assert_eq!(refused(&chunks, true), Unstorable::ToolCalls);
+    }
+
+    #[test]
+    fn what_is_said_again_in_full_is_not_said_twice() {
+        let part = |text: &str| {
+            let call = json!({"index": 0, "id": "c", "type": "function",
+                "function": {"name": "f", "arguments": text}});
+            delta(
+                json!({"role": "assistant", "type": "text", "reasoning": text, "tool_calls": [call]}),
+                Value::Null,
+            )
+        };
+        let chunks = [part("a"), part("b"), delta(json!({}), json!("stop"))];
+        let whole = record(&chunks, true).unwrap().members();
+        let message = &whole["choices"][0]["message"];
+        assert_eq!(
+            (&message["type"], &message["reasoning"]),
+            (&json!("text"), &json!("ab"))
+        );
+        let function = json!({"name": "f", "arguments": "ab"});
+        assert_eq!(message["tool_calls"][0]["function"], function);
+        assert_eq!(message["tool_calls"][0]["id"], "c");
+    }
+
+    #[test]
+    fn what_changes_on_the_way_is_refused() {
+        let name = |name: &str| json!({"tool_calls": [{"index": 0, "function": {"name": name}}]});
+        for (one, other) in [
+            (json!({"type": "text"}), json!({"type": "image"})),
+            (json!({"role": "assistant"}), json!({"role": "user"})),
+            (name("f"), name("g")),
+        ] {
+            let chunks = [
+                delta(one.clone(), Value::Null),
+                delta(other, Value::Null),
+                delta(json!({}), json!("length")),
+            ];
+            assert_eq!(refused(&chunks, true), Unstorable::UnknownDelta, "{one}");
+        }
+    }
+
+    #[test]
+    fn a_choice_that_says_more_than_is_put_together_is_refused() {
+        for (member, value) in [
+            (
+                "content_filter_results",
+                json!({"hate": {"filtered": false}}),
+            ),
+            ("stop_reason", json!("</s>")),
+            ("logprobs", json!({"content": []})),
+        ] {
+            let mut more = hello();
+            more[3]["choices"][0][member] = value;
+            assert_eq!(refused(&more, true), Unstorable::UnknownDelta, "{member}");
+            more[3]["choices"][0][member] = Value::Null;
+            assert_eq!(record(&more, true).unwrap().storable(), Ok(()), "{member}");
+        }
+    }
+
+    #[test]
+    fn a_chunk_that_cannot_be_read_ends_the_recording() {
+        let mut recorder = Recorder::new(64);
+        let half = r#"{"choices":[{"delta":{"content":"\ud83d"},"finish_reason":"stop"}]}"#;
+        recorder.push(&Chunk::parse(half).unwrap());
+        assert_eq!(recorder.finish(true).unwrap_err(), Unstorable::UnknownDelta);
+    }
+
+    #[test]
+    fn more_text_than_an_entry_may_hold_is_not_collected() {
+        let mut long = hello();
+        long[1] = delta(json!({"content": "x".repeat(65)}), Value::Null);
+        assert_eq!(refused(&long, true), Unstorable::TooLarge);
     }
 }

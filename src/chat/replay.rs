@@ -57,9 +57,12 @@ impl Replay {
         body.into()
     }
 
-    /// As the whole body of an event stream.
+    /// As the whole body of an event stream; none if the answer cannot be read.
     #[must_use]
-    pub fn events(&self, include_usage: bool) -> Bytes {
+    pub fn events(&self, include_usage: bool) -> Option<Bytes> {
+        if !self.answer.is_readable() {
+            return None;
+        }
         let mut members = self.answer.members();
         let usage = members.shift_remove("usage");
         let choices = members.shift_remove("choices");
@@ -72,7 +75,7 @@ impl Replay {
         {
             out.choice(choice);
         }
-        out.end(usage)
+        Some(out.end(usage))
     }
 }
 
@@ -103,12 +106,12 @@ impl Stream {
             .get("message")
             .and_then(Value::as_object)
             .unwrap_or(&empty);
-        self.delta(&index, opening(message), Value::Null);
+        self.delta(&index, opening(message));
         for (key, value) in message {
             match value {
                 Value::String(text) if key != "role" => {
                     for piece in pieces(text) {
-                        self.delta(&index, json!({ key: piece }), Value::Null);
+                        self.delta(&index, json!({ key: piece }));
                     }
                 }
                 Value::Array(calls) if key == "tool_calls" => {
@@ -117,20 +120,23 @@ impl Stream {
                         if let Value::Object(call) = &mut call {
                             call.shift_insert(0, "index".into(), json!(i));
                         }
-                        self.delta(&index, json!({ key: [call] }), Value::Null);
+                        self.delta(&index, json!({ key: [call] }));
                     }
                 }
                 _ => {}
             }
         }
-        let finish = choice.get("finish_reason").cloned().unwrap_or_default();
-        self.delta(&index, json!({}), finish);
+        let mut last = fragment(&index, json!({}));
+        for (key, value) in choice.as_object().into_iter().flatten() {
+            if !matches!(key.as_str(), "index" | "message" | "delta") {
+                last[key] = value.clone();
+            }
+        }
+        self.chunk(json!([last]), Value::Null);
     }
 
-    fn delta(&mut self, index: &Value, delta: Value, finish: Value) {
-        let choice = json!([{"index": index, "delta": delta, "logprobs": null,
-            "finish_reason": finish}]);
-        self.chunk(choice, Value::Null);
+    fn delta(&mut self, index: &Value, delta: Value) {
+        self.chunk(json!([fragment(index, delta)]), Value::Null);
     }
 
     fn chunk(&mut self, choices: Value, usage: Value) {
@@ -153,6 +159,11 @@ impl Stream {
         self.out.push_str("\n\n");
         self.out.into()
     }
+}
+
+/// A choice of a chunk that is not the last.
+fn fragment(index: &Value, delta: Value) -> Value {
+    json!({"index": index, "delta": delta, "logprobs": null, "finish_reason": null})
 }
 
 /// The first delta: the role, and whatever of the message cannot come in pieces.
@@ -203,7 +214,7 @@ mod tests {
     }
 
     fn recorded(events: &[u8]) -> Answer {
-        let mut recorder = Recorder::new();
+        let mut recorder = Recorder::new(usize::MAX);
         let text = std::str::from_utf8(events).unwrap();
         let payloads: Vec<_> = text
             .split("\n\n")
@@ -232,10 +243,10 @@ mod tests {
         for text in ["short", "", &"ä🍎 long ".repeat(300)] {
             let replay = Replay::new(answer(text));
             assert_eq!(
-                recorded(&replay.events(true)).members(),
+                recorded(&replay.events(true).unwrap()).members(),
                 answer(text).members()
             );
-            assert!(!String::from_utf8_lossy(&replay.events(false)).contains("\"usage\""));
+            assert!(!String::from_utf8_lossy(&replay.events(false).unwrap()).contains("\"usage\""));
         }
     }
 
@@ -245,7 +256,46 @@ mod tests {
         body["choices"][0]["message"]["tool_calls"] = json!([
             {"id": "c0", "type": "function", "function": {"name": "f", "arguments": "{}"}}]);
         let whole = Answer::from_members(body).unwrap();
-        let again = recorded(&Replay::new(whole.clone()).events(true));
+        let again = recorded(&Replay::new(whole.clone()).events(true).unwrap());
         assert_eq!(again.members(), whole.members());
+    }
+
+    #[test]
+    fn what_a_choice_says_beside_its_message_comes_with_its_last_chunk() {
+        let mut body = answer("a").members();
+        let filter = json!({"hate": {"filtered": false}});
+        body["choices"][0]["content_filter_results"] = filter.clone();
+        body["choices"][0]["logprobs"] = json!({"content": []});
+        let replay = Replay::new(Answer::from_members(body).unwrap());
+        let events = replay.events(false).unwrap();
+        let text = std::str::from_utf8(&events).unwrap();
+        let chunks = text
+            .split("\n\n")
+            .filter_map(|e| serde_json::from_str(e.strip_prefix("data: ")?).ok());
+        let choices: Vec<Value> = chunks.map(|c: Value| c["choices"][0].clone()).collect();
+        let (last, before) = choices.split_last().unwrap();
+        assert_eq!(last["content_filter_results"], filter);
+        assert_eq!(last["logprobs"], json!({"content": []}));
+        assert_eq!(
+            (&last["delta"], &last["finish_reason"]),
+            (&json!({}), &json!("stop"))
+        );
+        for choice in before {
+            assert!(choice.get("content_filter_results").is_none());
+            assert!(choice["logprobs"].is_null() && choice["finish_reason"].is_null());
+        }
+    }
+
+    #[test]
+    fn an_answer_that_cannot_be_read_has_no_stream() {
+        let half = r#"{"choices":[{"message":{"content":"\ud83d"},"finish_reason":"stop"}]}"#;
+        let replay = Replay::new(Answer::parse(half.as_bytes()).unwrap());
+        assert_eq!(replay.events(true), None);
+        let json = replay.json();
+        assert!(
+            std::str::from_utf8(&json)
+                .unwrap()
+                .contains(r#""content":"\ud83d""#)
+        );
     }
 }

@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
-use super::Config;
 use super::layers::Layers;
 use super::sections::{Provider, ProviderKind, parse_bind};
+use super::{Config, MAX_ENTRY_BYTES};
 
 const MAX: f64 = f64::INFINITY;
 /// A day: no wait of ours is longer, and a number above it is a mistaken unit.
@@ -41,7 +41,7 @@ const RANGES: &[(&str, f64, f64)] = &[
     ("cache.ttl_s", 1.0, 3650.0 * DAY_S),
     ("cache.temperature_max", 0.0, 2.0),
     ("cache.hot_bytes", 0.0, MAX),
-    ("cache.max_entry_bytes", 1024.0, 268_435_456.0),
+    ("cache.max_entry_bytes", 1024.0, MAX_ENTRY_BYTES as f64),
     ("cache.flight_wait_ms", 1.0, DAY_MS),
     ("cache.lookup_deadline_ms", 1.0, DAY_MS),
     ("cache.decisions", 0.0, 10_000_000.0),

@@ -27,6 +27,9 @@ pub use sections::{
 
 use layers::Layers;
 
+/// The most that `cache.max_entry_bytes` may be (bytes), and what a stored answer may unpack to.
+pub const MAX_ENTRY_BYTES: u32 = 2 << 20;
+
 /// Every setting, checked.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

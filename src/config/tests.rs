@@ -280,6 +280,14 @@ fn relations_between_settings_are_checked() {
 }
 
 #[test]
+fn no_entry_may_be_larger_than_a_record_unpacks_to() {
+    let with = |bytes: u32| from_file(&format!("[cache]\nmax_entry_bytes = {bytes}"));
+    assert!(with(crate::config::MAX_ENTRY_BYTES).is_ok());
+    let Faults(told) = with(crate::config::MAX_ENTRY_BYTES + 1).unwrap_err();
+    assert_eq!(told[0].path, "cache.max_entry_bytes");
+}
+
+#[test]
 fn a_key_written_in_the_file_is_refused_and_not_repeated() {
     let file = "[[providers]]\nname='a'\nbase_url='https://u:sk-secret@a'\napi_key_env='sk-secret'\napi_key='sk-secret'";
     let told = faults(file, &[], &[]).join("\n");

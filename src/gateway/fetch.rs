@@ -12,11 +12,11 @@ use super::ask::Plan;
 use super::error::{ApiError, Code};
 use crate::cache::Miss;
 use crate::cache::entry::Fresh;
-use crate::cache::flight::{Cargo, Pilot};
+use crate::cache::flight::{Cargo, Full, Pilot};
 use crate::cache::memory::Moment;
-use crate::chat::{Answer, Chunk, Recorder, Unstorable};
+use crate::chat::{Answer, Frame, Recorder, Unstorable};
 use crate::embed::{Embedded, Question};
-use crate::provider::{Event, EventStream, Reply};
+use crate::provider::{Event, EventStream, Failure, FailureKind, Reply};
 use crate::router::Answered;
 use crate::telemetry::Stage;
 
@@ -25,8 +25,12 @@ pub(super) struct AnswerFlight;
 
 impl Cargo for AnswerFlight {
     type Head = Arc<Head>;
-    type Item = Arc<Chunk>;
+    type Item = Arc<Frame>;
     type End = Result<End, ApiError>;
+
+    fn weight(item: &Arc<Frame>) -> usize {
+        item.weight()
+    }
 }
 
 /// Who answers, known before the first word of the answer.
@@ -150,7 +154,8 @@ impl Fetch<'_> {
             }
             Err(events) => {
                 let whole = self.stream(events, pilot).await?;
-                from.refused = whole.as_ref().err().copied();
+                let storable = whole.as_ref().map_err(|why| *why);
+                from.refused = storable.and_then(Answer::storable).err();
                 Ok((End::Streamed(whole.ok().map(Arc::new)), from))
             }
         }
@@ -162,14 +167,15 @@ impl Fetch<'_> {
         mut events: EventStream,
         pilot: &Pilot<AnswerFlight>,
     ) -> Result<Result<Answer, Unstorable>, ApiError> {
-        let mut recorder = Recorder::new();
+        let mut recorder = Recorder::new(self.gateway.config.max_entry_bytes);
         let mut begun = false;
         while let Some(event) = events.next().await {
             match event {
                 Ok(Event::Chunk(chunk)) => {
                     recorder.push(&chunk);
                     let first = !begun && chunk.is_content();
-                    pilot.push(Arc::new(chunk));
+                    let passed = pilot.push(Arc::new(chunk.into_frame()));
+                    passed.map_err(|Full| self.broke_off(&too_large()))?;
                     if first {
                         // What came along with the first words must not hold them up.
                         begun = true;
@@ -177,17 +183,19 @@ impl Fetch<'_> {
                     }
                 }
                 Ok(Event::Done) => return Ok(recorder.finish(true)),
-                Err(failure) => {
-                    tracing::warn!(request = %self.plan.ask.id, kind = failure.kind.label(),
-                        detail = failure.detail.as_deref(), "a stream broke off");
-                    return Err(ApiError::from(&failure));
-                }
+                Err(failure) => return Err(self.broke_off(&failure)),
             }
         }
         Err(ApiError::new(
             Code::UpstreamError,
             "The provider's stream ended before its answer did.",
         ))
+    }
+
+    fn broke_off(&self, failure: &Failure) -> ApiError {
+        tracing::warn!(request = %self.plan.ask.id, kind = failure.kind.label(),
+            detail = failure.detail.as_deref(), "a stream broke off");
+        ApiError::from(failure)
     }
 
     fn remember(&self, end: &End, from: &From, vector: Option<Embedded>, ttl_ms: u64) {
@@ -242,4 +250,11 @@ impl Fetch<'_> {
             answer,
         }
     }
+}
+
+fn too_large() -> Failure {
+    Failure::because(
+        FailureKind::TooLarge,
+        "the stream is longer than is held for those who share it",
+    )
 }

@@ -44,6 +44,8 @@ pub struct GatewayConfig {
     pub shared: Vec<Shared>,
     /// How long a follower waits for its leader's first word.
     pub flight_wait: Duration,
+    /// Bytes of an answer above which it is not worth putting together from a stream.
+    pub max_entry_bytes: usize,
 }
 
 /// Everything that a request passes.
@@ -84,10 +86,10 @@ impl Gateway {
         let plan = Arc::new(self.admit(ask)?);
         let found = self.look_up(&plan).await;
         let miss = match found {
-            Found::Exact(entry) => return Ok(self.serve_hit(&plan, &entry, None)),
+            Found::Exact(entry) => return self.serve_hit(&plan, &entry, None),
             Found::Similar(nearest) => {
                 self.note(&plan, &nearest, DecisionOutcome::Hit);
-                return Ok(self.serve_hit(&plan, &nearest.entry, Some(nearest.similarity)));
+                return self.serve_hit(&plan, &nearest.entry, Some(nearest.similarity));
             }
             Found::Nothing(miss) => miss,
         };

@@ -14,6 +14,7 @@ use crate::cache::Miss;
 use crate::cache::entry::Cached;
 use crate::cache::flight::{Flights, Heard, Pilot, Rider};
 use crate::chat::{Answer, DONE, Replay, unix_ms};
+use crate::provider::{Failure, FailureKind};
 use crate::telemetry::Outcome;
 
 /// An answer in the client's framing.
@@ -83,7 +84,7 @@ impl Gateway {
         plan: &Plan,
         entry: &Arc<Cached>,
         similarity: Option<f32>,
-    ) -> Served {
+    ) -> Result<Served, ApiError> {
         let now = unix_ms();
         let end = plan.lookup.freshness.end(entry.dates());
         let (outcome, reason) = match similarity {
@@ -98,11 +99,13 @@ impl Gateway {
             model: entry.replay.answer().model().map(str::to_owned),
             ..Via::new(outcome, reason)
         };
+        let body = if plan.ask.request.stream() {
+            streamed(plan, &entry.replay)?
+        } else {
+            Body::Json(entry.replay.json())
+        };
         self.saved(plan, entry.replay.answer());
-        Served {
-            via,
-            body: replay(plan, &entry.replay),
-        }
+        Ok(Served { via, body })
     }
 
     /// Makes the call for this request and whoever joins it.
@@ -134,6 +137,8 @@ impl Gateway {
             };
             return self.land(plan, via, rider).await;
         }
+        // The call that took too long is not held up for this request's sake.
+        drop(rider);
         let (pilot, rider) = Flights::alone(plan.keep_ms);
         self.lead(plan, miss, pilot, rider).await
     }
@@ -181,9 +186,7 @@ impl Gateway {
     ) -> Result<Served, ApiError> {
         let include_usage = plan.ask.request.include_usage();
         let body = match rider.peek().await {
-            Some(Ok(End::Whole(_, answer))) => {
-                Body::Events(Replay::new(answer).events(include_usage))
-            }
+            Some(Ok(End::Whole(_, answer))) => streamed(plan, &Replay::new(answer))?,
             Some(Err(error)) => return Err(error),
             _ => Body::Live(LiveAnswer {
                 rider,
@@ -212,12 +215,11 @@ impl Gateway {
     }
 }
 
-fn replay(plan: &Plan, replay: &Replay) -> Body {
-    if plan.ask.request.stream() {
-        Body::Events(replay.events(plan.ask.request.include_usage()))
-    } else {
-        Body::Json(replay.json())
-    }
+/// A whole answer as a stream. What cannot be read cannot be cut in pieces either.
+fn streamed(plan: &Plan, replay: &Replay) -> Result<Body, ApiError> {
+    let events = replay.events(plan.ask.request.include_usage());
+    let malformed = || ApiError::from(&Failure::new(FailureKind::Malformed));
+    events.map(Body::Events).ok_or_else(malformed)
 }
 
 fn via_of(plan: &Plan, miss: &Miss) -> Via {

@@ -148,7 +148,7 @@ mod tests {
         else {
             panic!("wrong kinds of reply");
         };
-        let mut recorder = Recorder::new();
+        let mut recorder = Recorder::new(usize::MAX);
         let mut done = false;
         while let Some(event) = events.next().await {
             match event.unwrap() {

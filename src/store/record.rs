@@ -11,6 +11,7 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 
 use super::bytes::{Fields, put_prefixed};
+use crate::config::MAX_ENTRY_BYTES;
 use crate::embed::Question;
 
 /// The record form that this build writes.
@@ -19,8 +20,8 @@ const HEADER: usize = 2 + 16;
 const FLAG_ZSTD: u8 = 1;
 /// The question's field holds a digest. Records of builds that kept text only lack it, and are read as they are.
 const FLAG_DIGEST: u8 = 2;
-/// A stored answer is refused above 1 MiB, so an unpacked one that claims more is damage.
-const MAX_UNPACKED: usize = 2 << 20;
+/// No setting lets a larger answer in, so an unpacked one that claims more is damage.
+const MAX_UNPACKED: usize = MAX_ENTRY_BYTES as usize;
 
 /// One remembered answer and everything that decides where it may be served.
 #[derive(Debug, Clone)]
@@ -302,6 +303,17 @@ pub(super) mod tests {
             );
         }
         assert!(encoded(&entry(7, 1, &"long ".repeat(1000))).len() < 1000);
+    }
+
+    #[test]
+    fn the_largest_answer_that_a_setting_lets_in_comes_back() {
+        let mut largest = entry(7, 1, "");
+        let answer = format!("\"{}\"", "a".repeat(MAX_UNPACKED - 2));
+        largest.answer = RawValue::from_string(answer).unwrap().into();
+        let record = encoded(&largest);
+        assert!(record.len() < MAX_UNPACKED / 2, "it is packed");
+        let back = decode_entry(7, &record).unwrap();
+        assert_eq!(back.answer.get(), largest.answer.get());
     }
 
     #[test]

@@ -176,6 +176,41 @@ async fn a_plain_call_that_everybody_left_is_cancelled_upstream() {
 }
 
 #[tokio::test]
+async fn a_follower_that_lost_patience_does_not_keep_the_call_it_left() {
+    let config = "[cache]\nflight_wait_ms = 300\n";
+    let client = Client::of(Arc::new(Gateway::start(config)));
+    let hang = || {
+        let client = client.clone();
+        tokio::spawn(async move {
+            client.ask(QUESTION).model("mock-hang").send().await;
+        })
+    };
+    let leader = hang();
+    until("the call is made", async || client.calls() == 1).await;
+    let follower = hang();
+    until("another is made", async || client.calls() == 2).await;
+    assert_eq!(cancelled(&client), 0);
+    leader.abort();
+    is_cancelled_within_a_second(&client).await;
+    follower.abort();
+}
+
+#[tokio::test]
+async fn a_tool_call_is_shared_whichever_way_it_was_asked_for() {
+    let client = alone();
+    let ask = |stream| {
+        let ask = client.ask(QUESTION).model("mock-drip-tools-100");
+        ask.streamed(stream)
+    };
+    let leader = ask(true).open().await;
+    let (plain, leader) = tokio::join!(ask(false).send(), Answer::read(leader));
+    assert!(leader.is_done());
+    assert_eq!((plain.reason(), client.calls()), ("collapsed", 1));
+    let call = &plain.json()["choices"][0]["message"]["tool_calls"][0];
+    assert_eq!(call["function"]["arguments"], "{\"q\":\"x\"}");
+}
+
+#[tokio::test]
 async fn requests_that_must_not_read_the_cache_do_not_share_a_call_either() {
     for value in ["no-store", "no-cache"] {
         let client = Client::new();

@@ -39,10 +39,36 @@ async fn an_answer_that_was_cut_by_length_is_served_but_not_remembered() {
 }
 
 #[tokio::test]
-async fn a_tool_call_is_served_but_not_remembered() {
+async fn a_tool_call_is_served_but_not_remembered_whatever_it_says_of_its_end() {
+    for model in ["mock-tools", "mock-stop-tools"] {
+        for stream in [false, true] {
+            let answer = is_never_remembered(model, stream).await;
+            assert_eq!(answer.cache(), "miss");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_can_only_be_passed_on_is_passed_on_and_not_remembered() {
+    for model in ["mock-half", "mock-range", "mock-deep"] {
+        let plain = is_never_remembered(model, false).await;
+        assert_eq!(plain.cache(), "miss");
+        assert!(plain.body().starts_with('{') && plain.body().contains("fp_mock"));
+        let streamed = is_never_remembered(model, true).await;
+        assert_eq!(streamed.cache(), "miss");
+        assert!(streamed.is_done() && streamed.body().contains("fp_mock"));
+    }
+}
+
+#[tokio::test]
+async fn half_an_emoji_reaches_its_client_as_it_came() {
+    let half = "\\ud83d Mock ";
     for stream in [false, true] {
-        let answer = is_never_remembered("mock-tools", stream).await;
-        assert_eq!(answer.cache(), "miss");
+        let client = Client::new();
+        let ask = client.ask(QUESTION).model("mock-half").streamed(stream);
+        let answer = ask.send().await;
+        assert!(answer.body().contains(half), "{answer:?}");
+        assert!(!answer.body().contains("\"error\""), "{answer:?}");
     }
 }
 

@@ -98,12 +98,27 @@ async fn a_failure_after_the_first_word_ends_the_stream_with_one_error_and_no_do
 }
 
 #[tokio::test]
+async fn a_stream_longer_than_is_held_ends_in_an_error_and_is_not_remembered() {
+    let client = Client::new();
+    let ask = || client.ask(QUESTION).model("mock-flood-72").stream();
+    let answer = ask().send().await;
+    let events = answer.events();
+    check_error(events.last().unwrap(), "upstream_malformed");
+    assert!(!answer.is_done() && answer.text().len() > 31 << 20);
+    let only = ask().header("x-reprise-cache", "only");
+    only.send().await.error(504, "cache_miss");
+}
+
+#[tokio::test]
 async fn a_failure_before_the_first_word_is_a_plain_error() {
     let client = Client::new();
     for (model, status, code) in [
         ("mock-roleonly-then-error", 502, "upstream_error"),
         ("mock-malformed", 502, "upstream_malformed"),
         ("mock-done-only", 502, "upstream_malformed"),
+        ("mock-whole-half", 502, "upstream_malformed"),
+        ("mock-whole-range", 502, "upstream_malformed"),
+        ("mock-whole-deep", 502, "upstream_malformed"),
         ("mock-status-400", 400, "mock_error"),
     ] {
         let answer = client.ask(QUESTION).model(model).stream().send().await;
@@ -136,7 +151,6 @@ async fn other_spellings_of_a_stream_are_understood() {
 async fn a_tool_call_comes_through_in_either_framing() {
     let client = Client::new();
     for model in ["mock-tools", "mock-stop-tools"] {
-        // The second round of the latter comes from memory.
         for _ in 0..2 {
             let ask = client.ask(QUESTION).model(model);
             let plain = ask.clone().send().await.json();

@@ -72,6 +72,10 @@ impl Ask {
     fn text(&self) -> String {
         match self.behaviour() {
             ("big", kib) => "x".repeat(usize::try_from(kib).unwrap_or(0) << 10),
+            ("flood", half_mib) => {
+                let word = format!("{} ", "x".repeat(512 << 10));
+                word.repeat(usize::try_from(half_mib).unwrap_or(0))
+            }
             ("chunks", words) => (0..words).map(|i| format!("w{i} ")).collect(),
             _ => format!("Mock answer to: {} 🍎", self.question()),
         }
@@ -80,13 +84,13 @@ impl Ask {
     fn finish(&self) -> &'static str {
         match self.behaviour().0 {
             "length" => "length",
-            "tools" => "tool_calls",
+            "tools" | "drip-tools" => "tool_calls",
             _ => "stop",
         }
     }
 
     fn calls_tool(&self) -> bool {
-        matches!(self.behaviour().0, "tools" | "stop-tools")
+        matches!(self.behaviour().0, "tools" | "stop-tools" | "drip-tools")
     }
 
     fn usage(&self) -> Value {
@@ -119,7 +123,7 @@ pub(crate) async fn respond(seen: Arc<Seen>, request: &HttpRequest, body: &Bytes
         ("json-error", _) => return error(StatusCode::OK, "failed with 200", "odd"),
         _ => {}
     }
-    if ask.streams() && ask.behaviour().0 != "whole" {
+    if ask.streams() && !ask.behaviour().0.starts_with("whole") {
         streamed(&ask, seen)
     } else {
         plain(&ask, seen)
@@ -155,7 +159,7 @@ fn plain(ask: &Ask, seen: Arc<Seen>) -> HttpResponse {
         "model": ask.model, "choices": [{"index": 0, "message": message, "logprobs": null,
             "finish_reason": ask.finish()}],
         "usage": ask.usage(), "system_fingerprint": "fp_mock"});
-    let mut body = body.to_string();
+    let mut body = spoiled(ask, body.to_string());
     match ask.behaviour().0 {
         "malformed" => body.truncate(20),
         "cut" => {
@@ -172,7 +176,7 @@ fn plain(ask: &Ask, seen: Arc<Seen>) -> HttpResponse {
 
 fn streamed(ask: &Ask, seen: Arc<Seen>) -> HttpResponse {
     let steps = match ask.behaviour() {
-        ("drip", ms) => {
+        ("drip" | "drip-tools", ms) => {
             let wait = Duration::from_millis(ms);
             let frames = frames(ask).into_iter();
             let slowly = |frame| [send(frame), Step::Wait(wait)];
@@ -224,6 +228,19 @@ fn faulty(ask: &Ask) -> Option<Vec<Step>> {
     }
 }
 
+/// JSON that can be stepped over and not read, where the model is called so.
+fn spoiled(ask: &Ask, mut json: String) -> String {
+    let behaviour = ask.behaviour().0;
+    let more = match behaviour.strip_prefix("whole-").unwrap_or(behaviour) {
+        "half" => return json.replace("Mock ", "\\ud83d Mock "),
+        "range" => "1e999".to_owned(),
+        "deep" => format!("{}{}", "[".repeat(200), "]".repeat(200)),
+        _ => return json,
+    };
+    json.insert_str(1, &format!("\"more\":{more},"));
+    json
+}
+
 fn send(frame: String) -> Step {
     Step::Send(frame.into())
 }
@@ -234,7 +251,7 @@ fn frames(ask: &Ask) -> Vec<String> {
         let data = json!({"id": "chatcmpl-mock", "object": "chat.completion.chunk",
             "created": 1, "model": ask.model, "system_fingerprint": "fp_mock",
             "choices": choices, "usage": usage});
-        format!("data: {data}\n\n")
+        format!("data: {}\n\n", spoiled(ask, data.to_string()))
     };
     let delta = |delta: Value, finish: Value| {
         let choices = json!([{"index": 0, "delta": delta, "logprobs": null,

@@ -5,13 +5,15 @@
 //! | behaviour | what it does |
 //! |---|---|
 //! | `slow-N`, `hang` | N ms, or for ever, before the first byte |
-//! | `drip-N`, `chunks-N` | a stream with N ms between chunks; one of N words |
+//! | `drip-N`, `drip-tools-N`, `chunks-N` | a stream with N ms between chunks; one of a tool call; one of N words |
 //! | `status-N`, `flaky-N` | status N; status 500 for the first N tries of one body |
 //! | `html`, `redirect`, `json-error`, `whole` | 200 with a page; 302; 200 with an error object; JSON even if a stream was asked for |
 //! | `cut`, `no-done`, `done-only`, `done-unterminated` | connection broken half-way; no `[DONE]`; nothing else; no blank line behind it |
 //! | `malformed`, `error-in-stream`, `roleonly-then-error`, `roleonly-then-hang`, `stall` | broken JSON; an error after a word, or after the role; silence after the role, or after a word |
 //! | `length`, `tools`, `stop-tools` | cut by length; a tool call; one that ends with `stop` |
 //! | `big-N`, `utf8split`, `crlf` | N KiB of text in one event; each byte in a packet of its own; CRLF, comments and several data lines |
+//! | `flood-N` | N half MiB of text, in events of that size |
+//! | `half`, `range`, `deep`, and `whole-half` … | half an emoji, a number beyond floats, 200 levels: JSON that can be stepped over and not read; JSON even if a stream was asked for |
 //! | `headers` | headers that must not come through |
 
 #![allow(dead_code, reason = "each binary that includes this uses a part of it")]

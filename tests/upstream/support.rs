@@ -121,7 +121,7 @@ pub(crate) async fn collect(mut events: EventStream) -> (Vec<Event>, Option<Fail
 
 /// The answer that the events of a good stream make.
 pub(crate) fn recorded(events: &[Event]) -> Answer {
-    let mut recorder = Recorder::new();
+    let mut recorder = Recorder::new(usize::MAX);
     for event in events {
         if let Event::Chunk(chunk) = event {
             recorder.push(chunk);

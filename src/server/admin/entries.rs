@@ -70,7 +70,8 @@ pub(super) async fn entry(
         let found = blocking(move || Ok(memory.load(entry))).await?;
         let found = found.ok_or_else(no_entry)?;
         let mut shown = summary(&door, &found);
-        shown["answer"] = json!(found.replay.answer());
+        shown["answer"] = serde_json::to_value(found.replay.answer())
+            .map_err(|_| ApiError::new(Code::Internal, "The answer cannot be shown."))?;
         Ok(shown)
     };
     finish(id, shown.await)

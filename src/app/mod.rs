@@ -86,6 +86,7 @@ fn start(
         workers: config.server.workers,
         max_connections: config.server.max_connections,
         head_time: config.server.header_timeout(),
+        write_time: config.server.write_timeout(),
     };
     let mut servers = vec![
         server::serve(door.clone(), listener, &serving).map_err(StartError::Socket)?,

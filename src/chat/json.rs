@@ -1,7 +1,9 @@
 //! JSON read strictly: a duplicate key is refused, because the provider might
-//! read the other one, nesting is bounded, because later walks recurse, and
-//! numbers that a float does not hold are told, because two of them may differ.
+//! read the other one, nesting is bounded, because later walks recurse, so is the
+//! number of values, because a byte of text may take fifty of memory, and numbers
+//! that a float does not hold are told, because two of them may differ.
 
+use std::cell::Cell;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
@@ -11,14 +13,24 @@ use serde_json::{Map, Number, Value};
 /// of objects, each of which takes up to three levels of JSON.
 const MAX_DEPTH: usize = 64;
 
+/// Most values accepted in a request body. A conversation of a million tokens in messages of a
+/// hundred, with two values to each part of a message and a hundred tool schemas, has about a
+/// hundred thousand: this is ten times that.
+const MAX_VALUES: usize = 1_000_000;
+
 /// Parses `body` as one JSON value.
 ///
 /// # Errors
-/// A syntax error, trailing characters, a duplicate key, or nesting beyond 64 levels;
-/// the message is fit for the client.
+/// A syntax error, trailing characters, a duplicate key, nesting beyond 64 levels, or
+/// more than a million values; the message is fit for the client.
 pub fn parse_strict(body: &[u8]) -> Result<Value, serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_slice(body);
-    let value = Strict { depth: 0 }.deserialize(&mut deserializer)?;
+    let left = Cell::new(MAX_VALUES);
+    let strict = Strict {
+        depth: 0,
+        left: &left,
+    };
+    let value = strict.deserialize(&mut deserializer)?;
     deserializer.end()?;
     Ok(value)
 }
@@ -71,30 +83,41 @@ fn is_exact(number: &str) -> bool {
 }
 
 #[derive(Clone, Copy)]
-struct Strict {
+struct Strict<'a> {
     depth: usize,
+    /// Values that may still come, wherever.
+    left: &'a Cell<usize>,
 }
 
-impl Strict {
+impl Strict<'_> {
     fn deeper<E: Error>(self) -> Result<Self, E> {
         if self.depth >= MAX_DEPTH {
             return Err(E::custom(format!("nested deeper than {MAX_DEPTH} levels")));
         }
         Ok(Self {
             depth: self.depth + 1,
+            left: self.left,
         })
+    }
+
+    fn count<E: Error>(self) -> Result<(), E> {
+        let left = self.left.get().checked_sub(1);
+        let many = || E::custom(format!("more than {MAX_VALUES} values"));
+        self.left.set(left.ok_or_else(many)?);
+        Ok(())
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Strict {
+impl<'de> DeserializeSeed<'de> for Strict<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        self.count()?;
         deserializer.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for Strict {
+impl<'de> Visitor<'de> for Strict<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -178,6 +201,18 @@ mod tests {
             let body = format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
             let error = parse_strict(body.as_bytes()).unwrap_err();
             assert!(error.to_string().contains("nested deeper"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_body_of_more_values_than_any_conversation_has_is_refused() {
+        // The list is a value, too.
+        let ones = |count: usize| format!("[{}1]", "1,".repeat(count - 2));
+        let pairs = format!("[{}0]", "{\"\":[]},".repeat(MAX_VALUES / 2));
+        assert!(parse_strict(ones(MAX_VALUES).as_bytes()).is_ok());
+        for body in [ones(MAX_VALUES + 1), pairs] {
+            let error = parse_strict(body.as_bytes()).unwrap_err();
+            assert!(error.to_string().contains("more than 1000000 values"));
         }
     }
 

@@ -18,6 +18,7 @@ const RANGES: &[(&str, f64, f64)] = &[
     ("server.body_limit_bytes", 1024.0, 4_294_967_296.0),
     ("server.header_timeout_s", 1.0, DAY_S),
     ("server.body_timeout_s", 1.0, DAY_S),
+    ("server.write_timeout_s", 1.0, DAY_S),
     ("server.drain_notice_ms", 0.0, DAY_MS),
     ("server.drain_deadline_s", 0.0, DAY_S),
     ("embedding.threads", 1.0, 256.0),

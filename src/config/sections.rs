@@ -19,6 +19,7 @@ pub struct Server {
     pub body_limit_bytes: usize,
     pub header_timeout_s: u64,
     pub body_timeout_s: u64,
+    pub write_timeout_s: u64,
     pub metrics_bind: String,
     pub drain_notice_ms: u64,
     pub drain_deadline_s: u64,
@@ -287,6 +288,7 @@ durations! {
     Server {
         header_timeout = from_secs(header_timeout_s),
         body_timeout = from_secs(body_timeout_s),
+        write_timeout = from_secs(write_timeout_s),
         drain_notice = from_millis(drain_notice_ms),
         drain_deadline = from_secs(drain_deadline_s),
     }

@@ -35,32 +35,24 @@ pub(super) async fn read(
             })?;
             // A body that came in one piece is not copied.
             if body.is_empty() && declared == Some(part.len()) {
-                return Ok(Some(part));
+                // The dispatcher must see the end of the payload, or it closes the connection.
+                drop(payload.next().await);
+                return Ok(part);
             }
             if body.len() + part.len() > limits.body_bytes {
                 return Err(too_large(limits));
             }
             body.extend_from_slice(&part);
         }
-        Ok(None)
+        Ok(body.freeze())
     };
     match tokio::time::timeout(limits.body_time, reading).await {
-        Ok(Ok(Some(whole))) => {
-            // The dispatcher must see the end of the payload, or it closes the connection.
-            drain_end(&mut payload).await;
-            Ok(whole)
-        }
-        Ok(Ok(None)) => Ok(body.freeze()),
-        Ok(Err(error)) => Err(error),
+        Ok(read) => read,
         Err(_) => Err(ApiError::new(
             Code::RequestTimeout,
             "The request body did not arrive in time.",
         )),
     }
-}
-
-async fn drain_end(payload: &mut web::Payload) {
-    drop(payload.next().await);
 }
 
 /// Checks what the head says of the body.

@@ -1,6 +1,6 @@
 //! A client's connection as the HTTP library sees it. It gives the library's bare refusals their
 //! ids and body, sees to it that the client can read them, and closes when a later head does not
-//! come in time, which the library watches for the first one only.
+//! come in time, which the library watches for the first one only, or when an answer is not taken.
 
 use std::io;
 use std::pin::Pin;
@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
 use super::refusal;
+use super::stall::Stall;
 use super::turn::Turns;
 use crate::gateway::error::Code;
 
@@ -22,6 +23,8 @@ pub(super) const LINGER: Duration = Duration::from_secs(5);
 pub(super) struct Edge {
     /// Time until a head must be complete.
     pub(super) head_time: Duration,
+    /// Time until an answer must find room.
+    pub(super) write_time: Duration,
     /// Counts a refusal.
     pub(super) count: Box<dyn Fn(Code)>,
 }
@@ -34,6 +37,7 @@ pub(super) struct Connection<T> {
     /// Runs while a later head is awaited.
     patience: Option<Pin<Box<Sleep>>>,
     impatient: bool,
+    stall: Stall,
     farewell: Option<Farewell>,
 }
 
@@ -51,6 +55,7 @@ impl<T> Connection<T> {
     pub(super) fn new(io: T, edge: Rc<Edge>) -> Self {
         Self {
             io,
+            stall: Stall::after(edge.write_time),
             edge,
             turns: Turns::new(),
             patience: None,
@@ -85,12 +90,18 @@ impl<T> Connection<T> {
 }
 
 impl Farewell {
-    fn poll<T>(&mut self, io: &mut T, cx: &mut Context<'_>) -> Poll<io::Result<()>>
+    fn poll<T>(
+        &mut self,
+        io: &mut T,
+        stall: &mut Stall,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>>
     where
         T: AsyncRead + AsyncWrite + Unpin,
     {
         while self.said < self.words.len() {
-            match ready!(Pin::new(&mut *io).poll_write(cx, &self.words[self.said..]))? {
+            let said = Pin::new(&mut *io).poll_write(cx, &self.words[self.said..]);
+            match ready!(stall.watch(said, cx))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 count => self.said += count,
             }
@@ -144,15 +155,22 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Connection<T> {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         if this.farewell.is_none() {
-            match refusal::find(bytes) {
-                None => return Pin::new(&mut this.io).poll_write(cx, bytes),
-                Some((0, code)) => this.say_farewell(bytes, code),
+            let front = match refusal::find(bytes) {
+                None => bytes,
+                Some((0, code)) => {
+                    this.say_farewell(bytes, code);
+                    &[]
+                }
                 // The answers in front of it go first.
-                Some((front, _)) => return Pin::new(&mut this.io).poll_write(cx, &bytes[..front]),
+                Some((front, _)) => &bytes[..front],
+            };
+            if this.farewell.is_none() {
+                let written = Pin::new(&mut this.io).poll_write(cx, front);
+                return this.stall.watch(written, cx);
             }
         }
         if let Some(farewell) = &mut this.farewell {
-            ready!(farewell.poll(&mut this.io, cx))?;
+            ready!(farewell.poll(&mut this.io, &mut this.stall, cx))?;
         }
         Poll::Ready(Ok(bytes.len()))
     }
@@ -181,7 +199,8 @@ mod tests {
     const ANSWER: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
     const BARE: &str = "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
-    /// Takes so many bytes at a time, and none every other time; its client sends nothing.
+    /// Takes so many bytes at a time, and none every other time, or never any; its client sends
+    /// nothing.
     struct Drip {
         taken: Vec<u8>,
         most: usize,
@@ -204,6 +223,9 @@ mod tests {
             cx: &mut Context<'_>,
             bytes: &[u8],
         ) -> Poll<io::Result<usize>> {
+            if self.most == 0 {
+                return Poll::Pending;
+            }
             self.is_full = !self.is_full;
             if self.is_full {
                 cx.waker().wake_by_ref();
@@ -223,20 +245,36 @@ mod tests {
         }
     }
 
+    fn dripping(most: usize) -> Connection<Drip> {
+        let drip = Drip {
+            taken: Vec::new(),
+            most,
+            is_full: false,
+        };
+        let edge = Edge {
+            head_time: LINGER,
+            write_time: LINGER * 6,
+            count: Box::new(|code| assert_eq!(code, Code::InvalidRequest)),
+        };
+        Connection::new(drip, Rc::new(edge))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_takes_nothing_is_given_up_whatever_it_is_told() {
+        use tokio::io::AsyncWriteExt;
+        for said in [ANSWER, BARE] {
+            let begun = tokio::time::Instant::now();
+            let end = dripping(0).write_all(said.as_bytes()).await;
+            assert_eq!(end.unwrap_err().kind(), io::ErrorKind::TimedOut);
+            assert_eq!(begun.elapsed().as_secs(), 30);
+        }
+    }
+
     #[tokio::test]
     async fn a_refusal_is_whole_however_little_the_client_takes_at_a_time() {
         use tokio::io::AsyncWriteExt;
         for most in [1, 7, 50, 10_000] {
-            let drip = Drip {
-                taken: Vec::new(),
-                most,
-                is_full: false,
-            };
-            let edge = Edge {
-                head_time: LINGER,
-                count: Box::new(|code| assert_eq!(code, Code::InvalidRequest)),
-            };
-            let mut connection = Connection::new(drip, Rc::new(edge));
+            let mut connection = dripping(most);
             let said = format!("{ANSWER}{ANSWER}{BARE}");
             connection.write_all(said.as_bytes()).await.unwrap();
             let taken = String::from_utf8(connection.io.taken).unwrap();

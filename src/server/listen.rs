@@ -14,8 +14,8 @@ use actix_server::{GracefulShutdownSignal, Server, ServerBuilder, ServerHandle};
 use actix_service::{
     IntoServiceFactory, Service, ServiceFactory, ServiceFactoryExt, fn_service, map_config,
 };
-use actix_web::dev::{AppConfig, ServiceRequest, ServiceResponse};
-use actix_web::{App, HttpResponse, web};
+use actix_web::dev::{AppConfig, ServiceResponse};
+use actix_web::{App, web};
 use futures_util::future::{Either, ready};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
@@ -24,7 +24,7 @@ use tokio::task::JoinHandle;
 use super::address::{Address, nowhere};
 use super::connection::{Connection, Edge, LINGER};
 use super::turn::{Held, Sending};
-use super::{Door, control, ops, refusal, reply, routes};
+use super::{Door, control, head, ops, routes};
 use crate::gateway::error::Code;
 
 /// How to serve.
@@ -36,6 +36,8 @@ pub struct ServerConfig {
     pub max_connections: usize,
     /// Time until the head of a request must be complete.
     pub head_time: Duration,
+    /// Time that a client may let pass without taking a byte of its answer.
+    pub write_time: Duration,
 }
 
 /// Serves the API on a bound socket.
@@ -77,6 +79,7 @@ pub fn serve_control(
         door: door.into(),
         routes: control::routes,
         head_time: config.head_time,
+        write_time: config.write_time,
         leaving: server.graceful_shutdown_signal(),
     };
     let connections = move || site.connections(|_: &UnixStream| {});
@@ -95,6 +98,7 @@ fn on_tcp(
         door: door.into(),
         routes,
         head_time: config.head_time,
+        write_time: config.write_time,
         leaving: server.graceful_shutdown_signal(),
     };
     // A stream's events leave at once; a connection that cannot be told so serves as well.
@@ -134,6 +138,7 @@ struct Site {
     door: web::Data<Door>,
     routes: Routes,
     head_time: Duration,
+    write_time: Duration,
     leaving: GracefulShutdownSignal,
 }
 
@@ -150,6 +155,7 @@ impl Site {
         let count = move |code: Code| door.gateway.metrics().error(code.as_str());
         let edge = Rc::new(Edge {
             head_time: self.head_time,
+            write_time: self.write_time,
             count: Box::new(count),
         });
         let http = HttpService::build()
@@ -188,7 +194,7 @@ impl Site {
             .default_service(web::to(nowhere))
             .wrap_fn(|request, routes| {
                 let turn = Held::take(&request);
-                let answer = match refused_head(&request) {
+                let answer = match head::refused(&request) {
                     None => Either::Left(routes.call(request)),
                     Some(refused) => Either::Right(ready(Ok(request.into_response(refused)))),
                 };
@@ -199,22 +205,6 @@ impl Site {
             })
             .into_factory()
     }
-}
-
-/// The answer to a head whose headers are too large together; the library holds their number.
-fn refused_head(request: &ServiceRequest) -> Option<HttpResponse> {
-    let headers = request.headers().iter();
-    let bytes: usize = headers
-        .map(|(name, value)| name.as_str().len() + value.len() + 4)
-        .sum();
-    if bytes <= refusal::HEAD_KIB * 1024 {
-        return None;
-    }
-    if let Some(door) = request.app_data::<web::Data<Door>>() {
-        let metrics = door.gateway.metrics();
-        metrics.error(Code::HeadersTooLarge.as_str());
-    }
-    Some(reply::fault(&refusal::error(Code::HeadersTooLarge)))
 }
 
 /// A server that serves until it is stopped.

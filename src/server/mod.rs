@@ -8,11 +8,13 @@ mod caller;
 mod connection;
 mod control;
 mod drain;
+mod head;
 mod listen;
 mod openai;
 mod ops;
 mod refusal;
 mod reply;
+mod stall;
 mod turn;
 
 use std::sync::Arc;

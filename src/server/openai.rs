@@ -5,9 +5,10 @@ use std::time::Instant;
 
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
+use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::{Door, body, caller, reply};
+use super::{Door, body, caller, refusal, reply};
 use crate::cache::controls::Controls;
 use crate::chat::{ChatRequest, RequestId};
 use crate::gateway::ask::Ask;
@@ -89,11 +90,24 @@ async fn read(
     Ok(Ask {
         id,
         caller,
-        request: ChatRequest::parse(body)?,
+        request: parse(body).await?,
         controls,
         headers: client_headers(request),
         started,
     })
+}
+
+/// Bodies above this size are parsed beside the worker, which has others to serve meanwhile:
+/// below it the hand-over takes longer than it saves.
+const LARGE_BYTES: usize = 256 * 1024;
+
+async fn parse(body: Bytes) -> Result<ChatRequest, ApiError> {
+    if body.len() <= LARGE_BYTES {
+        return Ok(ChatRequest::parse(body)?);
+    }
+    let parsed = tokio::task::spawn_blocking(move || ChatRequest::parse(body)).await;
+    // Only a panic or the end of the process leaves it without a result.
+    Ok(parsed.map_err(|_| refusal::error(Code::Internal))??)
 }
 
 /// Counts a request when it is over, also when its client left before that.
@@ -187,5 +201,25 @@ fn leaving() -> ApiError {
             Code::ShuttingDown,
             "The gateway is stopping; send the request again.",
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::FutureExt;
+
+    fn body(numbers: usize) -> Bytes {
+        let message = r#"{"model":"m","messages":[{"role":"user","content":"hello"}],"x":["#;
+        format!("{message}{}0]}}", "0,".repeat(numbers)).into()
+    }
+
+    #[tokio::test]
+    async fn a_large_body_is_parsed_beside_the_worker_and_a_small_one_at_once() {
+        let small = parse(body(10)).now_or_never();
+        assert!(small.is_some_and(|parsed| parsed.is_ok()));
+        // Hundreds of milliseconds' work cannot be done at the first look.
+        assert!(parse(body(900_000)).now_or_never().is_none());
+        assert_eq!(parse(body(200_000)).await.unwrap().model(), "m");
     }
 }

@@ -10,7 +10,7 @@ use crate::helpers::{Gateway, Place};
 use crate::http::{Reply, connect};
 use crate::mock::Mock;
 
-const HEALTH: &str = "GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n";
+pub(crate) const HEALTH: &str = "GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n";
 
 /// A gateway that waits a second for a head.
 fn gateway() -> (Mock, Place, Gateway) {
@@ -26,13 +26,13 @@ fn headers(count: usize, value: &str) -> String {
 }
 
 /// Sends bytes as they are and gives all the answers up to the end of the connection.
-fn say(gateway: &Gateway, bytes: impl AsRef<[u8]>) -> Vec<Reply> {
+pub(crate) fn say(gateway: &Gateway, bytes: impl AsRef<[u8]>) -> Vec<Reply> {
     let mut stream = connect(gateway.address).unwrap();
     stream.write_all(bytes.as_ref()).unwrap();
     replies(&mut stream)
 }
 
-fn replies(stream: &mut impl Read) -> Vec<Reply> {
+pub(crate) fn replies(stream: &mut impl Read) -> Vec<Reply> {
     let mut all = Vec::new();
     stream.read_to_end(&mut all).unwrap();
     let mut rest = all.as_slice();
@@ -54,7 +54,7 @@ fn replies(stream: &mut impl Read) -> Vec<Reply> {
 }
 
 #[track_caller]
-fn is_fault(reply: &Reply, status: u16, code: &str) {
+pub(crate) fn is_fault(reply: &Reply, status: u16, code: &str) {
     assert_eq!(
         (reply.status, reply.code().as_str()),
         (status, code),

@@ -24,6 +24,7 @@ mod keys;
 mod limits;
 mod policies;
 mod schema;
+mod siege;
 mod soak;
 mod tenants;
 

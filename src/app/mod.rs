@@ -70,8 +70,14 @@ pub async fn serve(config: &Config, environment: &Environment) -> Result<(), Sta
         server.stop().await;
     }
     control.remove();
-    // Closing writes what waits and takes a last snapshot; it blocks.
-    drop(tokio::task::spawn_blocking(move || drop(built)).await);
+    // Closing takes a last snapshot; what waits is written before, whoever still holds the store. It blocks.
+    let close = move || {
+        if let Err(cause) = built.door.gateway.cache().memory().store().flush() {
+            tracing::warn!(%cause, "the last answers may be lost");
+        }
+        drop(built);
+    };
+    drop(tokio::task::spawn_blocking(close).await);
     Ok(())
 }
 

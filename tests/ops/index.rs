@@ -50,9 +50,12 @@ fn stored_vectors_outlive_a_start_without_the_encoder_and_one_that_is_refused() 
     let gateway = place.start();
     assert_eq!(gateway.ask(ASKED, None).cache(), "hit-exact");
     gateway.stop();
-    let model = place.beside("model");
+    let model = place.beside("models/model");
+    std::fs::create_dir_all(model.parent().unwrap()).unwrap();
     let real = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/all-MiniLM-L6-v2");
     copy(&real, &model).unwrap();
+    let runtime = real.parent().unwrap().join("onnxruntime");
+    std::os::unix::fs::symlink(runtime, place.beside("models/onnxruntime")).unwrap();
     let manifest = model.join("MANIFEST.toml");
     let text = std::fs::read_to_string(&manifest).unwrap();
     std::fs::write(

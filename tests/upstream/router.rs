@@ -158,7 +158,7 @@ async fn faults_of_the_place_lead_elsewhere_without_a_second_try() {
 
 #[tokio::test]
 async fn other_faults_fall_over_too() {
-    for model in ["mock-html", "mock-malformed", "mock-cut", "mock-json-error"] {
+    for model in ["mock-html", "mock-json-error"] {
         let two = Two::start(model, "mock-plain");
         let answered = two.send(false).await.unwrap();
         assert_eq!(
@@ -166,6 +166,15 @@ async fn other_faults_fall_over_too() {
             ("b", 4),
             "{model}"
         );
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_or_cannot_be_read_is_not_bought_again() {
+    for model in ["mock-malformed", "mock-cut"] {
+        let two = Two::start(model, "mock-plain");
+        two.send(false).await.unwrap_err();
+        assert_eq!(two.counts(), (1, 0), "{model}");
     }
 }
 

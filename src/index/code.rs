@@ -3,6 +3,8 @@
 
 use simsimd::SpatialSimilarity;
 
+use super::dot::dot;
+
 /// How far a norm may be from 1. Models round; anything further off was not normalised.
 const NORM_SLACK: f32 = 1e-3;
 
@@ -83,8 +85,8 @@ impl Code {
 /// 0 when the lengths differ or the quotient is not a number, so that a damaged vector never hits.
 #[must_use]
 pub fn cosine(a: &[f32], b: &[f32]) -> f32 {
-    let dot = |x, y| f32::dot(x, y).unwrap_or(0.0);
-    let value = dot(a, b) / (dot(a, a) * dot(b, b)).sqrt();
+    let product = |x, y| f32::dot(x, y).unwrap_or(0.0);
+    let value = product(a, b) / (product(a, a) * product(b, b)).sqrt();
     if value.is_finite() {
         (value as f32).clamp(-1.0, 1.0)
     } else {
@@ -96,7 +98,7 @@ pub fn cosine(a: &[f32], b: &[f32]) -> f32 {
 pub(super) fn similarity(a: &[i8], b: &[i8]) -> f32 {
     let (a, a_norm) = split(a);
     let (b, b_norm) = split(b);
-    i8::dot(a, b).map_or(-1.0, |dot| dot as f32 * a_norm * b_norm)
+    dot(a, b).map_or(-1.0, |dot| dot * a_norm * b_norm)
 }
 
 fn split(row: &[i8]) -> (&[i8], f32) {

@@ -8,6 +8,7 @@
 
 mod build;
 mod code;
+mod dot;
 mod dump;
 mod files;
 mod flat;
@@ -81,15 +82,16 @@ pub struct IndexConfig {
 }
 
 impl Default for IndexConfig {
-    /// The scan of 16,000 codes takes about as long as a search in the graph (0.2 to 0.3 ms);
-    /// the graph's numbers are those that found 98.8 % of 1,000 random neighbours among 100,000.
+    /// The scan of 16,000 codes takes about as long as a search in the graph (0.2 to 0.3 ms). Among
+    /// 48,000 real questions the graph's numbers found each nearest neighbour that was alike enough to
+    /// become a hit (0.8 and above), and 98.5 % of all; twice the breadth finds 99.3 % of all in twice the time.
     fn default() -> Self {
         Self {
             dimension: 384,
             flat_max: 16_000,
             m: 16,
             ef_construction: 200,
-            ef_search: 64,
+            ef_search: 32,
             over_fetch: 16,
             dead_limit: 0.2,
             unreachable_limit: 0.005,

@@ -92,9 +92,6 @@ pub enum PolicyError {
         /// The version in force.
         current: u64,
     },
-    /// It could not be written down, so it was not changed.
-    #[error("the change could not be stored")]
-    NotStored,
 }
 
 /// Longest time to live: ten years, so that an expiry never overflows.
@@ -191,33 +188,30 @@ impl Policies {
         })
     }
 
-    /// Changes one, if it still is at version `expected`. `store` writes it down; what it
-    /// could not write does not come into force. Gives the policy before and after.
+    /// Changes one, if it still is at version `expected`. `store` gets it as it was and as it will be, and
+    /// writes that down; what it could not write does not come into force. Gives the policy after.
     ///
     /// # Errors
-    /// [`PolicyError`]; nothing changed then.
-    pub fn change(
+    /// [`PolicyError`], or what `store` said; nothing changed then.
+    pub fn change<E: From<PolicyError>>(
         &self,
         namespace: &str,
         expected: u64,
         draft: &PolicyDraft,
-        store: impl FnOnce(&Policy) -> bool,
-    ) -> Result<(Arc<Policy>, Arc<Policy>), PolicyError> {
+        store: impl FnOnce(&Policy, &Policy) -> Result<(), E>,
+    ) -> Result<Arc<Policy>, E> {
         let _one_at_a_time = self.changing.lock();
         let before = self.of(namespace);
         if before.version != expected {
-            return Err(PolicyError::Stale {
-                current: before.version,
-            });
+            let current = before.version;
+            return Err(PolicyError::Stale { current }.into());
         }
         let after = Arc::new(before.changed(draft, unix_ms())?);
-        if !store(&after) {
-            return Err(PolicyError::NotStored);
-        }
+        store(&before, &after)?;
         let mut all = HashMap::clone(&self.by_namespace.load());
         all.insert(namespace.to_owned(), after.clone());
         self.by_namespace.store(Arc::new(all));
-        Ok((before, after))
+        Ok(after)
     }
 }
 
@@ -239,6 +233,10 @@ mod tests {
         Policies::new(default, [])
     }
 
+    fn stored(_: &Policy, _: &Policy) -> Result<(), PolicyError> {
+        Ok(())
+    }
+
     fn draft(json: &str) -> PolicyDraft {
         serde_json::from_str(json).unwrap()
     }
@@ -247,7 +245,7 @@ mod tests {
     fn a_change_is_in_force_at_once_and_counted() {
         let policies = policies();
         let change = draft(r#"{"threshold":0.95}"#);
-        policies.change("a", 0, &change, |_| true).unwrap();
+        policies.change("a", 0, &change, stored).unwrap();
         let now = policies.of("a");
         assert_eq!((now.version, now.threshold, now.ttl_s), (1, 0.95, 86_400));
         assert_eq!(policies.of("b").threshold, 0.92);
@@ -257,10 +255,17 @@ mod tests {
     fn a_stale_change_and_one_that_is_not_stored_change_nothing() {
         let policies = policies();
         let change = draft(r#"{"threshold":0.95}"#);
-        let stale = policies.change("a", 7, &change, |_| true);
+        let stale = policies.change("a", 7, &change, stored);
         assert_eq!(stale, Err(PolicyError::Stale { current: 0 }));
-        let lost = policies.change("a", 0, &change, |_| false);
-        assert_eq!(lost, Err(PolicyError::NotStored));
+        let full = PolicyError::OutOfRange {
+            param: "disk",
+            expected: "room",
+        };
+        let lost = policies.change("a", 0, &change, |before, after| {
+            assert_eq!((before.version, after.version), (0, 1));
+            Err(full.clone())
+        });
+        assert_eq!(lost, Err(full));
         assert_eq!(policies.of("a").version, 0);
     }
 
@@ -299,7 +304,7 @@ mod tests {
             (r#"{"temperature_max":3}"#, "temperature_max"),
             (r#"{"namespace":"b"}"#, "namespace"),
         ] {
-            let refused = policies().change("a", 0, &draft(json), |_| true);
+            let refused = policies().change("a", 0, &draft(json), stored);
             assert!(matches!(refused, Err(PolicyError::OutOfRange { param, .. }) if param == name));
         }
         assert!(serde_json::from_str::<PolicyDraft>(r#"{"treshold":1}"#).is_err());

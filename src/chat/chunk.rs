@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::frame::{Frame, Usage};
+use super::json::parse_strict;
 use super::splice::{Member, members};
 
 /// The payload that ends an OpenAI stream.
@@ -34,13 +35,13 @@ pub struct Chunk {
 }
 
 impl Chunk {
-    /// Parses the `data:` of one event (not `[DONE]`). What is JSON but cannot be read, such as
-    /// one half of an emoji, is a chunk all the same: who reads it may see more in it.
+    /// Parses the `data:` of one event (not `[DONE]`). What is JSON but cannot be read, such as one half
+    /// of an emoji, or could be read in two ways, is a chunk all the same: who reads it may see more in it.
     ///
     /// # Errors
     /// [`ChunkError`] when it is neither a chunk nor an error object.
     pub fn parse(data: &str) -> Result<Self, ChunkError> {
-        match serde_json::from_str(data) {
+        match parse_strict(data.as_bytes()) {
             Ok(Value::Object(members)) => Self::read(data, members),
             Ok(_) => Err(ChunkError::NotAnObject),
             Err(_) => Self::skimmed(data),
@@ -200,6 +201,11 @@ mod tests {
         let half = chunk(r#"{"choices":[{"delta":{"content":"\ud83d"}}]}"#);
         assert!(half.is_content() && half.members().is_none());
         assert!(chunk(r#"{"x":1e999,"choices":[{"finish_reason":"stop"}]}"#).is_content());
+        let twice = chunk(r#"{"choices":[{"delta":{"content":"a","content":"b"}}]}"#);
+        assert!(twice.is_content() && twice.members().is_none());
+        let odd = r#"{"choices":[{"delta":{"$serde_json::private::RawValue":"[1]"}}]}"#;
+        let name = "$serde_json::private::RawValue";
+        assert_eq!(chunk(odd).choices()[0]["delta"][name], "[1]");
         assert!(chunk(r#"{"choices":[{"delta":{"\ud83d":1}}]}"#).is_content());
         for silent in [
             r#"{"x":1e999,"choices":[{"delta":{"role":"\ud83d","content":""}}]}"#,

@@ -18,6 +18,9 @@ const MAX_DEPTH: usize = 64;
 /// hundred thousand: this is ten times that.
 const MAX_VALUES: usize = 1_000_000;
 
+/// Characters of a name that an error repeats.
+const MAX_TOLD: usize = 64;
+
 /// Parses `body` as one JSON value.
 ///
 /// # Errors
@@ -80,6 +83,14 @@ fn is_exact(number: &str) -> bool {
     // Far inside of what a float spans, whatever the length of the mantissa.
     let near = exponent.parse::<i32>().is_ok_and(|e| e.abs() <= 250);
     whole || digits <= 15 && near && mantissa.len() <= 40
+}
+
+/// A name as it is repeated to the client: it may be as long as the body.
+fn shortened(name: &str) -> String {
+    match name.char_indices().nth(MAX_TOLD) {
+        Some((end, _)) => format!("{}…", name.get(..end).unwrap_or_default()),
+        None => name.to_owned(),
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -168,7 +179,10 @@ impl<'de> Visitor<'de> for Strict<'_> {
         let mut object = Map::new();
         while let Some(key) = map.next_key::<String>()? {
             if object.contains_key(&key) {
-                return Err(A::Error::custom(format!("duplicate key `{key}`")));
+                return Err(A::Error::custom(format!(
+                    "duplicate key `{}`",
+                    shortened(&key)
+                )));
             }
             let value = map.next_value_seed(inner)?;
             object.insert(key, value);
@@ -191,6 +205,9 @@ mod tests {
     fn a_duplicate_key_is_refused_by_name() {
         let error = parse_strict(br#"{"a":{"model":1,"model":2}}"#).unwrap_err();
         assert!(error.to_string().contains("duplicate key `model`"));
+        let long = "é".repeat(100_000);
+        let error = parse_strict(format!("{{\"{long}\":1,\"{long}\":2}}").as_bytes()).unwrap_err();
+        assert!(error.to_string().contains("éé…`") && error.to_string().len() < 256);
     }
 
     #[test]

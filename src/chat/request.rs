@@ -2,6 +2,7 @@
 //! compared by meaning, the last user text, told apart from everything else.
 
 use bytes::Bytes;
+use serde_json::error::Category;
 use serde_json::{Map, Value};
 
 use super::canonical::CanonicalHasher;
@@ -102,7 +103,10 @@ impl ChatRequest {
     pub fn parse(body: impl Into<Bytes>) -> Result<Self, InvalidRequest> {
         let raw = body.into();
         let value = parse_strict(&raw).map_err(|e| {
-            InvalidRequest::whole(format!("The request body is not valid JSON: {e}"))
+            InvalidRequest::whole(match e.classify() {
+                Category::Data => format!("The request body is JSON that is not taken here: {e}"),
+                _ => format!("The request body is not valid JSON: {e}"),
+            })
         })?;
         let Value::Object(body) = value else {
             return Err(InvalidRequest::whole(

@@ -238,7 +238,6 @@ impl From<PolicyError> for ApiError {
                 ..Self::new(Code::InvalidRequest, message)
             },
             PolicyError::Stale { .. } => Self::new(Code::Conflict, message),
-            PolicyError::NotStored => Self::new(Code::StorageFailed, message),
         }
     }
 }

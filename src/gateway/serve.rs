@@ -143,8 +143,22 @@ impl Gateway {
         self.lead(plan, miss, pilot, rider).await
     }
 
-    /// From the flight's first word to the reply.
+    /// From the flight's first word to the reply; a failure tells what memory had to say, too.
     async fn land(
+        self: &Arc<Self>,
+        plan: &Arc<Plan>,
+        via: Via,
+        rider: Rider<AnswerFlight>,
+    ) -> Result<Served, ApiError> {
+        let told = via.clone();
+        let landed = self.disembark(plan, via, rider).await;
+        landed.map_err(|error| ApiError {
+            via: error.via.or_else(|| Some(Box::new(told.failed()))),
+            ..error
+        })
+    }
+
+    async fn disembark(
         self: &Arc<Self>,
         plan: &Arc<Plan>,
         mut via: Via,

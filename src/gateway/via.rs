@@ -47,4 +47,14 @@ impl Via {
             headers: Vec::new(),
         }
     }
+
+    /// The same of a call that failed: whoever shared it had a miss.
+    #[must_use]
+    pub(super) fn failed(self) -> Self {
+        let outcome = match self.outcome {
+            Outcome::HitExact | Outcome::HitSemantic => Outcome::Miss,
+            other => other,
+        };
+        Self { outcome, ..self }
+    }
 }

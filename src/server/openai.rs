@@ -67,10 +67,10 @@ pub(super) async fn chat_as(
         Err(error) => {
             metrics.error(error.code.as_str());
             counted.ending = match &error.via {
-                // The cache had its say: a miss that was not to be mended is a miss.
-                Some(via) => Ending::Answered(via.outcome),
-                None if error.status() < 500 => Ending::Refused,
-                None => Ending::Error,
+                // A miss that was not to be mended is a miss.
+                Some(via) if via.withheld => Ending::Answered(via.outcome),
+                _ if error.status() < 500 => Ending::Refused,
+                _ => Ending::Error,
             };
             reply::error(id, &error)
         }

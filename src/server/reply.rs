@@ -137,6 +137,7 @@ fn cache_status(via: &Via) -> String {
         }
         // Neither a hit nor forwarded: the member stands for itself.
         Outcome::Miss if via.withheld => format!("reprise; detail={}", via.reason),
+        Outcome::Miss if via.collapsed => "reprise; fwd=miss; collapsed".into(),
         Outcome::Miss => format!("reprise; fwd=miss; detail={}", via.reason),
         Outcome::Bypass => format!("reprise; fwd=bypass; detail={}", via.reason),
         Outcome::Refresh => format!("reprise; fwd=request; detail={}", via.reason),

@@ -49,6 +49,24 @@ async fn equal_requests_at_the_same_time_make_one_call() {
 }
 
 #[tokio::test]
+async fn those_who_share_a_call_that_fails_had_a_miss() {
+    // It is tried twice, with a pause: time enough for all to board.
+    let client = Client::of(Gateway::start("[retry]\nbase_ms = 1000\n").into());
+    let ask = || client.ask(QUESTION).model("mock-status-500").send();
+    let answers = join_all((0..4).map(|_| ask())).await;
+    for answer in &answers {
+        answer.error(502, "upstream_error");
+        assert_eq!(answer.header("x-reprise-cache"), "miss");
+    }
+    let is_shared = |a: &&Answer| {
+        let told = (a.header("x-reprise-reason"), a.header("cache-status"));
+        told == ("collapsed", "reprise; fwd=miss; collapsed")
+    };
+    let shared = answers.iter().filter(is_shared).count();
+    assert_eq!((shared, client.calls()), (3, 2));
+}
+
+#[tokio::test]
 async fn a_stream_is_shared_with_those_who_join_it_on_its_way() {
     let client = Client::new();
     let ask = |stream| client.ask(QUESTION).model("mock-drip-80").streamed(stream);

@@ -21,6 +21,10 @@ async fn each_of_the_providers_refusals_has_its_own_answer() {
             let answer = ask.model(&format!("mock-status-{given}")).send().await;
             answer.error(status, code);
             assert_eq!(answer.header("x-should-retry"), retry, "{given}");
+            assert_eq!(answer.header("x-reprise-cache"), "miss");
+            assert_eq!(answer.header("x-reprise-reason"), "empty_scope");
+            let told = answer.header("cache-status");
+            assert_eq!(told, "reprise; fwd=miss; detail=empty_scope");
         }
     }
 }

@@ -100,19 +100,18 @@ fn delete_one(door: &Door, caller: &Caller, entry: u64) -> Reply {
         told["question"] = Value::Null;
         told
     });
-    let deleted = cache.forget(&[entry]);
-    if deleted == 0 {
-        return Err(no_entry());
-    }
-    let written = written(door);
-    let (target, before) = (label(entry), before.unwrap_or_default());
+    let (target, before) = (label(entry), before.ok_or_else(no_entry)?);
+    // The trail comes first: a deletion that nobody could account for is not made.
     audit(
         door,
         caller,
         ("entry.delete", &target),
         (before, Value::Null),
     )?;
-    written.map(|()| json!({"deleted": deleted}))
+    match cache.forget(&[entry]) {
+        0 => Err(no_entry()),
+        deleted => written(door).map(|()| json!({"deleted": deleted})),
+    }
 }
 
 /// Waits until what was deleted is gone from the disk: a crash must not bring it back.
@@ -163,12 +162,17 @@ fn delete_where(door: &Door, caller: &Caller, query: &EntryQuery) -> Reply {
         json!({"tenant": query.tenant, "namespace": query.namespace, "model": query.model});
     let after = json!({"deleted": deleted});
     let target = target.to_string();
+    // Afterwards: only then is it known how many there were.
     audit(
         door,
         caller,
         ("entries.delete", &target),
         (Value::Null, after.clone()),
-    )?;
+    )
+    .map_err(|error| ApiError {
+        message: format!("{deleted} entries are deleted, but that could not be audited."),
+        ..error
+    })?;
     written.map(|()| after)
 }
 

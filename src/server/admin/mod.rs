@@ -111,7 +111,10 @@ fn audit(
     };
     door.audit.append(&event).map(|_| ()).map_err(|cause| {
         tracing::error!(%cause, "the audit log could not be written");
-        ApiError::new(Code::StorageFailed, "The change could not be audited.")
+        ApiError::new(
+            Code::StorageFailed,
+            "The change could not be audited and was not made.",
+        )
     })
 }
 

@@ -55,27 +55,36 @@ fn change_policy(
     expected: u64,
     draft: &PolicyDraft,
 ) -> Result<Policy, ApiError> {
-    let store = |policy: &Policy| {
-        let row = serde_json::to_value(policy).unwrap_or_default();
-        door.state
-            .put("policies", namespace, &row)
-            .map_err(|cause| tracing::error!(%cause, "a policy could not be stored"))
-            .is_ok()
+    let store = |before: &Policy, after: &Policy| {
+        // The trail comes first: a change that nobody could account for is not made.
+        let target = ("policy.put", namespace);
+        audit(door, caller, target, (json!(before), json!(after)))?;
+        store(door, after).inspect_err(|_| {
+            // It already tells of a change that was not made. If this line fails as well, it is the
+            // next change that shows it: that one's `before` is not this one's `after`.
+            let target = ("policy.put.failed", namespace);
+            drop(audit(door, caller, target, (json!(after), json!(before))));
+        })
     };
-    let (before, after) = door
-        .gateway
-        .policies()
-        .change(namespace, expected, draft, store)?;
+    let policies = door.gateway.policies();
+    let after = policies.change(namespace, expected, draft, store)?;
     if !after.keep_text {
         door.gateway.decisions().forget_texts(namespace);
     }
-    audit(
-        door,
-        caller,
-        ("policy.put", namespace),
-        (json!(*before), json!(*after)),
-    )?;
     Ok(Policy::clone(&after))
+}
+
+fn store(door: &Door, policy: &Policy) -> Result<(), ApiError> {
+    let row = serde_json::to_value(policy)
+        .map_err(|_| ApiError::new(Code::Internal, "The policy cannot be written."))?;
+    let stored = door.state.put("policies", &policy.namespace, &row);
+    stored.map_err(|cause| {
+        tracing::error!(%cause, "a policy could not be stored");
+        ApiError::new(
+            Code::StorageFailed,
+            "The change could not be stored and was not made.",
+        )
+    })
 }
 
 fn policy_reply(id: RequestId, policy: &Policy) -> HttpResponse {

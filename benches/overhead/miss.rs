@@ -80,12 +80,28 @@ fn with_meaning(setup: &Setup, through: &Server) -> Result<Vec<Row>, Fault> {
     })?;
     let (embedding, search) = (median(&runs), search_us(&gateway)?);
     let limit = embedding + search + ADDED_US;
+    let cold = after_embedding(through, &mut ort, &texts)? - first.direct;
     Ok(vec![Row::at_most(
         "time added to a stream's first token, semantic tier on",
         (first.added_us(), limit),
-        format!("{first}; one embedding {embedding:.0} µs, search {search:.0} µs"),
+        format!(
+            "{first}, {cold:.0} µs right after an embedding on its core; one embedding {embedding:.0} µs, search {search:.0} µs"
+        ),
         "≤ embedding + search + 0.3 ms",
     )])
+}
+
+/// p50 of a stream's first token through the bare pass-through when an embedding has just run on its core, as it has
+/// when a miss goes on, µs: the weights alone are larger than the caches, so that everything after it starts cold.
+fn after_embedding(through: &Server, ort: &mut Ort, texts: &[String]) -> Result<f64, Fault> {
+    let mut connection = Connection::open(through.address())?;
+    let mut times = Vec::new();
+    for text in texts {
+        ort.p50_us(std::slice::from_ref(text))?;
+        let reply = connection.ask(&chat(text, true, NO_NEIGHBOUR))?;
+        times.push(reply.first.as_secs_f64() * 1e6);
+    }
+    Ok(median(&times))
 }
 
 /// The mean of all searches so far, as the gateway counts them, µs.

@@ -55,7 +55,7 @@ pub fn build(config: &Config, environment: &Environment) -> Result<Built, StartE
     let recorder = Recorder::install()?;
     let metrics = Arc::new(recorder.metrics());
     let env = |name: &str| (environment.0)(name);
-    let router = Arc::new(build_router(config, &env)?);
+    let router = Arc::new(build_router(config, &env).map_err(Box::new)?);
     let bootstrap = bootstrap_key(env)?;
     let Data {
         state,

@@ -23,7 +23,7 @@ use crate::config::Config;
 use crate::server::{self, Door, Running, ServerConfig};
 
 pub use build::{Built, Environment, build};
-pub use check::check;
+pub use check::{check, refusal};
 pub use data::DataError;
 pub use error::{Lines, StartError};
 

@@ -2,7 +2,7 @@
 //! which they need each other. What cannot be built stops the start with one line.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::cache::decisions::Decisions;
 use crate::cache::memory::Memory;
@@ -19,7 +19,9 @@ use crate::index::IndexConfig;
 use crate::index::snapshot::Origin;
 use crate::ledger::Prices;
 use crate::server::{Door, Drain, Limits};
-use crate::store::{CacheStore, CacheStoreConfig, DataFolder, Removal, StateStore, VectorsMayGo};
+use crate::store::{
+    CacheStore, CacheStoreConfig, DataFolder, Removal, StateStore, Status, VectorsMayGo,
+};
 use crate::telemetry::{Metrics, Recorder};
 
 use super::StartError;
@@ -197,8 +199,10 @@ fn open_cache(
     // The model and the store take about as long to open and do not need each other, unless vectors
     // of another model would go: only for one that works.
     let (works, hears) = std::sync::mpsc::channel();
-    let hears = parking_lot::Mutex::new(hears);
-    let may_go: VectorsMayGo = Arc::new(move || hears.lock().recv().unwrap_or(false));
+    // Asked again where the disk was too full to open the store at once.
+    let (hears, heard) = (parking_lot::Mutex::new(hears), OnceLock::new());
+    let may_go: VectorsMayGo =
+        Arc::new(move || *heard.get_or_init(|| hears.lock().recv().unwrap_or(false)));
     let (embedder, store) = std::thread::scope(|scope| {
         let loading = scope.spawn(|| {
             let started = encoder.as_ref().map(Embedder::start).transpose();
@@ -250,6 +254,7 @@ fn open_store(
     (removals, metrics): Hearers,
 ) -> Result<CacheStore, StartError> {
     let settings = &config.store;
+    let late = removals.clone();
     let on_removed = move |gone: &[(u64, Removal)]| {
         for (id, why) in gone {
             removals.removed(*id);
@@ -271,9 +276,16 @@ fn open_store(
             vectors_may_go: Some(vectors_may_go),
             min_free_bytes: settings.min_free_bytes,
             on_removed: Some(Arc::new(on_removed)),
+            on_read: Some(Arc::new(move || late.read())),
             ..CacheStoreConfig::default()
         },
     )?;
+    if let (false, Status::Degraded(why)) = (store.is_read(), store.status()) {
+        tracing::error!(
+            why,
+            "requests pass through: what is remembered is not read, and nothing is added to it, until there is space"
+        );
+    }
     if let Some(path) = &report.quarantined {
         tracing::error!(path = %path.display(), "the cache could not be read: it was put aside and starts empty");
     }

@@ -55,11 +55,7 @@ pub fn check(
 
 /// The lines of a start that ended with `first`: with it comes all else that would have ended it.
 #[must_use]
-pub fn refusal(
-    first: &StartError,
-    reading: &Reading,
-    environment: &Environment,
-) -> Lines<String> {
+pub fn refusal(first: &StartError, reading: &Reading, environment: &Environment) -> Lines<String> {
     let mut lines: Vec<String> = first.to_string().lines().map(str::to_owned).collect();
     if let Err(all) = check(reading, environment) {
         let all = all.to_string();
@@ -94,10 +90,14 @@ fn encoder_faults(
             // Without a model there is no folder to look for the runtime in: only one with a name counts.
             faults.extend(unknown.and_then(Result::err));
             let lib = Some(settings.embedding.runtime_lib.as_str()).filter(|lib| !lib.is_empty());
-            embed::runtime_fault(lib.map(Path::new)).into_iter().collect()
+            embed::runtime_fault(lib.map(Path::new))
+                .into_iter()
+                .collect()
         }
     };
-    let told = found.into_iter().filter(|e| runtime_known || !of_runtime(e));
+    let told = found
+        .into_iter()
+        .filter(|e| runtime_known || !of_runtime(e));
     faults.extend(told.map(StartError::from));
     faults
 }

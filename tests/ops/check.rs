@@ -140,7 +140,10 @@ fn a_file_that_cannot_be_read_hides_nothing_that_the_environment_says() {
     fs::write(&file, "[[providers]\nbase_url = 'https://far.example'").unwrap();
     let place = place
         .with("REPRISE_CONFIG", file.to_str().unwrap())
-        .with("OPENAI_BASE_URL", "ftp://not-asked-where-providers-may-be-named")
+        .with(
+            "OPENAI_BASE_URL",
+            "ftp://not-asked-where-providers-may-be-named",
+        )
         .with("REPRISE_ADMIN_KEY", "too-short")
         .with("REPRISE_LOG", "info,=,")
         .with("REPRISE_MODEL_DIR", none.to_str().unwrap())

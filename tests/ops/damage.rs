@@ -5,9 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::helpers::{
-    Ended, Gateway, Place, Random, audit_trail, copy, eventually, files, rounds,
-};
+use crate::helpers::{Ended, Gateway, Place, Random, audit_trail, copy, eventually, files, rounds};
 use crate::mock::Mock;
 
 const QUESTIONS: usize = 24;

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::cache::decisions::Decisions;
 use crate::cache::memory::Memory;
-use crate::cache::policy::{Policies, Policy, PolicyKind};
+use crate::cache::policy::{Policies, Policy};
 use crate::cache::scope::Shared;
 use crate::cache::semantic::Semantic;
 use crate::cache::upkeep::{self, Removals, Upkeep, UpkeepConfig};
@@ -26,6 +26,7 @@ use crate::telemetry::{Metrics, Recorder};
 
 use super::StartError;
 use super::data::Data;
+use super::default_policy::default_policy;
 use super::router::build_router;
 
 type LookUp = dyn Fn(&str) -> Option<String> + Send + Sync;
@@ -76,7 +77,7 @@ pub fn build(config: &Config, environment: &Environment) -> Result<Built, StartE
         },
     )?;
     let policies = Arc::new(Policies::new(
-        default_policy(config),
+        default_policy(config, &state),
         stored_policies(&state)?,
     ));
     let (cache, upkeep) = open_cache(config, &folder, &metrics)?;
@@ -129,21 +130,6 @@ fn stored_policies(state: &StateStore) -> Result<Vec<Policy>, StartError> {
         .into_iter()
         .map(|(name, row)| serde_json::from_value(row).map_err(|_| StartError::Policy(name)))
         .collect()
-}
-
-fn default_policy(config: &Config) -> Policy {
-    #[allow(clippy::cast_possible_truncation, reason = "a cosine, compared as f32")]
-    let threshold = config.cache.threshold as f32;
-    Policy {
-        namespace: String::new(),
-        version: 0,
-        kind: PolicyKind::Threshold,
-        threshold,
-        ttl_s: config.cache.ttl_s,
-        temperature_max: config.cache.temperature_max,
-        keep_text: config.cache.keep_text,
-        forgotten_before_ms: 0,
-    }
 }
 
 fn gateway_config(config: &Config) -> GatewayConfig {

@@ -5,6 +5,7 @@ mod build;
 mod check;
 pub mod cli;
 mod data;
+mod default_policy;
 mod error;
 pub mod keys;
 mod router;

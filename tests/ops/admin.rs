@@ -242,7 +242,8 @@ fn a_list_of_no_rows_is_refused_and_one_of_too_many_is_cut() {
 #[test]
 fn a_list_of_decisions_is_as_long_as_asked_for() {
     let mock = Mock::start().unwrap();
-    let gateway = Place::new(&mock).alike().start();
+    let place = Place::new(&mock).alike();
+    let gateway = place.start();
     for question in [ASKED, REWORDED, REWORDED, REWORDED] {
         gateway.ask(question, None);
     }

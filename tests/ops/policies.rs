@@ -81,13 +81,25 @@ fn an_answer_that_a_policy_ended_does_not_stand_before_a_living_one_less_alike()
     let admin = Admin::new(&gateway, &key);
     gateway.ask(ASKED, Some(&key));
     let nearest = gateway.ask_until("hit-semantic", REWORDED, Some(&key));
-    for (version, ttl_s) in [("\"0\"", 1), ("\"1\"", 86_400)] {
+    // It is younger: once it is dead the other is, which nobody has met since.
+    let younger = "How do I bake bread?";
+    gateway.ask(younger, Some(&key));
+    gateway.ask_until("hit-exact", younger, Some(&key));
+    let live_for = |version: &str, ttl_s: u64| {
         let changed = admin.put("acme", Some(version), &json!({"ttl_s": ttl_s}));
         assert_eq!(changed.status, 200, "{changed:?}");
-        eventually(|| (only(&gateway, &key, REWORDED).status == 504).then_some(()));
-    }
+    };
+    live_for("\"0\"", 1);
+    eventually(|| (only(&gateway, &key, younger).status == 504).then_some(()));
+    live_for("\"1\"", 86_400);
     let other = "Which city is the capital of France?";
-    assert_eq!(gateway.ask(other, Some(&key)).cache(), "miss");
+    let bearer = format!("Bearer {key}");
+    let unread = [
+        ("authorization", bearer.as_str()),
+        ("x-reprise-cache", "refresh"),
+    ];
+    let stored = gateway.send(CHAT, &unread, Some(&chat("mock-plain", other)));
+    assert_eq!(stored.cache(), "refresh", "{stored:?}");
     gateway.ask_until("hit-exact", other, Some(&key));
     let hit = only(&gateway, &key, REWORDED);
     assert_eq!(hit.cache(), "hit-semantic", "{hit:?}");
@@ -97,6 +109,32 @@ fn an_answer_that_a_policy_ended_does_not_stand_before_a_living_one_less_alike()
         said.parse().unwrap()
     };
     assert!(alike(&hit) < alike(&nearest), "{hit:?} {nearest:?}");
+}
+
+#[test]
+fn a_default_that_was_shorter_for_a_while_revives_nothing_when_it_grows_again() {
+    let mock = Mock::start().unwrap();
+    let (place, key) = place(&mock);
+    let gateway = place.start();
+    gateway.ask(ASKED, Some(&key));
+    gateway.ask_until("hit-exact", ASKED, Some(&key));
+    gateway.stop();
+    let place = place.with("REPRISE_CACHE__TTL_S", "1");
+    let gateway = place.start();
+    eventually(|| (only(&gateway, &key, ASKED).status == 504).then_some(()));
+    gateway.stop();
+    let place = place.with("REPRISE_CACHE__TTL_S", "86400");
+    for _ in 0..2 {
+        let gateway = place.start();
+        assert_eq!(only(&gateway, &key, ASKED).status, 504, "dead for good");
+        gateway.stop();
+    }
+    let gateway = place.start();
+    assert_eq!(gateway.ask(ASKED, Some(&key)).cache(), "miss");
+    gateway.ask_until("hit-exact", ASKED, Some(&key));
+    gateway.stop();
+    let again = place.start();
+    assert_eq!(only(&again, &key, ASKED).cache(), "hit-exact");
 }
 
 fn hit_of(question: &str) -> &'static str {

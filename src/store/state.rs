@@ -110,19 +110,17 @@ impl StateStore {
         }
         let db = match open_db(&folder) {
             Ok(db) => db,
-            Err(fault) => {
-                let full = fault.is_want_of_space() || free_bytes(&folder)? < FULL_BYTES;
-                if full && let Some(export) = proven(&folder, &exports, keyed) {
-                    return Ok(Self::without_db(folder, export));
-                }
-                return Err(match full || fault.is_want_of_space_or_right() {
-                    true => StateError::Refused {
-                        path: folder,
-                        fault,
-                    },
-                    false => damaged(fault.to_string()),
+            Err(fault) if want_of_space(&folder, &fault)? => {
+                let export = state_mark::proven(&folder, &exports, keyed);
+                return Self::without_db(folder, export, fault);
+            }
+            Err(fault) if fault.is_want_of_space_or_right() => {
+                return Err(StateError::Refused {
+                    path: folder,
+                    fault,
                 });
             }
+            Err(fault) => return Err(damaged(fault.to_string())),
         };
         let (rows, meta) = load(&db).map_err(|error| match error {
             LoadError::Newer(found) => StateError::NewerSchema {
@@ -162,20 +160,30 @@ impl StateStore {
     }
 
     /// The rows of an export; the next change opens the database, if that can be by then.
-    fn without_db(folder: PathBuf, export: Export) -> Self {
+    fn without_db(
+        folder: PathBuf,
+        export: Option<Export>,
+        fault: SledFault,
+    ) -> Result<Self, StateError> {
+        let Some(export) = export else {
+            return Err(StateError::Refused {
+                path: folder,
+                fault,
+            });
+        };
         tracing::error!(
             generation = export.generation,
             "the disk is full: keys and policies are those of the newest export, which is the last state; \
              none can be changed until there is space"
         );
-        Self {
+        Ok(Self {
             folder,
             inner: Mutex::new(Inner {
                 db: None,
                 rows: export.tables,
                 generation: export.generation,
             }),
-        }
+        })
     }
 
     /// Builds the database anew from an export; the old one is put aside as `db.bad-<unix seconds>`.
@@ -358,19 +366,9 @@ impl StateStore {
     }
 }
 
-/// The export that holds all that was ever acknowledged, if one does: it has the generation that was noted for the
-/// newest change, which none was begun after. Without any change there is nothing to hold.
-fn proven(folder: &Path, exports: &Listing, keyed: bool) -> Option<Export> {
-    let noted = state_mark::noted(folder)?;
-    if noted != exports.highest() {
-        return None;
-    }
-    if noted == 0 {
-        return (!keyed).then(Export::default);
-    }
-    export::read(exports.newest()?)
-        .ok()
-        .filter(|export| export.generation == noted)
+/// Whether a database does not open for want of space, whatever it says itself.
+fn want_of_space(folder: &Path, fault: &SledFault) -> io::Result<bool> {
+    Ok(fault.is_want_of_space() || free_bytes(folder)? < FULL_BYTES)
 }
 
 fn advice(newest: Option<&Path>) -> String {

@@ -6,6 +6,7 @@ use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
+use super::export::{self, Export, Listing};
 use super::folder::sync_folder;
 
 const NAME: &str = "generation";
@@ -51,4 +52,19 @@ pub(super) fn noted(folder: &Path) -> Option<u64> {
     file.read_exact_at(&mut bytes, 0).ok()?;
     let (number, sum) = bytes.split_first_chunk::<8>()?;
     (blake3::hash(number).as_bytes() == sum).then_some(u64::from_le_bytes(*number))
+}
+
+/// The export that holds all that was ever acknowledged, if one does: it has the generation that was noted for the
+/// newest change, which none was begun after. Without any change there is nothing to hold.
+pub(super) fn proven(folder: &Path, exports: &Listing, keyed: bool) -> Option<Export> {
+    let noted = noted(folder)?;
+    if noted != exports.highest() {
+        return None;
+    }
+    if noted == 0 {
+        return (!keyed).then(Export::default);
+    }
+    export::read(exports.newest()?)
+        .ok()
+        .filter(|export| export.generation == noted)
 }

@@ -38,7 +38,8 @@ type Figures = Vec<(String, f64)>;
 async fn figures(client: &Client) -> Figures {
     let metrics = client.get("/metrics").send().await;
     assert!(metrics.header("content-type").starts_with("text/plain"));
-    let lines = metrics.body().lines().filter(|line| !line.starts_with('#'));
+    let lines = metrics.body().lines();
+    let lines = lines.filter(|line| !line.starts_with('#') && !line.contains("_bucket{"));
     let figure = |line: &str| {
         let (name, value) = line.rsplit_once(' ')?;
         Some((name.to_owned(), value.parse().ok()?))

@@ -2,11 +2,11 @@
 //! which they need each other. What cannot be built stops the start with one line.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::cache::decisions::Decisions;
 use crate::cache::memory::Memory;
-use crate::cache::policy::{Policies, Policy, PolicyKind};
+use crate::cache::policy::{Policies, Policy};
 use crate::cache::scope::Shared;
 use crate::cache::semantic::Semantic;
 use crate::cache::upkeep::{self, Removals, Upkeep, UpkeepConfig};
@@ -19,11 +19,14 @@ use crate::index::IndexConfig;
 use crate::index::snapshot::Origin;
 use crate::ledger::Prices;
 use crate::server::{Door, Drain, Limits};
-use crate::store::{CacheStore, CacheStoreConfig, DataFolder, Removal, StateStore, VectorsMayGo};
+use crate::store::{
+    CacheStore, CacheStoreConfig, DataFolder, Removal, StateStore, Status, VectorsMayGo,
+};
 use crate::telemetry::{Metrics, Recorder};
 
 use super::StartError;
 use super::data::Data;
+use super::default_policy::default_policy;
 use super::router::build_router;
 
 type LookUp = dyn Fn(&str) -> Option<String> + Send + Sync;
@@ -55,7 +58,7 @@ pub fn build(config: &Config, environment: &Environment) -> Result<Built, StartE
     let recorder = Recorder::install()?;
     let metrics = Arc::new(recorder.metrics());
     let env = |name: &str| (environment.0)(name);
-    let router = Arc::new(build_router(config, &env)?);
+    let router = Arc::new(build_router(config, &env).map_err(Box::new)?);
     let bootstrap = bootstrap_key(env)?;
     let Data {
         state,
@@ -74,7 +77,7 @@ pub fn build(config: &Config, environment: &Environment) -> Result<Built, StartE
         },
     )?;
     let policies = Arc::new(Policies::new(
-        default_policy(config),
+        default_policy(config, &state),
         stored_policies(&state)?,
     ));
     let (cache, upkeep) = open_cache(config, &folder, &metrics)?;
@@ -127,21 +130,6 @@ fn stored_policies(state: &StateStore) -> Result<Vec<Policy>, StartError> {
         .into_iter()
         .map(|(name, row)| serde_json::from_value(row).map_err(|_| StartError::Policy(name)))
         .collect()
-}
-
-fn default_policy(config: &Config) -> Policy {
-    #[allow(clippy::cast_possible_truncation, reason = "a cosine, compared as f32")]
-    let threshold = config.cache.threshold as f32;
-    Policy {
-        namespace: String::new(),
-        version: 0,
-        kind: PolicyKind::Threshold,
-        threshold,
-        ttl_s: config.cache.ttl_s,
-        temperature_max: config.cache.temperature_max,
-        keep_text: config.cache.keep_text,
-        forgotten_before_ms: 0,
-    }
 }
 
 fn gateway_config(config: &Config) -> GatewayConfig {
@@ -197,8 +185,10 @@ fn open_cache(
     // The model and the store take about as long to open and do not need each other, unless vectors
     // of another model would go: only for one that works.
     let (works, hears) = std::sync::mpsc::channel();
-    let hears = parking_lot::Mutex::new(hears);
-    let may_go: VectorsMayGo = Arc::new(move || hears.lock().recv().unwrap_or(false));
+    // Asked again where the disk was too full to open the store at once.
+    let (hears, heard) = (parking_lot::Mutex::new(hears), OnceLock::new());
+    let may_go: VectorsMayGo =
+        Arc::new(move || *heard.get_or_init(|| hears.lock().recv().unwrap_or(false)));
     let (embedder, store) = std::thread::scope(|scope| {
         let loading = scope.spawn(|| {
             let started = encoder.as_ref().map(Embedder::start).transpose();
@@ -250,6 +240,7 @@ fn open_store(
     (removals, metrics): Hearers,
 ) -> Result<CacheStore, StartError> {
     let settings = &config.store;
+    let late = removals.clone();
     let on_removed = move |gone: &[(u64, Removal)]| {
         for (id, why) in gone {
             removals.removed(*id);
@@ -271,9 +262,16 @@ fn open_store(
             vectors_may_go: Some(vectors_may_go),
             min_free_bytes: settings.min_free_bytes,
             on_removed: Some(Arc::new(on_removed)),
+            on_read: Some(Arc::new(move || late.read())),
             ..CacheStoreConfig::default()
         },
     )?;
+    if let (false, Status::Degraded(why)) = (store.is_read(), store.status()) {
+        tracing::error!(
+            why,
+            "requests pass through: what is remembered is not read, and nothing is added to it, until there is space"
+        );
+    }
     if let Some(path) = &report.quarantined {
         tracing::error!(path = %path.display(), "the cache could not be read: it was put aside and starts empty");
     }

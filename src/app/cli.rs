@@ -8,8 +8,8 @@ use clap::{Args, Parser, Subcommand};
 
 use super::keys::{Keys, Made, printed, restore};
 use super::warm::{WarmArgs, warm};
-use super::{Environment, check, serve};
-use crate::config::{Config, Faults, Sources};
+use super::{Environment, StartError, check, refusal, serve};
+use crate::config::{Config, Faults, Reading, Sources};
 use crate::identity::{Role, TenantId};
 use crate::warm::{Report, Stopped};
 use crate::{server, telemetry};
@@ -132,9 +132,10 @@ fn carry_out(command: Command) -> Result<ExitCode, Failure> {
     match command {
         Command::Serve { common, bind } => {
             let bind = bind.map(|bind| ("server.bind".to_owned(), bind));
-            let config = load(&common, bind)?;
-            telemetry::init_log(&config.log)?;
-            server::block_on(serve(&config, &Environment::process()))?;
+            let reading = Config::read(sources(&common, bind));
+            let environment = Environment::process();
+            served(&reading, &environment)
+                .map_err(|fault| refusal(&fault, &reading, &environment))?;
         }
         Command::Check { common } => checked(&common)?,
         Command::Keys { action } => runtime()?.block_on(keys(action))?,
@@ -169,8 +170,18 @@ fn exit_code(report: &Report) -> ExitCode {
     }
 }
 
+fn served(reading: &Reading, environment: &Environment) -> Result<(), StartError> {
+    let config = reading.checked()?;
+    telemetry::init_log(&config.log)?;
+    server::block_on(serve(config, environment))
+}
+
 /// A configuration without faults.
 fn load(common: &Common, flag: Option<(String, String)>) -> Result<Config, Faults> {
+    Config::load(sources(common, flag))
+}
+
+fn sources(common: &Common, flag: Option<(String, String)>) -> Sources {
     let mut sources = Sources::from_process();
     sources.file.clone_from(&common.config);
     let data = common.data.as_ref().map(|d| d.display().to_string());
@@ -178,11 +189,12 @@ fn load(common: &Common, flag: Option<(String, String)>) -> Result<Config, Fault
         .overrides
         .extend(data.map(|d| ("data.dir".to_owned(), d)));
     sources.overrides.extend(flag);
-    Config::load(sources)
+    sources
 }
 
 fn checked(common: &Common) -> Result<(), Failure> {
-    let providers = check(load(common, None), &Environment::process())?;
+    let reading = Config::read(sources(common, None));
+    let providers = check(&reading, &Environment::process())?;
     let text = format!(
         "The configuration is fine. Providers: {}.\n",
         providers.join(", ")

@@ -41,6 +41,8 @@ pub enum StartError {
     #[error(transparent)]
     Router(#[from] Lines<RouterError>),
     #[error(transparent)]
+    Several(#[from] Box<Lines<StartError>>),
+    #[error(transparent)]
     Recorder(#[from] RecorderError),
     #[error("server.bind is no address")]
     Address,

@@ -5,6 +5,7 @@ mod build;
 mod check;
 pub mod cli;
 mod data;
+mod default_policy;
 mod error;
 pub mod keys;
 mod router;
@@ -23,7 +24,7 @@ use crate::config::Config;
 use crate::server::{self, Door, Running, ServerConfig};
 
 pub use build::{Built, Environment, build};
-pub use check::check;
+pub use check::{check, refusal};
 pub use data::DataError;
 pub use error::{Lines, StartError};
 

@@ -7,26 +7,15 @@ use crate::config::{Config, ProviderKind, ResolvedProvider};
 use crate::provider::{Deadlines, Demo, OpenAi, Provider, ProviderError};
 use crate::router::{Retry, Route, Router, RouterConfig};
 
+/// A provider and the patterns of the models that it answers.
+type Claiming = (Arc<dyn Provider>, Vec<String>);
+
 /// Builds the router; keys are taken from the environment.
 pub(super) fn build_router(
     config: &Config,
     env: &impl Fn(&str) -> Option<String>,
-) -> Result<Router, StartError> {
-    let (mut providers, mut faults) = (Vec::new(), Vec::new());
-    for resolved in config.providers_or_default(env)? {
-        let patterns = resolved
-            .models
-            .iter()
-            .map(|p| p.as_str().to_owned())
-            .collect();
-        match provider(resolved, config) {
-            Ok(provider) => providers.push((provider, patterns)),
-            Err(fault) => faults.push(fault),
-        }
-    }
-    if !faults.is_empty() {
-        return Err(Lines(faults).into());
-    }
+) -> Result<Router, Lines<StartError>> {
+    let providers = build_providers(config, env, |_| true)?;
     let routes = config.routes.iter().map(|route| Route {
         model: route.model.as_str().to_owned(),
         candidates: route
@@ -50,7 +39,37 @@ pub(super) fn build_router(
             total: config.deadlines.total(),
         },
     });
-    Ok(router.map_err(Lines)?)
+    router.map_err(|faults| Lines(vec![Lines(faults).into()]))
+}
+
+/// Each provider with the models it answers; `knows` is that of `Config::resolve_providers`.
+pub(super) fn build_providers(
+    config: &Config,
+    env: &impl Fn(&str) -> Option<String>,
+    knows: impl Fn(&str) -> bool,
+) -> Result<Vec<Claiming>, Lines<StartError>> {
+    let (resolved, unresolved) = config.resolve_providers(env, knows);
+    let (mut providers, mut unfit) = (Vec::new(), Vec::new());
+    for resolved in resolved {
+        let patterns = resolved.models.iter().map(|p| p.as_str().to_owned());
+        let patterns = patterns.collect();
+        match provider(resolved, config) {
+            Ok(provider) => providers.push((provider, patterns)),
+            Err(fault) => unfit.push(fault),
+        }
+    }
+    let mut faults = Vec::new();
+    if !unresolved.0.is_empty() {
+        faults.push(StartError::from(unresolved));
+    }
+    if !unfit.is_empty() {
+        faults.push(Lines(unfit).into());
+    }
+    if faults.is_empty() {
+        Ok(providers)
+    } else {
+        Err(Lines(faults))
+    }
 }
 
 fn provider(

@@ -112,11 +112,7 @@ impl Policy {
             ttl_s,
             temperature_max: draft.temperature_max.unwrap_or(self.temperature_max),
             keep_text: draft.keep_text.unwrap_or(self.keep_text),
-            forgotten_before_ms: if ttl_s > self.ttl_s {
-                self.oldest_alive(now_ms)
-            } else {
-                self.forgotten_before_ms
-            },
+            forgotten_before_ms: self.forgotten_when(ttl_s, now_ms),
         };
         if draft
             .namespace
@@ -129,6 +125,30 @@ impl Policy {
             });
         }
         next.check()
+    }
+
+    /// The same, coming after one with the time to live `ttl_s`: what that had let die by `now_ms`, or
+    /// others before it, stays dead.
+    #[must_use]
+    pub fn following(self, ttl_s: u64, forgotten_before_ms: u64, now_ms: u64) -> Self {
+        let before = Self {
+            ttl_s,
+            forgotten_before_ms,
+            ..self.clone()
+        };
+        Self {
+            forgotten_before_ms: before.forgotten_when(self.ttl_s, now_ms),
+            ..self
+        }
+    }
+
+    /// What is forgotten once `ttl_s` is in force: a longer time revives nothing.
+    fn forgotten_when(&self, ttl_s: u64, now_ms: u64) -> u64 {
+        if ttl_s > self.ttl_s {
+            self.oldest_alive(now_ms)
+        } else {
+            self.forgotten_before_ms
+        }
     }
 
     /// Date of the oldest answer that this policy lets live.

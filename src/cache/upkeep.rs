@@ -32,6 +32,7 @@ pub struct UpkeepConfig {
 /// An order to the upkeep thread.
 enum Order {
     Removed(u64),
+    Load,
     Snapshot(Sender<Result<u64, String>>),
     Stop,
 }
@@ -58,6 +59,12 @@ pub fn queue() -> (Removals, Inbox) {
 }
 
 impl Removals {
+    /// Says that the store could be read only now.
+    pub fn read(&self) {
+        // Nobody is left to hear it where the gateway is ending.
+        drop(self.0.send(Order::Load));
+    }
+
     /// Says that the store dropped an entry.
     pub fn removed(&self, id: u64) {
         drop(self.0.try_send(Order::Removed(id)));
@@ -112,7 +119,9 @@ fn run(cache: &Cache, config: &UpkeepConfig, inbox: &Receiver<Order>) {
     if cache.embedder().is_none() {
         return idle(cache, inbox);
     }
-    load(cache, config);
+    if cache.memory().store().is_read() {
+        load(cache, config);
+    }
     let mut last = Instant::now();
     // Rounds come by the clock: entries that go all the time must not put them off.
     let mut next = last + ROUND;
@@ -120,6 +129,8 @@ fn run(cache: &Cache, config: &UpkeepConfig, inbox: &Receiver<Order>) {
     loop {
         match inbox.recv_deadline(next) {
             Ok(Order::Removed(id)) => cache.semantic().remove_anywhere(id),
+            Ok(Order::Load) if cache.indexed() => {}
+            Ok(Order::Load) => load(cache, config),
             Ok(Order::Snapshot(reply)) => {
                 drop(reply.send(take_snapshot(cache, config)));
             }
@@ -146,7 +157,7 @@ fn idle(cache: &Cache, inbox: &Receiver<Order>) {
     cache.now_indexed();
     while let Ok(order) = inbox.recv() {
         match order {
-            Order::Removed(_) => {}
+            Order::Removed(_) | Order::Load => {}
             Order::Snapshot(reply) => {
                 drop(reply.send(Err("nothing is compared by meaning".into())))
             }
@@ -203,6 +214,10 @@ fn look_after(cache: &Cache) -> bool {
 }
 
 fn take_snapshot(cache: &Cache, config: &UpkeepConfig) -> Result<u64, String> {
+    if !cache.indexed() {
+        // It would lack what the last one holds.
+        return Err("the index is not loaded yet".into());
+    }
     // Read before the walk: what comes in meanwhile is read from the store again at the next start.
     let upto = cache.memory().store().last_id().saturating_sub(UNDER_WAY);
     let partitions = cache.semantic().all();

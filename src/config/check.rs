@@ -55,7 +55,7 @@ const RANGES: &[(&str, f64, f64)] = &[
     ("retry.max_ms", 1.0, DAY_MS),
 ];
 
-/// Adds a fault for each setting out of its range.
+/// Adds a fault for each setting out of its range, and goes on with its default.
 pub(super) fn ranges(layers: &mut Layers) {
     for (path, low, high) in RANGES {
         match layers.number(path) {
@@ -65,6 +65,7 @@ pub(super) fn ranges(layers: &mut Layers) {
                     high => format!("must be from {low} to {high}"),
                 };
                 layers.faults.add(path, layers.origin(path), bound);
+                layers.by_default(path);
             }
             _ => {}
         }
@@ -115,30 +116,29 @@ impl Found<'_> {
             retry,
             ..
         } = config;
-        if retry.base_ms > retry.max_ms {
-            self.add("retry.base_ms", "must not be above retry.max_ms");
-        }
-        if deadlines.connect_ms > deadlines.total_ms {
-            self.add(
-                "deadlines.connect_ms",
-                "must not be above deadlines.total_ms",
-            );
-        }
-        if deadlines.first_byte_ms > deadlines.total_ms {
-            self.add(
-                "deadlines.first_byte_ms",
-                "must not be above deadlines.total_ms",
-            );
-        }
-        if index.candidates > index.ef_search {
-            self.add("index.candidates", "must not be above index.ef_search");
-        }
-        let entry = u64::try_from(cache.max_entry_bytes).unwrap_or(u64::MAX);
-        if entry > store.capacity_bytes {
-            self.add(
-                "cache.max_entry_bytes",
-                "must not be above store.capacity_bytes",
-            );
+        let total = ("deadlines.total_ms", deadlines.total_ms);
+        let whole = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+        for (low, high) in [
+            (
+                ("retry.base_ms", retry.base_ms),
+                ("retry.max_ms", retry.max_ms),
+            ),
+            (("deadlines.connect_ms", deadlines.connect_ms), total),
+            (("deadlines.first_byte_ms", deadlines.first_byte_ms), total),
+            (
+                ("index.candidates", whole(index.candidates)),
+                ("index.ef_search", whole(index.ef_search)),
+            ),
+            (
+                ("cache.max_entry_bytes", whole(cache.max_entry_bytes)),
+                ("store.capacity_bytes", store.capacity_bytes),
+            ),
+        ] {
+            // Where one of the two is faulty its default stands here, which says nothing of the other.
+            let told = [low.0, high.0].iter().all(|p| !self.layers.faults.at(p));
+            if told && low.1 > high.1 {
+                self.add(low.0, format!("must not be above {}", high.0));
+            }
         }
     }
 

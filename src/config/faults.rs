@@ -79,6 +79,21 @@ impl Faults {
             Err(self)
         }
     }
+
+    /// Whether something is wrong at `path`, inside it, or with the list it is in.
+    pub(super) fn at(&self, path: &str) -> bool {
+        let inside = |outer: &str, inner: &str| {
+            let rest = inner.strip_prefix(outer);
+            !outer.is_empty() && rest.is_some_and(|r| r.is_empty() || r.starts_with(['.', '[']))
+        };
+        let mut faults = self.0.iter();
+        faults.any(|fault| inside(path, &fault.path) || inside(&fault.path, path))
+    }
+
+    /// Whether a whole source could not be read, so that it may say anything.
+    pub(super) fn unread(&self) -> bool {
+        self.0.iter().any(|fault| fault.path.is_empty())
+    }
 }
 
 impl fmt::Display for Faults {

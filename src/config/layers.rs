@@ -21,6 +21,7 @@ const NOT_SETTINGS: &[&str] = &[
 
 /// Short names for settings that scripts set often; the full name wins.
 const SHORT: &[(&str, &str)] = &[
+    ("REPRISE_DATA", "data.dir"),
     ("REPRISE_LOG", "log.filter"),
     ("REPRISE_MODEL_DIR", "embedding.model_dir"),
 ];
@@ -122,8 +123,34 @@ impl Layers {
         }
     }
 
+    /// Puts the default of `section.key` back in the place of a faulty value.
+    pub(super) fn by_default(&mut self, path: &str) {
+        let Some((section, key)) = path.split_once('.') else {
+            return;
+        };
+        let default = self.defaults.get(section).and_then(|s| s.get(key)).cloned();
+        let section = self.merged.get_mut(section).and_then(Value::as_table_mut);
+        if let (Some(section), Some(default)) = (section, default) {
+            section.insert(key.to_owned(), default);
+        }
+    }
+
     fn is_section(&self, name: &str) -> bool {
         self.defaults.get(name).is_some_and(Value::is_table)
+    }
+
+    /// What to say of a name that no setting has. Only a file holds sections as such: a variable or
+    /// a flag that names one lacks the setting.
+    fn unknown(&self, path: &str, origin: &Origin) -> String {
+        let mut known = schema::paths(&self.defaults);
+        let in_file = matches!(origin, Origin::File(_));
+        if in_file {
+            known.extend(self.defaults.keys().cloned());
+        } else if self.is_section(path) {
+            known.retain(|setting| setting.split('.').next() == Some(path));
+            return format!("is a section; its settings are {}", known.join(", "));
+        }
+        schema::unknown(path, known)
     }
 
     fn set(
@@ -133,11 +160,8 @@ impl Layers {
         read: impl FnOnce(Kind) -> Result<Value, String>,
     ) {
         let Some(kind) = schema::kind_of(&self.defaults, path) else {
-            let mut known = schema::paths(&self.defaults);
-            known.extend(self.defaults.keys().cloned());
-            return self
-                .faults
-                .add(path, origin.clone(), schema::unknown(path, known));
+            let message = self.unknown(path, origin);
+            return self.faults.add(path, origin.clone(), message);
         };
         let value = match read(kind) {
             Ok(value) => schema::fit(kind, value, path, origin, &mut self.faults),

@@ -7,6 +7,7 @@ mod layers;
 mod model_dir;
 mod pattern;
 mod providers;
+mod reading;
 mod schema;
 mod sections;
 #[cfg(test)]
@@ -20,6 +21,7 @@ pub use faults::{Fault, Faults, Origin};
 pub use model_dir::{ModelDirError, find_model_dir, model_search_starts};
 pub use pattern::{BadPattern, Pattern};
 pub use providers::ResolvedProvider;
+pub use reading::Reading;
 pub use sections::{
     Cache, Candidate, Data, Deadlines, Embedding, Index, Ineligible, Log, LogFormat, Namespace,
     Price, Provider, ProviderKind, Retry, Route, Server, Store,
@@ -87,6 +89,12 @@ impl Config {
     /// # Errors
     /// All faults of all sources together.
     pub fn load(sources: Sources) -> Result<Self, Faults> {
+        Self::read(sources).sound()
+    }
+
+    /// As [`Self::load`]; what can be told in spite of faults is told.
+    #[must_use]
+    pub fn read(sources: Sources) -> Reading {
         let named = sources.file.or_else(|| {
             let set = sources
                 .env
@@ -110,7 +118,7 @@ impl Config {
         }
         layers.env(&sources.env);
         layers.flags(&sources.overrides);
-        Self::checked(layers)
+        Reading::of(layers)
     }
 
     /// The shared namespace called `name`.
@@ -125,22 +133,5 @@ impl Config {
     #[must_use]
     pub fn data_dir(&self) -> &Path {
         Path::new(&self.data.dir)
-    }
-
-    fn checked(mut layers: Layers) -> Result<Self, Faults> {
-        check::ranges(&mut layers);
-        match Self::deserialize(layers.merged.clone()) {
-            Ok(config) => {
-                check::relations(&config, &mut layers);
-                layers.faults.or(config)
-            }
-            Err(e) => {
-                // A number too large for its type, already out of range, ends here too.
-                if layers.faults.0.is_empty() {
-                    layers.faults.add("", Origin::Default, e.message());
-                }
-                Err(layers.faults)
-            }
-        }
     }
 }

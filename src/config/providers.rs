@@ -37,6 +37,18 @@ impl Config {
         &self,
         env: impl Fn(&str) -> Option<String>,
     ) -> Result<Vec<ResolvedProvider>, Faults> {
+        let (resolved, faults) = self.resolve_providers(env, |_| true);
+        faults.or(resolved)
+    }
+
+    /// As [`Self::providers_or_default`], each provider that can be called beside the faults of the
+    /// others. `knows` tells of a path like `providers[0].base_url` whether it may be relied on;
+    /// nothing is said of a provider that rests on what may not.
+    pub fn resolve_providers(
+        &self,
+        env: impl Fn(&str) -> Option<String>,
+        knows: impl Fn(&str) -> bool,
+    ) -> (Vec<ResolvedProvider>, Faults) {
         let env = |name: &str| {
             env(name)
                 .map(|v| v.trim().to_owned())
@@ -44,6 +56,7 @@ impl Config {
         };
         let mut faults = Faults::default();
         let written = match self.providers.as_slice() {
+            [] if !knows("providers[0]") => Vec::new(),
             [] => vec![undeclared(&env, &mut faults)],
             written => written.to_vec(),
         };
@@ -53,21 +66,26 @@ impl Config {
                 "" => None,
                 name => env(name),
             };
+            let place = format!("providers[{i}]");
             let needs_key = !provider.api_key_env.is_empty() && !is_loopback(&provider.base_url);
             if needs_key && key.is_none() && provider.kind != ProviderKind::Demo {
                 let message = "this variable is not set in the environment";
-                let path = format!("providers[{i}].api_key_env");
-                faults.add(&path, Origin::Env(provider.api_key_env.clone()), message);
+                let path = format!("{place}.api_key_env");
+                // A name that is at fault may be the key itself: it is not repeated.
+                if knows(&path) && knows(&format!("{place}.base_url")) {
+                    faults.add(&path, Origin::Env(provider.api_key_env.clone()), message);
+                }
+            } else if knows(&place) {
+                resolved.push(ResolvedProvider {
+                    name: provider.name,
+                    kind: provider.kind,
+                    base_url: provider.base_url.trim_end_matches('/').to_owned(),
+                    key: key.map(SecretString::from),
+                    models: provider.models,
+                });
             }
-            resolved.push(ResolvedProvider {
-                name: provider.name,
-                kind: provider.kind,
-                base_url: provider.base_url.trim_end_matches('/').to_owned(),
-                key: key.map(SecretString::from),
-                models: provider.models,
-            });
         }
-        faults.or(resolved)
+        (resolved, faults)
     }
 }
 
@@ -85,9 +103,12 @@ fn undeclared(env: &impl Fn(&str) -> Option<String>, faults: &mut Faults) -> Pro
             models,
         };
     }
-    let base_url = base_url.unwrap_or_else(|| "https://api.openai.com/v1".into());
+    let usual = || "https://api.openai.com/v1".to_owned();
+    let mut base_url = base_url.unwrap_or_else(usual);
     if let Some(message) = url_fault(&base_url) {
         faults.add("", Origin::Env("OPENAI_BASE_URL".into()), message);
+        // The key is still looked at.
+        base_url = usual();
     }
     let (name, kind) = ("openai".into(), ProviderKind::Openai);
     Provider {

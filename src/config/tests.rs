@@ -121,6 +121,8 @@ fn short_names_set_their_setting_and_the_full_name_wins() {
         load("", &[short], &[]).unwrap().embedding.model_dir,
         "/short"
     );
+    let data = load("[data]\ndir = 'file'", &[("REPRISE_DATA", "/short")], &[]);
+    assert_eq!(data.unwrap().data_dir(), Path::new("/short"));
     let env = [
         ("REPRISE_EMBEDDING__MODEL_DIR", "/full"),
         short,
@@ -214,6 +216,16 @@ fn a_variable_that_resembles_nothing_is_still_refused() {
         ["xyzzy (environment REPRISE_XYZZY): is not a setting"]
     );
     assert_eq!(faults("", &[("REPRISE_cache__ttl_s", "1")], &[]).len(), 1);
+}
+
+#[test]
+fn a_variable_that_names_a_section_is_told_its_settings() {
+    assert_eq!(
+        faults("", &[("REPRISE_LOG__", "x"), ("REPRISE_INDEX", "x")], &[])[1],
+        "index (environment REPRISE_INDEX): is a section; its settings are index.candidates, \
+         index.dead_limit, index.ef_construction, index.ef_search, index.flat_max, index.m, \
+         index.snapshot_every_s"
+    );
 }
 
 #[test]

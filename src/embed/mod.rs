@@ -11,7 +11,7 @@ mod text;
 mod tokens;
 mod vector;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -246,6 +246,12 @@ pub fn faults(config: &EmbedConfig) -> Vec<EmbedError> {
         }
     }
     faults
+}
+
+/// What is wrong with the runtime library where no model is known that it could lie beside: that of
+/// `ORT_DYLIB_PATH`, else `runtime_lib`; `None` also if neither names one.
+pub fn runtime_fault(runtime_lib: Option<&Path>) -> Option<EmbedError> {
+    model::named_fault(runtime_lib)
 }
 
 fn note<T>(faults: &mut Vec<EmbedError>, step: Result<T, EmbedError>) -> Option<T> {

@@ -48,6 +48,20 @@ pub(super) fn environment(config: &EmbedConfig) -> Result<Environment, EmbedErro
         return Ok(environment.clone());
     }
     let path = library(config)?;
+    load(&mut shared, path)
+}
+
+/// What is wrong with the library that is named outside the model's folder, if one is.
+pub(super) fn named_fault(runtime_lib: Option<&Path>) -> Option<EmbedError> {
+    let mut shared = ENVIRONMENT.lock();
+    if shared.is_some() {
+        return None;
+    }
+    let path = absolute(named(runtime_lib)?);
+    path.and_then(|path| load(&mut shared, path)).err()
+}
+
+fn load(shared: &mut Option<Environment>, path: PathBuf) -> Result<Environment, EmbedError> {
     let bad = |reason: String| EmbedError::BadRuntime {
         path: path.clone(),
         reason,
@@ -200,14 +214,22 @@ fn pool_one(pooling: Pooling, text: &[f32], width: usize, length: usize) -> Vec<
 
 /// `ORT_DYLIB_PATH`, else the configured library, else the one that the set-up script put beside the model.
 fn library(config: &EmbedConfig) -> Result<PathBuf, EmbedError> {
+    absolute(match named(config.runtime_lib.as_deref()) {
+        Some(path) => path,
+        None => beside(&config.model_dir)?,
+    })
+}
+
+/// The library that the environment or, second to it, the configuration names.
+fn named(runtime_lib: Option<&Path>) -> Option<PathBuf> {
     let named = env::var_os("ORT_DYLIB_PATH")
         .filter(|path| !path.is_empty())
         .map(PathBuf::from);
-    let path = match named.or_else(|| config.runtime_lib.clone()) {
-        Some(path) => path,
-        None => beside(&config.model_dir)?,
-    };
-    // The loader would look for a relative path beside the executable.
+    named.or_else(|| runtime_lib.map(Path::to_owned))
+}
+
+/// The loader would look for a relative path beside the executable.
+fn absolute(path: PathBuf) -> Result<PathBuf, EmbedError> {
     fs::canonicalize(&path).map_err(|_| EmbedError::NoRuntime(path))
 }
 

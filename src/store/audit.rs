@@ -4,8 +4,8 @@
 //! 0000000001.log:   <hash of the line before + this JSON, hex> <bytes of JSON> <JSON>\n
 //! ```
 //! Each line hashes the one before it, so none can be changed, cut out or reordered unnoticed; `head` holds the number
-//! of the last line, so that a cut at the end is noticed too. A line that does not verify is reported by segment and
-//! offset, and reading goes on after it.
+//! of the last line, so that a cut at the end is noticed too; it is there before the first line is. A line that does not
+//! verify is reported by segment and offset, and reading goes on after it; so is a `head` that is no such number.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -23,6 +23,8 @@ use super::folder::{DataFolder, sync_folder};
 const SEGMENT_BYTES: u64 = 16 << 20;
 
 const MISSING: &str = "records are missing";
+const NO_HEAD: &str = "`head`, the number of the last record, is missing or damaged";
+const OLD_HEAD: &str = "`head`, the number of the last record, is an earlier one";
 
 /// One change of the gateway's settings or data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -54,7 +56,7 @@ pub struct AuditRecord {
 /// A place where the trail does not verify.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Broken {
-    /// The segment's number.
+    /// The segment's number; 0 for `head`.
     pub segment: u64,
     /// Bytes from its start.
     pub offset: u64,
@@ -106,20 +108,11 @@ impl AuditLog {
     ) -> Result<(Self, Vec<Broken>), AuditError> {
         let folder = folder.audit();
         let mut walk = walk(&folder, |_| {})?;
-        let mut options = OpenOptions::new();
-        let head = options
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(folder.join("head"))?;
-        if let Some(seq) = read_head(&head)
-            && seq > walk.seq
-        {
-            walk.note(walk.length, MISSING);
-            walk.seq = seq;
+        let head = open_head(&folder)?;
+        if walk.segment == 0 && head.metadata()?.len() == 0 {
+            write_head(&head, 0)?;
         }
+        walk.seq = walk.against(&head)?;
         let tail_is_sound = walk.segment > 0
             && walk
                 .broken
@@ -224,7 +217,9 @@ impl AuditLog {
     pub fn verify(&self) -> Result<Vec<Broken>, AuditError> {
         let tail = self.tail.lock();
         let mut walk = walk(&self.folder, |_| {})?;
-        if tail.seq > walk.seq {
+        let known = walk.against(&open_head(&self.folder)?)?;
+        // A head that is damaged by now does not tell of the cut.
+        if tail.seq > known {
             walk.note(walk.length, MISSING);
         }
         Ok(walk.broken)
@@ -295,6 +290,29 @@ impl Walk {
         line.length
     }
 
+    /// Holds what was read against the head, and gives the number that writing goes on from.
+    fn against(&mut self, head: &File) -> io::Result<u64> {
+        let noted = read_head(head);
+        // A line is on disk before its number is: after a crash it may be one ahead.
+        let wrong = match noted {
+            Some(seq) if seq > self.seq => {
+                self.note(self.length, MISSING);
+                return Ok(seq);
+            }
+            Some(seq) if seq + 1 < self.seq => Some(OLD_HEAD),
+            Some(_) => None,
+            // A folder that never saw a line may be from before heads were written at once.
+            None if self.seq == 0 && head.metadata()?.len() == 0 => None,
+            None => Some(NO_HEAD),
+        };
+        self.broken.extend(wrong.map(|reason| Broken {
+            segment: 0,
+            offset: 0,
+            reason,
+        }));
+        Ok(self.seq)
+    }
+
     fn note(&mut self, offset: u64, reason: &'static str) {
         self.broken.push(Broken {
             segment: self.segment,
@@ -328,6 +346,16 @@ fn open_segment(folder: &Path, segment: u64) -> io::Result<File> {
     Ok(file)
 }
 
+fn open_head(folder: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(folder.join("head"))
+}
+
 /// The number of the last line, with a checksum; a torn or changed one counts as none.
 fn read_head(head: &File) -> Option<u64> {
     let mut bytes = [0; 40];
@@ -338,7 +366,8 @@ fn read_head(head: &File) -> Option<u64> {
 
 fn write_head(head: &File, seq: u64) -> io::Result<()> {
     let number = seq.to_le_bytes();
-    head.write_all_at(&[&number[..], blake3::hash(&number).as_bytes()].concat(), 0)
+    head.write_all_at(&[&number[..], blake3::hash(&number).as_bytes()].concat(), 0)?;
+    head.sync_data()
 }
 
 #[cfg(test)]

@@ -78,6 +78,55 @@ fn records_cut_off_at_the_end_are_missed() {
     assert_eq!(log.read(11, 1).unwrap().len(), 1);
 }
 
+fn lost_head() -> Broken {
+    Broken {
+        segment: 0,
+        offset: 0,
+        reason: NO_HEAD,
+    }
+}
+
+#[test]
+fn a_head_that_is_lost_is_reported_until_the_next_record_writes_it_anew() {
+    let (temp, _) = filled(10);
+    fs::remove_file(temp.path().join("audit/head")).unwrap();
+    for _ in 0..2 {
+        let folder = DataFolder::open(temp.path()).unwrap();
+        let (log, broken) = AuditLog::open(&folder).unwrap();
+        assert_eq!(broken, [lost_head()]);
+        assert_eq!(log.verify().unwrap(), [lost_head()]);
+    }
+    let folder = DataFolder::open(temp.path()).unwrap();
+    let (log, _) = AuditLog::open(&folder).unwrap();
+    assert_eq!(log.append(&event(10)).unwrap(), 11);
+    assert_eq!(log.verify().unwrap(), []);
+    drop((log, folder));
+    let folder = DataFolder::open(temp.path()).unwrap();
+    assert_eq!(AuditLog::open(&folder).unwrap().1, []);
+}
+
+#[test]
+fn a_head_may_lag_by_the_one_record_that_a_crash_leaves_and_by_no_more() {
+    let (temp, _) = filled(10);
+    for (number, reported) in [(9, None), (8, Some(OLD_HEAD)), (0, Some(OLD_HEAD))] {
+        let folder = DataFolder::open(temp.path()).unwrap();
+        write_head(&open_head(&folder.audit()).unwrap(), number).unwrap();
+        let (_, broken) = AuditLog::open(&folder).unwrap();
+        let reasons: Vec<_> = broken.iter().map(|broken| broken.reason).collect();
+        assert_eq!(reasons, Vec::from_iter(reported), "{number}");
+    }
+}
+
+#[test]
+fn a_trail_that_lost_its_only_record_is_told_by_its_head() {
+    let (temp, _) = filled(1);
+    fs::write(temp.path().join("audit/0000000001.log"), b"").unwrap();
+    let folder = DataFolder::open(temp.path()).unwrap();
+    let (log, broken) = AuditLog::open(&folder).unwrap();
+    assert_eq!(broken[0].reason, MISSING);
+    assert_eq!(log.append(&event(0)).unwrap(), 2);
+}
+
 #[test]
 fn any_damage_is_reported_or_harmless_and_costs_at_most_what_it_hit() {
     let (original, all) = filled(12);
@@ -94,6 +143,7 @@ fn any_damage_is_reported_or_harmless_and_costs_at_most_what_it_hit() {
         let in_head = path.ends_with("head");
         if in_head {
             assert_eq!(kept, all, "seed {seed}");
+            assert_eq!(broken, [lost_head()], "seed {seed}");
         } else if matches!(damage, Damage::Flip { .. }) {
             assert!(
                 !broken.is_empty() && kept.len() + 1 >= all.len(),

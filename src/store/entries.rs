@@ -42,6 +42,10 @@ pub(super) struct Shared {
     pub(super) config: CacheStoreConfig,
     pub(super) memory: RwLock<Memory>,
     pub(super) trees: RwLock<Option<Arc<Trees>>>,
+    /// Whether memory knows what the folder holds; on a full disk that is found out later.
+    pub(super) read: AtomicBool,
+    /// Ids below it were given out before the folder was read, and may be those of entries in it.
+    pub(super) first_id: AtomicU64,
     /// Held while rows and memory disagree; a read that failed looks again under it.
     pub(super) commit: Mutex<()>,
     pub(super) status: RwLock<Status>,
@@ -54,37 +58,48 @@ pub(super) struct Shared {
 }
 
 impl CacheStore {
-    /// Opens `cache/`, putting aside what cannot be read, and starts the writer thread.
+    /// Opens `cache/`, putting aside what cannot be read, and starts the writer thread. On a full disk nothing is
+    /// read or put until there is space.
     ///
     /// # Errors
-    /// [`StoreError::NewerSchema`] and [`StoreError::NoSpace`]; others only when an empty folder fails as well.
+    /// [`StoreError::NewerSchema`]; others only when an empty folder fails as well.
     pub fn open(
         folder: &DataFolder,
         config: CacheStoreConfig,
     ) -> Result<(Self, OpenReport), StoreError> {
-        let loaded = load(&folder.cache(), &config)?;
+        let (loaded, status) = match load(&folder.cache(), &config) {
+            Ok(loaded) => (Some(loaded), Status::Healthy),
+            Err(error) if error.is_want_of_space() => (None, Status::Degraded(error.to_string())),
+            Err(error) => return Err(error),
+        };
         let (queue, ops) = bounded(config.queue.max(1));
+        let (trees, memory, next_id, ids_bound, report) = match loaded {
+            Some(l) => (Some(l.trees), l.memory, l.next_id, l.ids_bound, l.report),
+            None => (None, Memory::default(), 1, 1, OpenReport::default()),
+        };
         let shared = Arc::new(Shared {
             folder: folder.cache(),
-            memory: RwLock::new(loaded.memory),
-            trees: RwLock::new(Some(Arc::new(loaded.trees))),
+            memory: RwLock::new(memory),
+            read: AtomicBool::new(trees.is_some()),
+            first_id: AtomicU64::new(0),
+            degraded: AtomicBool::new(trees.is_none()),
+            trees: RwLock::new(trees.map(Arc::new)),
             commit: Mutex::new(()),
-            status: RwLock::new(Status::Healthy),
-            degraded: AtomicBool::new(false),
-            next_id: AtomicU64::new(loaded.next_id),
+            status: RwLock::new(status),
+            next_id: AtomicU64::new(next_id),
             queue,
             dropped: AtomicU64::new(0),
-            corrupt: AtomicU64::new(loaded.report.bad_blocks as u64),
+            corrupt: AtomicU64::new(report.bad_blocks as u64),
             config,
         });
-        let writer = writer::spawn(Arc::clone(&shared), ops, loaded.ids_bound)?;
-        Ok((
-            Self {
-                shared,
-                writer: Some(writer),
-            },
-            loaded.report,
-        ))
+        let writer = Some(writer::spawn(Arc::clone(&shared), ops, ids_bound)?);
+        Ok((Self { shared, writer }, report))
+    }
+
+    /// Whether the folder has been read; if not, what it holds is missed until there is space.
+    #[must_use]
+    pub fn is_read(&self) -> bool {
+        self.shared.read.load(Ordering::Acquire)
     }
 
     /// A fresh id: larger than all before it, also those of earlier runs.
@@ -160,6 +175,10 @@ impl CacheStore {
             return Put::Degraded;
         }
         let mut memory = shared.memory.write();
+        if pending.entry.id < shared.first_id.load(Ordering::Acquire) {
+            shared.dropped.fetch_add(1, Ordering::Relaxed);
+            return Put::Degraded;
+        }
         if memory
             .id_of(&pending.entry.exact)
             .is_some_and(|id| id >= began)

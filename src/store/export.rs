@@ -17,7 +17,7 @@ const KEEP: usize = 5;
 pub(super) type Rows = BTreeMap<String, BTreeMap<String, Value>>;
 
 /// The body of an export file.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Export {
     pub(super) generation: u64,

@@ -23,6 +23,7 @@ mod round;
 mod scan;
 mod state;
 mod state_db;
+mod state_mark;
 mod terms;
 mod trees;
 mod writer;
@@ -31,6 +32,8 @@ mod writer;
 mod crash_tests;
 #[cfg(test)]
 mod damage;
+#[cfg(test)]
+mod small_disk;
 
 pub use audit::{AuditError, AuditEvent, AuditLog, AuditRecord, Broken};
 pub use entries::CacheStore;

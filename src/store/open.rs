@@ -20,17 +20,24 @@ pub enum SledFault {
 }
 
 impl SledFault {
+    /// Whether nothing but space is missing.
+    pub(super) fn is_want_of_space(&self) -> bool {
+        use io::ErrorKind::{QuotaExceeded, StorageFull};
+        let (Self::Error(sled::Error::Io(error)) | Self::Io(error)) = self else {
+            return false;
+        };
+        matches!(error.kind(), QuotaExceeded | StorageFull)
+    }
+
     /// Whether nothing but space or a right is missing; a damaged file never looks like that.
     pub(super) fn is_want_of_space_or_right(&self) -> bool {
-        use io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+        use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
         let (Self::Error(sled::Error::Io(error)) | Self::Io(error)) = self else {
             return false;
         };
         // sled wraps some errors anew; the number of the system's own is lost then, the kind is not.
-        matches!(
-            error.kind(),
-            PermissionDenied | QuotaExceeded | ReadOnlyFilesystem | StorageFull
-        )
+        let right = matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem);
+        right || self.is_want_of_space()
     }
 
     /// Whether the system refused something, which says nothing about the data.

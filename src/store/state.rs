@@ -3,6 +3,9 @@
 //! Every change is one transaction that also writes the generation, the row count and a digest over all rows; it is fsynced,
 //! then exported to `exports/state-<generation>.json`. Opening refuses, with one line naming the newest export, whatever
 //! does not add up. Rows are held in memory, so reads never touch the disk.
+//!
+//! sled does not open on a full disk. The rows are then those of the newest export, provided that no change was begun after
+//! it: `generation` is noted before each. Without that proof a revoked key could be in it, and opening refuses.
 
 use std::fs;
 use std::io;
@@ -12,14 +15,18 @@ use parking_lot::Mutex;
 use serde_json::Value;
 
 use super::export::{self, Export, Listing, Rows, digest};
-use super::folder::DataFolder;
+use super::folder::{DataFolder, free_bytes};
 use super::open::SledFault;
 use super::state_db::{
     LoadError, SCHEMA, commit, flat, load, mark_keyed, open_db, put_aside, row_key,
 };
+use super::state_mark;
 
 /// The table whose first row closes the folder for good.
 const KEYS: &str = "keys";
+
+/// With less than this free, sled fails in the ways of damaged data too: it has no room for its next segment.
+const FULL_BYTES: u64 = 2 << 20;
 
 /// Why the state cannot be used; each prints as one line that tells the operator what to do.
 #[derive(Debug, thiserror::Error)]
@@ -101,13 +108,20 @@ impl StateStore {
         if !folder.join("db/db").exists() && (keyed || !exports.is_empty()) {
             return Err(damaged("its database is missing".into()));
         }
-        let db = open_db(&folder).map_err(|fault| match fault {
-            fault if fault.is_want_of_space_or_right() => StateError::Refused {
-                path: folder.clone(),
-                fault,
-            },
-            fault => damaged(fault.to_string()),
-        })?;
+        let db = match open_db(&folder) {
+            Ok(db) => db,
+            Err(fault) if want_of_space(&folder, &fault)? => {
+                let export = state_mark::proven(&folder, &exports, keyed);
+                return Self::without_db(folder, export, fault);
+            }
+            Err(fault) if fault.is_want_of_space_or_right() => {
+                return Err(StateError::Refused {
+                    path: folder,
+                    fault,
+                });
+            }
+            Err(fault) => return Err(damaged(fault.to_string())),
+        };
         let (rows, meta) = load(&db).map_err(|error| match error {
             LoadError::Newer(found) => StateError::NewerSchema {
                 path: folder.clone(),
@@ -132,6 +146,7 @@ impl StateStore {
             );
             return Err(damaged(reason));
         }
+        state_mark::mend(&folder, generation)?;
         let store = Self {
             folder,
             inner: Mutex::new(Inner {
@@ -142,6 +157,33 @@ impl StateStore {
         };
         store.mend_exports(&exports)?;
         Ok(store)
+    }
+
+    /// The rows of an export; the next change opens the database, if that can be by then.
+    fn without_db(
+        folder: PathBuf,
+        export: Option<Export>,
+        fault: SledFault,
+    ) -> Result<Self, StateError> {
+        let Some(export) = export else {
+            return Err(StateError::Refused {
+                path: folder,
+                fault,
+            });
+        };
+        tracing::error!(
+            generation = export.generation,
+            "the disk is full: keys and policies are those of the newest export, which is the last state; \
+             none can be changed until there is space"
+        );
+        Ok(Self {
+            folder,
+            inner: Mutex::new(Inner {
+                db: None,
+                rows: export.tables,
+                generation: export.generation,
+            }),
+        })
     }
 
     /// Builds the database anew from an export; the old one is put aside as `db.bad-<unix seconds>`.
@@ -162,6 +204,7 @@ impl StateStore {
             mark_keyed(&state)?;
         }
         put_aside(&state)?;
+        state_mark::note(&state, generation)?;
         let db = open_db(&state)?;
         let rows: Vec<_> = flat(&export.tables)
             .map(|(key, value)| (key, Some(value)))
@@ -255,6 +298,7 @@ impl StateStore {
             rows.remove(table);
         }
         let generation = inner.generation + 1;
+        state_mark::note(&self.folder, generation)?;
         let stored = value.map(|value| value.to_string().into_bytes());
         if let Err(fault) = commit(
             &db,
@@ -320,6 +364,11 @@ impl StateStore {
         }
         Ok(())
     }
+}
+
+/// Whether a database does not open for want of space, whatever it says itself.
+fn want_of_space(folder: &Path, fault: &SledFault) -> io::Result<bool> {
+    Ok(fault.is_want_of_space() || free_bytes(folder)? < FULL_BYTES)
 }
 
 fn advice(newest: Option<&Path>) -> String {

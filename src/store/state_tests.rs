@@ -1,4 +1,5 @@
 use super::super::damage::{copy, inflict};
+use super::super::small_disk::SmallDisk;
 use super::super::state_db::META;
 use super::*;
 use serde_json::json;
@@ -183,4 +184,87 @@ fn any_damage_leaves_every_row_or_stops_with_one_line_naming_an_export() {
         refused > 5,
         "the damage must reach what matters, {refused} refusals"
     );
+}
+
+/// Changes rows until the database cannot be opened on a full disk, for want of its next segment. Gives
+/// what fills it, and the rows.
+fn full_for_sled(disk: &SmallDisk) -> (PathBuf, Vec<(String, Value)>) {
+    for key in 0..40 {
+        let folder = DataFolder::open(&disk.data()).unwrap();
+        let state = StateStore::open(&folder).unwrap();
+        let row = json!({"tenant": "acme", "note": "x".repeat(60_000)});
+        state.put("keys", &format!("key-{key:02}"), &row).unwrap();
+        let rows = state.all("keys");
+        drop((state, folder));
+        let ballast = disk.fill();
+        match open_db(&disk.data().join("state")) {
+            Ok(db) => drop(db),
+            Err(fault) => {
+                assert!(fault.is_want_of_space(), "{fault}");
+                return (ballast, rows);
+            }
+        }
+        fs::remove_file(ballast).unwrap();
+    }
+    panic!("it opens on every full disk");
+}
+
+#[test]
+fn on_a_full_disk_every_row_is_there_and_changes_wait_for_space() {
+    let Some(disk) = SmallDisk::mount() else {
+        return;
+    };
+    let (ballast, rows) = full_for_sled(&disk);
+    let folder = DataFolder::open(&disk.data()).unwrap();
+    let state = StateStore::open(&folder).unwrap();
+    assert_eq!(state.all("keys"), rows);
+    assert!(state.ever_had_keys());
+    let fresh = json!({"tenant": "initech"});
+    let refused = state.put("keys", "fresh", &fresh).unwrap_err();
+    assert!(matches!(refused, StateError::Write(_)), "{refused}");
+    assert_eq!(state.all("keys"), rows);
+    fs::remove_file(ballast).unwrap();
+    assert!(state.delete("keys", "key-00").unwrap());
+    state.put("keys", "fresh", &fresh).unwrap();
+    drop((state, folder));
+    let folder = DataFolder::open(&disk.data()).unwrap();
+    let state = StateStore::open(&folder).unwrap();
+    assert_eq!(state.get("keys", "fresh"), Some(fresh));
+    assert_eq!(state.all("keys").len(), rows.len());
+}
+
+#[test]
+fn on_a_full_disk_an_export_that_may_lack_a_change_is_not_taken() {
+    let Some(disk) = SmallDisk::mount() else {
+        return;
+    };
+    let (ballast, rows) = full_for_sled(&disk);
+    let state = disk.data().join("state");
+    let noted = state_mark::noted(&state).unwrap();
+    assert_eq!(noted, rows.len() as u64);
+    let refused = |why: &str| {
+        let folder = DataFolder::open(&disk.data()).unwrap();
+        let line = StateStore::open(&folder).unwrap_err().to_string();
+        assert!(line.contains("space"), "{why}: {line}");
+    };
+    // As a change leaves it that reached the database and not its export, or neither.
+    state_mark::note(&state, noted + 1).unwrap();
+    refused("a change was begun");
+    fs::write(state.join("generation"), [0; 40]).unwrap();
+    refused("the note is damaged");
+    state_mark::note(&state, noted).unwrap();
+    let export = state.join(format!("exports/state-{noted}.json"));
+    let aside = state.join("aside");
+    fs::rename(&export, &aside).unwrap();
+    refused("the newest export is missing");
+    fs::rename(&aside, &export).unwrap();
+    let folder = DataFolder::open(&disk.data()).unwrap();
+    assert_eq!(StateStore::open(&folder).unwrap().all("keys"), rows);
+    drop(folder);
+    // An earlier build notes nothing: the note is brought in line by the next start that opens the database.
+    fs::remove_file(ballast).unwrap();
+    state_mark::note(&state, noted - 1).unwrap();
+    let folder = DataFolder::open(&disk.data()).unwrap();
+    drop(StateStore::open(&folder).unwrap());
+    assert_eq!(state_mark::noted(&state), Some(noted));
 }

@@ -61,6 +61,8 @@ pub struct CacheStoreConfig {
     pub min_free_bytes: u64,
     /// Who hears of removals.
     pub on_removed: Option<OnRemoved>,
+    /// Hears, on the writer thread, that a folder which could not be read at the start has been.
+    pub on_read: Option<Arc<dyn Fn() + Send + Sync>>,
 }
 
 impl Default for CacheStoreConfig {
@@ -79,6 +81,7 @@ impl Default for CacheStoreConfig {
             vectors_may_go: None,
             min_free_bytes: 32 << 20,
             on_removed: None,
+            on_read: None,
         }
     }
 }
@@ -136,6 +139,17 @@ pub enum StoreError {
     /// The disk did not answer in time.
     #[error("cache store did not flush within {}s", FLUSH_DEADLINE.as_secs())]
     Timeout,
+}
+
+impl StoreError {
+    /// Whether there will be a store once there is space.
+    pub(super) fn is_want_of_space(&self) -> bool {
+        match self {
+            Self::NoSpace { .. } => true,
+            Self::Sled(fault) => fault.is_want_of_space(),
+            _ => false,
+        }
+    }
 }
 
 /// What became of a put.

@@ -283,13 +283,28 @@ impl Writer {
         close(shared.trees.write().take());
         match load(&shared.folder, &shared.config) {
             Ok(loaded) => {
-                let lost = adopt(shared, loaded.memory);
+                let known = shared.read.load(Ordering::Acquire);
+                if !known {
+                    // Before memory lets puts in, which happens below.
+                    shared.first_id.store(loaded.next_id, Ordering::Release);
+                }
+                let lost = match known {
+                    true => adopt(shared, loaded.memory),
+                    false => {
+                        *shared.memory.write() = loaded.memory;
+                        0
+                    }
+                };
                 *shared.trees.write() = Some(Arc::new(loaded.trees));
                 shared.next_id.fetch_max(loaded.next_id, Ordering::Relaxed);
                 self.ids_bound = loaded.ids_bound;
                 *shared.status.write() = Status::Healthy;
+                shared.read.store(true, Ordering::Release);
                 shared.degraded.store(false, Ordering::Relaxed);
                 tracing::info!(lost, report = ?loaded.report, "the cache is written again");
+                if let (false, Some(heard)) = (known, &shared.config.on_read) {
+                    heard();
+                }
             }
             Err(error) => *shared.status.write() = Status::Degraded(error.to_string()),
         }

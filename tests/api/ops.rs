@@ -5,7 +5,10 @@ use crate::gateway::Gateway;
 
 #[tokio::test]
 async fn a_gateway_at_work_is_alive_ready_and_counts() {
-    let client = Client::new();
+    // Its own: what others ask must not be counted here.
+    let client = Client::of(Gateway::start("").into());
+    let before = figures(&client).await;
+    client.ask("What do you count?").send().await;
     client.ask("What do you count?").send().await;
     client.ask("What do you count?").send().await;
     assert_eq!(client.get("/healthz").send().await.status, 200);
@@ -14,12 +17,40 @@ async fn a_gateway_at_work_is_alive_ready_and_counts() {
         (ready.status, &ready.json()["status"]),
         (200, &"ready".into())
     );
+    let after = figures(&client).await;
+    for (name, grown) in [
+        ("reprise_requests_total{outcome=\"miss\"}", 1.0),
+        ("reprise_requests_total{outcome=\"hit_exact\"}", 2.0),
+        ("reprise_requests_total{outcome=\"error\"}", 0.0),
+        ("reprise_hits_total{kind=\"exact\"}", 2.0),
+        ("reprise_request_seconds_count", 3.0),
+        ("reprise_upstream_attempts_total", 1.0),
+    ] {
+        let moved = sum(&after, name) - sum(&before, name);
+        assert!((moved - grown).abs() < 0.1, "{name} by {moved}: {after:?}");
+    }
+    let saved = |all| sum(all, "reprise_tokens_saved_total");
+    assert!(saved(&after) > saved(&before), "{after:?}");
+}
+
+type Figures = Vec<(String, f64)>;
+
+async fn figures(client: &Client) -> Figures {
     let metrics = client.get("/metrics").send().await;
     assert!(metrics.header("content-type").starts_with("text/plain"));
-    for outcome in ["hit_exact", "miss"] {
-        let counted = format!("outcome=\"{outcome}\"");
-        assert!(metrics.body().contains(&counted), "{}", metrics.body());
-    }
+    let lines = metrics.body().lines();
+    let lines = lines.filter(|line| !line.starts_with('#') && !line.contains("_bucket{"));
+    let figure = |line: &str| {
+        let (name, value) = line.rsplit_once(' ')?;
+        Some((name.to_owned(), value.parse().ok()?))
+    };
+    lines.filter_map(figure).collect()
+}
+
+/// What all series together say whose name begins so.
+fn sum(figures: &Figures, name: &str) -> f64 {
+    let named = figures.iter().filter(|(known, _)| known.starts_with(name));
+    named.map(|(_, value)| value).sum()
 }
 
 #[tokio::test]

@@ -110,9 +110,7 @@ fn a_raised_threshold_turns_a_hit_into_a_miss_at_once_and_survives_a_restart() {
 #[test]
 fn decisions_show_what_was_asked_what_was_nearest_and_only_the_own_tenants() {
     let mock = Mock::start().unwrap();
-    let place = Place::new(&mock)
-        .semantic()
-        .with("REPRISE_CACHE__THRESHOLD", "0.8");
+    let place = Place::new(&mock).alike();
     let keys = ["acme", "globex"].map(|tenant| place.key(tenant, "analyst"));
     let all = place.key("ops", "admin");
     let gateway = place.start();
@@ -131,12 +129,21 @@ fn decisions_show_what_was_asked_what_was_nearest_and_only_the_own_tenants() {
         assert!(!hits[0][field].is_null(), "{field}: {hits:?}");
     }
     let missed = acme.rows("/admin/v1/decisions?outcome=near_miss");
-    assert!(
-        missed
-            .iter()
-            .all(|d| d["outcome"] == "near_miss" && d["namespace"] == "acme")
+    assert_eq!(missed.len(), 1, "{missed:?}");
+    let near = &missed[0];
+    assert_eq!(
+        (&near["outcome"], &near["namespace"], &near["reason"]),
+        (
+            &json!("near_miss"),
+            &json!("acme"),
+            &json!("below_threshold")
+        )
     );
+    assert_eq!(near["question"], "How do I bake bread?");
+    assert_eq!(near["candidate"], ASKED);
+    assert!(near["similarity"].as_f64().unwrap() < 0.8, "{near:?}");
     let own = acme.rows("/admin/v1/decisions");
+    assert_eq!(own.len(), 2, "{own:?}");
     assert!(own.iter().all(|d| d["namespace"] == "acme"), "{own:?}");
     let foreign = acme.call("GET", "/admin/v1/decisions?namespace=globex");
     assert_eq!(foreign.status, 403);
@@ -209,20 +216,52 @@ fn entries_are_listed_shown_and_deleted_by_namespace_and_model() {
 #[test]
 fn a_list_of_no_rows_is_refused_and_one_of_too_many_is_cut() {
     let mock = Mock::start().unwrap();
-    let gateway = Place::new(&mock).start();
-    for list in ["entries", "decisions"] {
-        let ask = |limit: &str| {
-            let path = format!("/admin/v1/{list}?limit={limit}");
-            gateway.send(("GET", &path), &[], None)
-        };
-        let none = ask("0");
-        assert_eq!(
-            (none.status, none.code().as_str()),
-            (400, "invalid_request")
-        );
-        assert_eq!(none.json()["error"]["param"], "limit", "{none:?}");
-        assert_eq!(ask("1").status, 200);
-        assert_eq!(ask("1000000").status, 200);
+    let place = Place::new(&mock);
+    let gateway = place.start();
+    // One more than a page holds.
+    let many = 1001;
+    for number in 0..many {
+        let asked = gateway.ask(&format!("Question {number}?"), None);
+        assert_eq!(asked.cache(), "miss", "{asked:?}");
+    }
+    let entries = |limit: &str| listed(&gateway, "entries", limit);
+    let stats = || gateway.get("/admin/v1/stats", None).json();
+    eventually(|| (stats()["store"]["entries"] == many).then_some(()));
+    assert_eq!(
+        (entries("2").unwrap(), entries("1000000").unwrap()),
+        (2, 1000)
+    );
+    let refused = entries("0").unwrap_err();
+    assert_eq!(
+        (refused.status, refused.code().as_str()),
+        (400, "invalid_request")
+    );
+    assert_eq!(refused.json()["error"]["param"], "limit", "{refused:?}");
+}
+
+#[test]
+fn a_list_of_decisions_is_as_long_as_asked_for() {
+    let mock = Mock::start().unwrap();
+    let place = Place::new(&mock).alike();
+    let gateway = place.start();
+    for question in [ASKED, REWORDED, REWORDED, REWORDED] {
+        gateway.ask(question, None);
+    }
+    let decisions = |limit: &str| listed(&gateway, "decisions", limit);
+    assert_eq!(
+        (decisions("2").unwrap(), decisions("1000000").unwrap()),
+        (2, 3)
+    );
+    let refused = decisions("0").unwrap_err();
+    assert_eq!(refused.json()["error"]["param"], "limit", "{refused:?}");
+}
+
+/// How many rows a list has, or why there is none.
+fn listed(gateway: &Gateway, list: &str, limit: &str) -> Result<usize, Reply> {
+    let reply = gateway.get(&format!("/admin/v1/{list}?limit={limit}"), None);
+    match reply.status {
+        200 => Ok(reply.json()["data"].as_array().unwrap().len()),
+        _ => Err(reply),
     }
 }
 

@@ -67,6 +67,126 @@ fn every_fault_outside_the_data_folder_is_told_on_a_line_of_its_own() {
     assert!(!place.data.exists());
 }
 
+/// One fault of each kind; the lines that tell them begin or end with the words.
+fn all_kinds(mock: &Mock) -> (Place, Vec<&'static str>) {
+    let place = Place::new(mock).semantic();
+    let (file, none) = (place.beside("reprise.toml"), place.beside("none"));
+    fs::write(
+        &file,
+        "[cache]\nthreshold = 2\n[retry]\nbase_ms = 9000\n\
+         [[providers]]\nname = 'far'\nbase_url = 'https://far.example'\napi_key_env = 'FAR'\n\
+         [[providers]]\nname = 'odd'\nbase_url = 'ftp://odd.example'\napi_key_env = 'ODD'\n\
+         [[providers]]\nname = 'torn'\nbase_url = 'https://torn.example'\napi_key_env = 'TORN'",
+    )
+    .unwrap();
+    let place = place
+        .with("REPRISE_CONFIG", file.to_str().unwrap())
+        .with("TORN", "two\nlines")
+        .with("REPRISE_ADMIN_KEY", "too-short")
+        .with("REPRISE_LOG", "info,=,")
+        .with("REPRISE_MODEL_DIR", none.to_str().unwrap())
+        .with("ORT_DYLIB_PATH", none.to_str().unwrap());
+    let words = vec![
+        "cache.threshold",
+        "retry.base_ms",
+        "providers[0].api_key_env (environment FAR)",
+        "providers[1].base_url",
+        "key of provider `torn`",
+        "REPRISE_ADMIN_KEY",
+        "log.filter",
+        "embedding.model_dir: no MANIFEST.toml",
+        "no ONNX Runtime library",
+    ];
+    (place, words)
+}
+
+#[test]
+fn no_fault_hides_another_whatever_their_kinds() {
+    let mock = Mock::start().unwrap();
+    let (place, words) = all_kinds(&mock);
+    let lines = place.refusal(&["check"]);
+    for words in &words {
+        one(&lines, words);
+    }
+    assert_eq!(lines.len(), words.len(), "{lines:#?}");
+    assert!(!place.data.exists());
+}
+
+#[test]
+fn a_start_is_refused_with_the_lines_of_the_check() {
+    let mock = Mock::start().unwrap();
+    let (place, words) = all_kinds(&mock);
+    let lines = place.refusal(&["serve", "--bind", "127.0.0.1:0"]);
+    assert_eq!(lines.len(), words.len(), "{lines:#?}");
+    // Without a fault of the settings it ends at another step, and tells no less.
+    let place = Place::new(&mock).semantic();
+    let none = place.beside("none");
+    let place = place
+        .with("REPRISE_ADMIN_KEY", "too-short")
+        .with("REPRISE_MODEL_DIR", none.to_str().unwrap())
+        .with("ORT_DYLIB_PATH", none.to_str().unwrap());
+    let lines = place.refusal(&["serve", "--bind", "127.0.0.1:0"]);
+    for words in ["REPRISE_ADMIN_KEY", "model_dir", "no ONNX Runtime library"] {
+        one(&lines, words);
+    }
+    assert_eq!(lines.len(), 3, "{lines:#?}");
+}
+
+#[test]
+fn a_file_that_cannot_be_read_hides_nothing_that_the_environment_says() {
+    let mock = Mock::start().unwrap();
+    let place = Place::new(&mock).semantic();
+    let (file, none) = (place.beside("reprise.toml"), place.beside("none"));
+    fs::write(&file, "[[providers]\nbase_url = 'https://far.example'").unwrap();
+    let place = place
+        .with("REPRISE_CONFIG", file.to_str().unwrap())
+        .with(
+            "OPENAI_BASE_URL",
+            "ftp://not-asked-where-providers-may-be-named",
+        )
+        .with("REPRISE_ADMIN_KEY", "too-short")
+        .with("REPRISE_LOG", "info,=,")
+        .with("REPRISE_MODEL_DIR", none.to_str().unwrap())
+        .with("ORT_DYLIB_PATH", none.to_str().unwrap());
+    let lines = place.refusal(&["check"]);
+    for words in [
+        "reprise.toml: line 1",
+        "REPRISE_ADMIN_KEY",
+        "log.filter",
+        "embedding.model_dir: no MANIFEST.toml",
+        "no ONNX Runtime library",
+    ] {
+        one(&lines, words);
+    }
+    assert_eq!(lines.len(), 5, "{lines:#?}");
+}
+
+#[test]
+fn nothing_is_made_up_about_what_rests_on_a_fault() {
+    let mock = Mock::start().unwrap();
+    for (text, fault) in [
+        // The model is somewhere, only not where a number says.
+        ("[embedding]\nmodel_dir = 1", "embedding.model_dir"),
+        ("[embedding]\nenabled = 'no'", "embedding.enabled"),
+        ("[log]\nfilter = 1", "log.filter"),
+        ("[retry]\nmax_ms = 999999999999", "retry.max_ms"),
+        ("providers = 1", "providers"),
+        (
+            "[[providers]]\nname = 'a'\nbase_url = 'https://u:p@a'\napi_key_env = 'sk-secret'",
+            "providers[0].base_url",
+        ),
+    ] {
+        let place = Place::new(&mock);
+        let file = place.beside("reprise.toml");
+        fs::write(&file, text).unwrap();
+        let place = place.with("REPRISE_CONFIG", file.to_str().unwrap());
+        let lines = place.refusal(&["check"]);
+        one(&lines, &format!("{fault} (file"));
+        let known = lines.iter().all(|line| line.contains("(file"));
+        assert!(known && !lines.concat().contains("sk-secret"), "{lines:#?}");
+    }
+}
+
 #[test]
 fn a_bad_admin_key_is_told_beside_a_configuration_that_cannot_be_read() {
     let mock = Mock::start().unwrap();

@@ -6,7 +6,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::helpers::{Place, eventually};
+use crate::admin::{ASKED, Admin, REWORDED};
+use crate::helpers::{Place, audit_trail, eventually};
 use crate::mock::Mock;
 
 /// A file system of its own; unmounted when dropped.
@@ -24,7 +25,9 @@ impl Disk {
             .arg(temp.path());
         let mounted = mount.output().is_ok_and(|done| done.status.success());
         if !mounted {
-            println!("skipped: no file system may be mounted here");
+            let thread = std::thread::current();
+            let test = thread.name().unwrap_or_default();
+            println!("SKIPPED {test}: no file system may be mounted here, nothing was checked");
         }
         mounted.then_some(Self { temp })
     }
@@ -98,20 +101,72 @@ fn a_full_disk_costs_no_answer_and_is_written_again_once_there_is_space() {
 }
 
 #[test]
-fn a_start_on_a_full_disk_gives_one_clear_line() {
+fn a_first_start_on_a_full_disk_gives_one_clear_line() {
     let mock = Mock::start().unwrap();
     let Some(disk) = Disk::mount(64) else { return };
     disk.fill();
-    match place(&disk, &mock).try_start() {
-        Ok(gateway) => assert_eq!(gateway.ask("Does it pass through?", None).status, 200),
-        Err(ended) => {
-            let line = ended.line();
-            assert!(line.contains("space"), "{ended:?}");
-            assert!(
-                !line.contains("damaged"),
-                "a full disk is no damage: {ended:?}"
-            );
-            assert!(!ended.stderr.contains("failed inside"), "{ended:?}");
-        }
+    let ended = place(&disk, &mock).try_start().err().expect("it started");
+    let line = ended.line();
+    assert!(line.contains("space"), "{ended:?}");
+    assert!(
+        !line.contains("damaged"),
+        "a full disk is no damage: {ended:?}"
+    );
+    assert!(!ended.stderr.contains("failed inside"), "{ended:?}");
+}
+
+/// Keys in force and out of it, a policy, and an answer.
+fn prepared(place: &Place) -> [String; 2] {
+    let keys = [place.key("acme", "admin"), place.key("globex", "app")];
+    let gateway = place.start();
+    let revoked = audit_trail(&place.data)[1]["target"].clone();
+    let revoked = place.run(&["keys", "revoke", revoked.as_str().unwrap()]);
+    assert!(revoked.status.success(), "{revoked:?}");
+    let stricter = serde_json::json!({"keep_text": false});
+    let admin = Admin::new(&gateway, &keys[0]);
+    assert_eq!(admin.put("acme", Some("\"0\""), &stricter).status, 200);
+    gateway.ask(ASKED, Some(&keys[0]));
+    gateway.ask_until("hit-semantic", REWORDED, Some(&keys[0]));
+    gateway.stop();
+    keys
+}
+
+#[test]
+fn a_start_on_a_full_disk_passes_requests_through_by_its_keys_and_writes_once_there_is_space() {
+    let mock = Mock::start().unwrap();
+    let Some(disk) = Disk::mount(64) else { return };
+    let place = place(&disk, &mock).alike();
+    let keys = prepared(&place);
+    let filler = disk.fill();
+    let gateway = place.start();
+    for stranger in [None, Some(keys[1].as_str())] {
+        assert_eq!(gateway.ask(ASKED, stranger).status, 401);
     }
+    let passed = gateway.ask(ASKED, Some(&keys[0]));
+    assert_eq!((passed.status, passed.cache()), (200, "miss"), "{passed:?}");
+    let ready = gateway.get("/readyz", None);
+    assert_eq!(
+        (ready.status, &ready.json()["store"]),
+        (200, &"degraded".into())
+    );
+    let admin = Admin::new(&gateway, &keys[0]);
+    assert_eq!(admin.get("/admin/v1/policies/acme")["version"], 1);
+    let told = gateway.log().matches("requests pass through").count();
+    assert_eq!(told, 1, "{}", gateway.log());
+    std::fs::remove_file(filler).unwrap();
+    eventually(|| (gateway.get("/readyz", None).json()["store"] == "healthy").then_some(()));
+    // Memory is back, for both tiers, and is added to.
+    gateway.ask_until("hit-exact", ASKED, Some(&keys[0]));
+    gateway.ask_until("hit-semantic", REWORDED, Some(&keys[0]));
+    assert_eq!(gateway.ask("Afterwards?", Some(&keys[0])).cache(), "miss");
+    gateway.ask_until("hit-exact", "Afterwards?", Some(&keys[0]));
+    let fresh = place.key("initech", "app");
+    gateway.stop();
+    let again = place.start();
+    assert_eq!(
+        again.ask("Afterwards?", Some(&keys[0])).cache(),
+        "hit-exact"
+    );
+    assert_eq!(again.ask(ASKED, Some(&fresh)).status, 200);
+    assert_eq!(again.ask(ASKED, Some(&keys[1])).status, 401);
 }

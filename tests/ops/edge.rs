@@ -287,14 +287,10 @@ fn the_operators_socket_and_the_metrics_port_tell_faults_in_shape() {
         replies(&mut stream).remove(0)
     };
     assert_eq!(at_metrics(&ask("GET", "/metrics")).status, 200);
-    let refused = at_metrics(&ask("POST", "/metrics"));
-    is_fault(&refused, 405, "method_not_allowed");
-    assert_eq!(refused.header("allow"), Some("get, head"));
+    takes_only(&at_metrics(&ask("POST", "/metrics")), "get, head");
     is_fault(&at_metrics(&ask("GET", "/healthz")), 404, "not_found");
     is_fault(&at_metrics("nonsense\r\n\r\n"), 400, "invalid_request");
-    let refused = at_socket(&ask("PUT", "/control/keys"));
-    is_fault(&refused, 405, "method_not_allowed");
-    assert_eq!(refused.header("allow"), Some("get, head, post"));
+    takes_only(&at_socket(&ask("PUT", "/control/keys")), "get, head, post");
     is_fault(
         &at_socket(&ask("GET", "/control/nothing")),
         404,
@@ -306,6 +302,13 @@ fn the_operators_socket_and_the_metrics_port_tell_faults_in_shape() {
         "invalid_request",
     );
     is_fault(&at_socket("nonsense\r\n\r\n"), 400, "invalid_request");
+}
+
+/// A refused method, with those that are taken.
+#[track_caller]
+fn takes_only(refused: &Reply, methods: &str) {
+    is_fault(refused, 405, "method_not_allowed");
+    assert_eq!(refused.header("allow"), Some(methods), "{refused:?}");
 }
 
 #[test]

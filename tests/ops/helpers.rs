@@ -69,6 +69,11 @@ impl Place {
             .with("REPRISE_EMBEDDING__DEADLINE_MS", "10000")
     }
 
+    /// A wording much like another is enough, of which the tests know that it is.
+    pub(crate) fn alike(self) -> Self {
+        self.semantic().with("REPRISE_CACHE__THRESHOLD", "0.8")
+    }
+
     /// A place for files beside the data folder.
     pub(crate) fn beside(&self, name: &str) -> PathBuf {
         self.temp.as_ref().unwrap().path().join(name)

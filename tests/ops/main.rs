@@ -26,6 +26,7 @@ mod policies;
 mod schema;
 mod siege;
 mod soak;
+mod stored;
 mod tenants;
 
 #[path = "../mock/mod.rs"]

@@ -7,16 +7,31 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::admin::{ASKED, Admin, REWORDED};
-use crate::helpers::{CHAT, Place, chat, eventually, files};
+use crate::helpers::{CHAT, Gateway, Place, chat, eventually, files};
+use crate::http::Reply;
 use crate::mock::Mock;
+
+/// A place where much alike is enough, and the key of its admin.
+fn place(mock: &Mock) -> (Place, String) {
+    let place = Place::new(mock).alike();
+    let key = place.key("acme", "admin");
+    (place, key)
+}
+
+/// Asks memory alone.
+fn only(gateway: &Gateway, key: &str, question: &str) -> Reply {
+    let bearer = format!("Bearer {key}");
+    let headers = [
+        ("authorization", bearer.as_str()),
+        ("x-reprise-cache", "only"),
+    ];
+    gateway.send(CHAT, &headers, Some(&chat("mock-plain", question)))
+}
 
 #[test]
 fn a_shorter_ttl_ends_what_is_remembered_and_a_longer_one_revives_nothing() {
     let mock = Mock::start().unwrap();
-    let place = Place::new(&mock)
-        .semantic()
-        .with("REPRISE_CACHE__THRESHOLD", "0.8");
-    let key = place.key("acme", "admin");
+    let (place, key) = place(&mock);
     let gateway = place.start();
     let admin = Admin::new(&gateway, &key);
     let live_for = |version: &str, ttl_s: u64| {
@@ -40,17 +55,7 @@ fn a_shorter_ttl_ends_what_is_remembered_and_a_longer_one_revives_nothing() {
     live_for("\"1\"", 86_400);
     assert!((86_000..=86_400).contains(&rest(ASKED)), "it never died");
     live_for("\"2\"", 1);
-    let missed = |question| {
-        let bearer = format!("Bearer {key}");
-        let headers = [
-            ("authorization", bearer.as_str()),
-            ("x-reprise-cache", "only"),
-        ];
-        gateway
-            .send(CHAT, &headers, Some(&chat("mock-plain", question)))
-            .status
-            == 504
-    };
+    let missed = |question| only(&gateway, &key, question).status == 504;
     for question in [ASKED, REWORDED] {
         eventually(|| missed(question).then_some(()));
     }
@@ -66,6 +71,70 @@ fn a_shorter_ttl_ends_what_is_remembered_and_a_longer_one_revives_nothing() {
         same.status, 200,
         "a policy can be sent back whole: {same:?}"
     );
+}
+
+#[test]
+fn an_answer_that_a_policy_ended_does_not_stand_before_a_living_one_less_alike() {
+    let mock = Mock::start().unwrap();
+    let (place, key) = place(&mock);
+    let gateway = place.start();
+    let admin = Admin::new(&gateway, &key);
+    gateway.ask(ASKED, Some(&key));
+    let nearest = gateway.ask_until("hit-semantic", REWORDED, Some(&key));
+    // It is younger: once it is dead the other is, which nobody has met since.
+    let younger = "How do I bake bread?";
+    gateway.ask(younger, Some(&key));
+    gateway.ask_until("hit-exact", younger, Some(&key));
+    let live_for = |version: &str, ttl_s: u64| {
+        let changed = admin.put("acme", Some(version), &json!({"ttl_s": ttl_s}));
+        assert_eq!(changed.status, 200, "{changed:?}");
+    };
+    live_for("\"0\"", 1);
+    eventually(|| (only(&gateway, &key, younger).status == 504).then_some(()));
+    live_for("\"1\"", 86_400);
+    let other = "Which city is the capital of France?";
+    let bearer = format!("Bearer {key}");
+    let unread = [
+        ("authorization", bearer.as_str()),
+        ("x-reprise-cache", "refresh"),
+    ];
+    let stored = gateway.send(CHAT, &unread, Some(&chat("mock-plain", other)));
+    assert_eq!(stored.cache(), "refresh", "{stored:?}");
+    gateway.ask_until("hit-exact", other, Some(&key));
+    let hit = only(&gateway, &key, REWORDED);
+    assert_eq!(hit.cache(), "hit-semantic", "{hit:?}");
+    assert!(hit.text().contains(other), "{hit:?}");
+    let alike = |reply: &Reply| -> f64 {
+        let said = reply.header("x-reprise-similarity").unwrap();
+        said.parse().unwrap()
+    };
+    assert!(alike(&hit) < alike(&nearest), "{hit:?} {nearest:?}");
+}
+
+#[test]
+fn a_default_that_was_shorter_for_a_while_revives_nothing_when_it_grows_again() {
+    let mock = Mock::start().unwrap();
+    let (place, key) = place(&mock);
+    let gateway = place.start();
+    gateway.ask(ASKED, Some(&key));
+    gateway.ask_until("hit-exact", ASKED, Some(&key));
+    gateway.stop();
+    let place = place.with("REPRISE_CACHE__TTL_S", "1");
+    let gateway = place.start();
+    eventually(|| (only(&gateway, &key, ASKED).status == 504).then_some(()));
+    gateway.stop();
+    let place = place.with("REPRISE_CACHE__TTL_S", "86400");
+    for _ in 0..2 {
+        let gateway = place.start();
+        assert_eq!(only(&gateway, &key, ASKED).status, 504, "dead for good");
+        gateway.stop();
+    }
+    let gateway = place.start();
+    assert_eq!(gateway.ask(ASKED, Some(&key)).cache(), "miss");
+    gateway.ask_until("hit-exact", ASKED, Some(&key));
+    gateway.stop();
+    let again = place.start();
+    assert_eq!(only(&again, &key, ASKED).cache(), "hit-exact");
 }
 
 fn hit_of(question: &str) -> &'static str {
@@ -87,8 +156,7 @@ fn where_text_is_not_kept_it_is_neither_shown_nor_on_disk_and_meaning_still_hits
     let mock = Mock::start().unwrap();
     for keep in ["true", "false"] {
         let place = Place::new(&mock)
-            .semantic()
-            .with("REPRISE_CACHE__THRESHOLD", "0.8")
+            .alike()
             .with("REPRISE_CACHE__KEEP_TEXT", keep);
         let kept = keep == "true";
         let key = place.key("acme", "admin");
@@ -137,10 +205,7 @@ fn where_text_is_not_kept_it_is_neither_shown_nor_on_disk_and_meaning_still_hits
 #[test]
 fn a_policy_that_stops_keeping_text_hides_what_was_kept_before() {
     let mock = Mock::start().unwrap();
-    let place = Place::new(&mock)
-        .semantic()
-        .with("REPRISE_CACHE__THRESHOLD", "0.8");
-    let key = place.key("acme", "admin");
+    let (place, key) = place(&mock);
     let gateway = place.start();
     let admin = Admin::new(&gateway, &key);
     gateway.ask(ASKED, Some(&key));

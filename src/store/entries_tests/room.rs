@@ -6,6 +6,7 @@ use super::{body, config, open_with, put};
 use crate::store::damage::Random;
 use crate::store::entries::*;
 use crate::store::record::tests::entry;
+use crate::store::small_disk::SmallDisk;
 use crate::store::terms::OnRemoved;
 
 #[test]
@@ -57,49 +58,61 @@ fn large_answers_come_back_and_too_large_ones_are_refused() {
 }
 
 #[test]
-fn a_disk_without_room_is_an_error_that_touches_nothing() {
+fn on_a_disk_without_room_nothing_is_read_or_put_and_nothing_is_touched() {
     let temp = tempfile::tempdir().unwrap();
     let (folder, store, _) = open_with(temp.path(), config());
     let id = put(&store, 1);
     drop((store, folder));
-    let folder = DataFolder::open(temp.path()).unwrap();
     let full = CacheStoreConfig {
         min_free_bytes: u64::MAX,
         ..config()
     };
-    assert!(matches!(
-        CacheStore::open(&folder, full),
-        Err(StoreError::NoSpace { .. })
-    ));
-    let (store, _) = CacheStore::open(&folder, config()).unwrap();
-    assert!(store.get(id).is_some());
+    let (folder, store, report) = open_with(temp.path(), full);
+    assert_eq!(report, OpenReport::default());
+    assert!(!store.is_read() && matches!(store.status(), Status::Degraded(_)));
+    assert!(store.get(id).is_none());
+    let fresh = entry(store.next_id(), 2, "x");
+    assert_eq!(store.try_put(fresh, None), Put::Degraded);
+    assert!(store.flush().is_err());
+    drop((store, folder));
+    let (_folder, store, _) = open_with(temp.path(), config());
+    assert_eq!(store.get(id).unwrap().answer.get(), body(id));
 }
 
-/// A small tmpfs, where this user may mount one.
-struct SmallDisk(tempfile::TempDir);
-
-impl SmallDisk {
-    fn mount() -> Option<Self> {
-        let temp = tempfile::tempdir().unwrap();
-        let mut mount = std::process::Command::new("mount");
-        let done = mount
-            .args(["-t", "tmpfs", "-o", "size=64m", "tmpfs"])
-            .arg(temp.path())
-            .output();
-        done.is_ok_and(|output| output.status.success())
-            .then_some(Self(temp))
+#[test]
+fn what_a_full_disk_hid_is_back_with_its_space_and_no_id_is_given_twice() {
+    let Some(disk) = SmallDisk::mount() else {
+        return;
+    };
+    let path = disk.data();
+    let (folder, store, _) = open_with(&path, config());
+    let ids: Vec<u64> = (1..9).map(|exact| put(&store, exact)).collect();
+    store.flush().unwrap();
+    drop((store, folder));
+    let ballast = disk.fill_but(4 << 20);
+    let (heard, hears) = crossbeam_channel::bounded(1);
+    let (_folder, store, _) = open_with(
+        &path,
+        CacheStoreConfig {
+            min_free_bytes: 8 << 20,
+            on_read: Some(Arc::new(move || heard.send(()).unwrap())),
+            ..config()
+        },
+    );
+    assert!(!store.is_read() && store.get(ids[0]).is_none());
+    // An answer under way while the disk gets its space back.
+    let early = store.next_id();
+    std::fs::remove_file(&ballast).unwrap();
+    hears.recv_timeout(Duration::from_secs(20)).unwrap();
+    assert!(store.is_read());
+    let put_early = store.try_put(entry(early, 99, "early"), None);
+    assert_eq!(put_early, Put::Degraded);
+    for id in &ids {
+        assert_eq!(store.get(*id).unwrap().answer.get(), body(*id));
     }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        drop(
-            std::process::Command::new("umount")
-                .arg("-l")
-                .arg(self.0.path())
-                .output(),
-        );
-    }
+    let fresh = put(&store, 100);
+    store.flush().unwrap();
+    assert!(!ids.contains(&fresh) && store.get(fresh).is_some());
 }
 
 fn noise(random: &mut Random) -> String {
@@ -112,10 +125,9 @@ fn fill_and_free(min_free_bytes: u64) {
     let Some(disk) = SmallDisk::mount() else {
         return;
     };
-    let ballast = disk.0.path().join("ballast");
-    std::fs::write(&ballast, vec![1; 30 << 20]).unwrap();
+    let ballast = disk.fill_but(34 << 20);
     let (_folder, store, _) = open_with(
-        &disk.0.path().join("data"),
+        &disk.data(),
         CacheStoreConfig {
             min_free_bytes,
             ..config()

@@ -1,0 +1,61 @@
+//! The policy of namespaces that have none of their own: that of the configuration, and what earlier
+//! configurations of this data folder have let die.
+
+use serde::{Deserialize, Serialize};
+
+use crate::cache::policy::{Policy, PolicyKind};
+use crate::chat::unix_ms;
+use crate::config::Config;
+use crate::store::StateStore;
+
+/// Where the state keeps [`Seen`]: table and row.
+const SEEN: (&str, &str) = ("defaults", "ttl");
+
+/// The default time to live of the last start, and what came of those before.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Seen {
+    ttl_s: u64,
+    forgotten_before_ms: u64,
+}
+
+/// The default policy. A default that grew since the last start revives nothing, as a policy's own
+/// change does not; so the last one is written down where it is another.
+pub(super) fn default_policy(config: &Config, state: &StateStore) -> Policy {
+    let configured = configured(config);
+    let stored = state.get(SEEN.0, SEEN.1);
+    let stored: Option<Seen> = stored.and_then(|row| serde_json::from_value(row).ok());
+    let policy = match stored {
+        Some(Seen {
+            ttl_s,
+            forgotten_before_ms,
+        }) => configured.following(ttl_s, forgotten_before_ms, unix_ms()),
+        None => configured,
+    };
+    let seen = Seen {
+        ttl_s: policy.ttl_s,
+        forgotten_before_ms: policy.forgotten_before_ms,
+    };
+    if stored != Some(seen)
+        && let Ok(row) = serde_json::to_value(seen)
+        && let Err(cause) = state.put(SEEN.0, SEEN.1, &row)
+    {
+        // The next start compares with an earlier one then, which is no worse than having none.
+        tracing::warn!(%cause, "the default time to live is not written down");
+    }
+    policy
+}
+
+fn configured(config: &Config) -> Policy {
+    #[allow(clippy::cast_possible_truncation, reason = "a cosine, compared as f32")]
+    let threshold = config.cache.threshold as f32;
+    Policy {
+        namespace: String::new(),
+        version: 0,
+        kind: PolicyKind::Threshold,
+        threshold,
+        ttl_s: config.cache.ttl_s,
+        temperature_max: config.cache.temperature_max,
+        keep_text: config.cache.keep_text,
+        forgotten_before_ms: 0,
+    }
+}

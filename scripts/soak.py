@@ -23,6 +23,9 @@ import threading
 import time
 
 CLIENTS = 4
+# Descriptors by which two fifths may differ: connections whose closing is on its way. A leak of one in a thousand
+# requests shows all the same, even in 20 s.
+JITTER = CLIENTS
 SUBJECTS = ["France", "Peru", "Japan", "Kenya", "Norway", "Chile", "India", "Cuba", "Egypt", "Italy"]
 # Warmer than what may be answered by meaning: a new question is a call to the provider.
 FRESH = {"temperature": 1.5}
@@ -183,14 +186,14 @@ def report(samples, counts, seconds, growth):
     for kind, count in sorted(counts.items()):
         print(f"{count:8d} {kind}")
     early, late = (statistics.median(fifth(samples, n, seconds, 1)) for n in (2, 5))
-    # A stream more or less is open at any moment: the fewest that were is what is kept.
+    # A stream more or less is open at any moment: the fewest that were is what is kept, give or take a few.
     held, kept = (min(fifth(samples, n, seconds, 2)) for n in (2, 5))
     print(f"memory {early / 2**20:.1f} -> {late / 2**20:.1f} MiB, descriptors {held} -> {kept}")
     faults = [k for k in ("server errors", "wrong body", "cut stream") if counts[k]]
     faults += [k for k in counts if k.startswith("broken")]
     if late > early * (1 + growth):
         faults.append(f"memory grew by {late / early - 1:.0%}")
-    if kept > held:
+    if kept > held + JITTER:
         faults.append(f"descriptors grew from {held} to {kept}")
     return faults
 

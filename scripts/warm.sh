@@ -6,7 +6,9 @@
 # usage: warm.sh FILE [option of `reprise warm`]...
 # REPRISE_BIN   the program; default: target/release/reprise of this repository, else the one on the PATH
 # REPRISE_DATA  data folder; default: index/ of this repository
-# Other REPRISE_… variables and OPENAI_… go on to the program. Everything said goes to stderr.
+# Other REPRISE_… variables and OPENAI_… go on to the program.
+# It says nothing where all went well, so that cron sends no mail; what the program said, the report included, is in
+# warm/last.log of the data folder. Where something failed, that goes to stderr.
 set -eu
 
 say() {
@@ -40,8 +42,11 @@ if ! flock -n 9; then
     exit 0
 fi
 
-say "begins with $1"
+log="$data/warm/last.log"
 status=0
-"$program" warm --data "$data" "$@" >&2 || status=$?
-say "ended with status $status"
+"$program" warm --data "$data" "$@" >"$log" 2>&1 || status=$?
+if [ "$status" -ne 0 ]; then
+    cat "$log" >&2
+    say "$1: ended with status $status"
+fi
 exit "$status"

@@ -11,17 +11,23 @@ use secrecy::SecretString;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
+use super::build::embed_config;
 use super::{Built, Environment, StartError, build, socket};
 use crate::chat::unix_seconds;
-use crate::config::{Config, Faults, ProviderKind};
+use crate::config::{Config, Faults, ProviderKind, Route};
+use crate::embed::{EmbedConfig, Embedder};
 use crate::identity::TenantId;
 use crate::ledger::Prices;
 use crate::provider::local::{Local, LocalError};
 use crate::warm::journal::Lives;
 use crate::warm::{
-    Budget, Defaults, Driver, InProcess, Job, Journal, Pace, Progress, Remote, Report, Stop, lines,
-    run,
+    Budget, Defaults, Driver, InProcess, Job, Journal, Pace, Progress, Remote, Report, Stop,
+    Tariff, lines, run,
 };
+
+/// Longest time for a vector or a search, in milliseconds, of a gateway that is here for this run
+/// alone: nobody waits for it, and what it gives up is paid for.
+const PATIENCE_MS: u64 = 10_000;
 
 /// What `reprise warm` takes, besides the configuration.
 #[derive(Args)]
@@ -45,14 +51,16 @@ pub struct WarmArgs {
     #[arg(long, value_name = "R", value_parser = positive)]
     rate: Option<f64>,
     /// Stop before more than this is spent, by the price list of the configuration. Strict where
-    /// requests set max_tokens; others are expected to be no longer than the longest so far.
+    /// requests set max_tokens; others are expected to be no longer than the longest so far. A model
+    /// without a price ends the run before it is asked.
     #[arg(long, value_name = "USD", value_parser = positive)]
     max_usd: Option<f64>,
     /// Stop after this many requests, hits included.
     #[arg(long, value_name = "N")]
     max_requests: Option<u64>,
-    /// Least cosine of two questions of which only the first is asked; never below the
-    /// namespace's threshold. A running gateway does this itself.
+    /// Least cosine of two questions of which the second waits until the first is answered, so that
+    /// the gateway can answer it from memory, which is for its own threshold and policy to decide.
+    /// One that fails holds up nobody. Needs the encoder here, also for a gateway elsewhere.
     #[arg(long, value_name = "COSINE", default_value_t = 0.97, value_parser = cosine)]
     fold: f32,
     /// Forget where an earlier run of this file was interrupted.
@@ -108,7 +116,8 @@ pub async fn warm(args: WarmArgs, config: &Config) -> Result<Report, WarmError> 
     // Installed first: a signal during the start must not be lost.
     let stop = stop_signals()?;
     let (input, size) = open(&args.file)?;
-    let (target, gateway) = find(&args, config)?;
+    let progress = Progress::new(size);
+    let (target, gateway) = find(&args, config, &progress)?;
     let folder = config.data_dir().join("warm");
     let lives = Lives {
         now_s: unix_seconds(),
@@ -121,15 +130,16 @@ pub async fn warm(args: WarmArgs, config: &Config) -> Result<Report, WarmError> 
         path: folder,
         source,
     })?;
-    let prices = Prices::new(&config.prices);
+    let tariff = Tariff::new(Prices::new(&config.prices), gateway.routes.clone());
     let job = Job {
         driver: gateway.driver.as_ref(),
         concurrency: args.concurrency.get(),
         pace: Pace::new(args.rate),
-        budget: Budget::new(prices, args.max_usd, args.max_requests),
+        budget: Budget::new(tariff, args.max_usd, args.max_requests),
+        encoder: gateway.encoder.clone(),
         fold: args.fold,
         journal,
-        progress: Progress::new(size),
+        progress,
     };
     let lines = lines::read(input, Defaults { model: args.model })?;
     let report = run(job, lines, stop).await;
@@ -140,52 +150,89 @@ pub async fn warm(args: WarmArgs, config: &Config) -> Result<Report, WarmError> 
 
 struct Found {
     driver: Box<dyn Driver>,
+    /// Tells how alike questions are.
+    encoder: Option<Embedder>,
+    /// What it asks for a model, as far as that is known here.
+    routes: Vec<Route>,
     /// What the driver asks, if it is in this process; goes after it.
     _built: Option<Built>,
 }
 
+impl Found {
+    fn running(driver: Remote, encoder: Option<Embedder>, routes: Vec<Route>) -> Self {
+        Self {
+            driver: Box::new(driver),
+            encoder,
+            routes,
+            _built: None,
+        }
+    }
+}
+
 /// The gateway to ask, and its name for the journal.
-fn find(args: &WarmArgs, config: &Config) -> Result<(String, Found), WarmError> {
+fn find(
+    args: &WarmArgs,
+    config: &Config,
+    progress: &Progress,
+) -> Result<(String, Found), WarmError> {
+    let config = patient(config, args.concurrency.get());
     let namespace = args.namespace.clone();
     if let Some(url) = &args.url {
         // The base URL that an OpenAI client is given means the same gateway.
         let url = url.trim_end_matches('/').trim_end_matches("/v1");
         let local = Local::by_url(url, args.key.clone())?;
-        let driver = Box::new(Remote::by_url(local, namespace));
-        return Ok((
-            url.to_owned(),
-            Found {
-                driver,
-                _built: None,
-            },
-        ));
+        let driver = Remote::by_url(local, namespace);
+        let found = Found::running(driver, own_encoder(&config, progress), Vec::new());
+        return Ok((url.to_owned(), found));
     }
     let tenant = args.tenant.clone().unwrap_or_else(TenantId::default_tenant);
     let target = tenant.to_string();
     if let Some(reach) = socket::running(config.data_dir()) {
         let (path, held) = reach.into_parts();
         let local = Local::by_socket(&path, held)?;
-        let driver = Box::new(Remote::by_socket(local, &tenant, namespace));
-        return Ok((
-            target,
-            Found {
-                driver,
-                _built: None,
-            },
-        ));
+        let driver = Remote::by_socket(local, &tenant, namespace);
+        let encoder = own_encoder(&config, progress);
+        return Ok((target, Found::running(driver, encoder, config.routes)));
     }
     let environment = Environment::process();
     let providers = config.providers_or_default(|name| (environment.0)(name))?;
     if providers.iter().all(|p| p.kind == ProviderKind::Demo) {
         return Err(WarmError::OnlyDemo);
     }
-    let built = build(config, &environment)?;
-    let driver = InProcess::new(built.door.gateway.clone(), tenant, namespace);
+    let built = build(&config, &environment)?;
+    let gateway = built.door.gateway.clone();
     let found = Found {
-        driver: Box::new(driver),
+        encoder: gateway.cache().embedder().cloned(),
+        driver: Box::new(InProcess::new(gateway, tenant, namespace)),
+        routes: config.routes,
         _built: Some(built),
     };
     Ok((target, found))
+}
+
+/// The configuration of a gateway that nobody else uses.
+fn patient(config: &Config, concurrency: usize) -> Config {
+    let mut config = config.clone();
+    let (embedding, cache) = (&mut config.embedding, &mut config.cache);
+    // Each item is embedded once to be told from the others, and once more where it is looked up.
+    embedding.queue = embedding.queue.max(concurrency.saturating_mul(2));
+    embedding.deadline_ms = embedding.deadline_ms.max(PATIENCE_MS);
+    cache.lookup_deadline_ms = cache.lookup_deadline_ms.max(PATIENCE_MS);
+    config
+}
+
+/// An encoder beside that of a gateway which runs: it tells which questions are alike before they are asked.
+fn own_encoder(config: &Config, progress: &Progress) -> Option<Embedder> {
+    let started = embed_config(config).and_then(|found| {
+        let one = found.map(|c| EmbedConfig { threads: 1, ..c });
+        Ok(one.as_ref().map(Embedder::start).transpose()?)
+    });
+    started.unwrap_or_else(|fault| {
+        progress.say(&format!(
+            "near-duplicates on their way together are each asked, the encoder is missing here: {fault}"
+        ));
+        None
+    })
 }
 
 /// The input and its size, where that is known.

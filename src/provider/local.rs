@@ -30,6 +30,14 @@ pub enum LocalError {
     },
 }
 
+impl LocalError {
+    /// Whether the request may have arrived: false where there was no connection.
+    #[must_use]
+    pub fn was_sent(&self) -> bool {
+        !matches!(self, Self::Unreachable(e) if e.is_connect())
+    }
+}
+
 /// One gateway to talk to.
 pub struct Local {
     client: Client,

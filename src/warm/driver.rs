@@ -10,9 +10,7 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 
 use crate::cache::controls::Controls;
-use crate::cache::scope::Namespace;
 use crate::chat::{Answer, ChatRequest, DONE, RequestId};
-use crate::embed::Embedded;
 use crate::gateway::ask::Ask;
 use crate::gateway::error::ApiError;
 use crate::gateway::{Body, Gateway, LiveAnswer, Outcome, Piece};
@@ -22,6 +20,8 @@ use crate::provider::local::{Local, LocalReply};
 /// Who a request in a tenant's name comes from.
 const OPERATOR: &str = "operator";
 const CHAT: &str = "/v1/chat/completions";
+/// The status of a call that was given up: the provider may have answered it all the same.
+const TIMED_OUT: u16 = 504;
 /// Time between two looks at whether the index is loaded, and the longest time to wait for it.
 const LOOK: Duration = Duration::from_millis(10);
 const LOADING: Duration = Duration::from_secs(300);
@@ -48,6 +48,8 @@ pub struct Refusal {
     pub status: Option<u16>,
     /// When to come back, if it says so.
     pub retry_after: Option<Duration>,
+    /// Whether a provider may have been paid all the same: it left, and nobody knows what became of it.
+    pub maybe_paid: bool,
 }
 
 impl Refusal {
@@ -57,6 +59,7 @@ impl Refusal {
             message,
             status: None,
             retry_after: None,
+            maybe_paid: true,
         }
     }
 
@@ -74,15 +77,6 @@ impl Refusal {
     }
 }
 
-/// A question's vector, and from which cosine on the gateway takes two for one.
-#[derive(Debug, Clone)]
-pub struct Likeness {
-    /// The vector.
-    pub embedded: Embedded,
-    /// The gateway's own threshold.
-    pub threshold: f32,
-}
-
 /// A gateway to ask.
 pub trait Driver: Send + Sync {
     /// Asks, once.
@@ -91,12 +85,6 @@ pub trait Driver: Send + Sync {
     /// Waits until it can find what is remembered: before that it would pay for it again.
     fn ready(&self) -> BoxFuture<'_, ()> {
         Box::pin(async {})
-    }
-
-    /// What near-duplicates are told by; none where the gateway tells them itself, or where
-    /// it would not answer one by the other.
-    fn likeness<'a>(&'a self, _: &'a ChatRequest) -> BoxFuture<'a, Option<Likeness>> {
-        Box::pin(async { None })
     }
 
     /// Returns once a kill of this process cannot lose what was answered so far; false if it still may.
@@ -151,27 +139,6 @@ impl InProcess {
             tokens,
         })
     }
-
-    async fn vector(&self, request: &ChatRequest) -> Option<Likeness> {
-        let question = request.question().ok()?;
-        let tenant = self.caller.tenant.as_str();
-        let wanted = self.controls.namespace.as_deref();
-        let shared = &self.gateway.config.shared;
-        let known = |name: &str| self.gateway.keyring().knows_tenant(name);
-        let namespace = Namespace::resolve(tenant, wanted, shared, known).ok()?;
-        let policy = self.gateway.policies().of(&namespace.label);
-        // Too varied for meaning: the gateway answers it by the same words only.
-        if request
-            .temperature()
-            .is_some_and(|t| t > policy.temperature_max)
-        {
-            return None;
-        }
-        Some(Likeness {
-            embedded: self.gateway.cache().embed(question).await.ok()?,
-            threshold: policy.threshold,
-        })
-    }
 }
 
 impl Driver for InProcess {
@@ -188,10 +155,6 @@ impl Driver for InProcess {
         })
     }
 
-    fn likeness<'a>(&'a self, request: &'a ChatRequest) -> BoxFuture<'a, Option<Likeness>> {
-        Box::pin(self.vector(request))
-    }
-
     fn settle(&self) -> BoxFuture<'_, bool> {
         let store = self.gateway.cache().memory().store().clone();
         let flushed = tokio::task::spawn_blocking(move || store.flush().is_ok());
@@ -199,8 +162,7 @@ impl Driver for InProcess {
     }
 }
 
-/// A gateway that runs, by its socket or its URL. It keeps what it answers by itself, and
-/// tells near-duplicates by itself: answering one from memory costs nothing.
+/// A gateway that runs, by its socket or its URL. It keeps what it answers by itself.
 pub struct Remote {
     local: Local,
     headers: Vec<(&'static str, String)>,
@@ -232,7 +194,10 @@ impl Remote {
         let reply = self.local.send(Method::POST, CHAT, Some(body), &headers);
         match reply.await {
             Ok(reply) => read(&reply),
-            Err(e) => Err(Refusal::without_reply("unreachable", e.to_string())),
+            Err(e) => Err(Refusal {
+                maybe_paid: e.was_sent(),
+                ..Refusal::without_reply("unreachable", e.to_string())
+            }),
         }
     }
 }
@@ -252,6 +217,7 @@ fn read(reply: &LocalReply) -> Result<Told, Refusal> {
             message: reply.message().to_owned(),
             status: Some(reply.status),
             retry_after: reply.retry_after,
+            maybe_paid: reply.status == TIMED_OUT,
         });
     }
     let Some(outcome) = reply.mark("cache") else {
@@ -275,6 +241,7 @@ fn refused(error: ApiError) -> Refusal {
         kind: said.unwrap_or_else(|| error.code.as_str().to_owned()),
         status: Some(error.status()),
         retry_after: error.retry_after,
+        maybe_paid: error.status() == TIMED_OUT,
         message: error.message,
     }
 }

@@ -1,9 +1,10 @@
-//! Which questions need not be asked because another one asked before covers them.
-//! Pure: vectors come from outside.
+//! Which questions wait for another one of the run, because its answer may serve them too.
+//! Vectors come from outside, and whether it does serve them is the gateway's to say.
 
 use std::collections::{HashSet, VecDeque};
 
-use super::driver::Likeness;
+use tokio::sync::watch;
+
 use super::lines::{Item, Key};
 use crate::cache::verdict::{Evidence, Verdict, judge};
 use crate::embed::{Embedded, Question};
@@ -25,10 +26,43 @@ struct Recent {
     scope: [u8; 32],
     question: Question,
     embedded: Embedded,
+    answered: watch::Receiver<bool>,
+}
+
+/// Where a question stands among those of its run.
+#[derive(Debug)]
+#[must_use]
+pub enum Place {
+    /// Before all that are like it: they wait for it from now on.
+    Ahead(Ahead),
+    /// Behind one that is like it.
+    Behind(Behind),
+}
+
+/// Held by a question that others may wait for; dropped, it will not be answered.
+#[derive(Debug)]
+pub struct Ahead(watch::Sender<bool>);
+
+impl Ahead {
+    /// Says that it is answered, and what waits for it may be asked.
+    pub fn answered(self) {
+        self.0.send_replace(true);
+    }
+}
+
+/// Held by a question that waits for another one.
+#[derive(Debug)]
+pub struct Behind(watch::Receiver<bool>);
+
+impl Behind {
+    /// Waits for the other one; false if it was not answered and never will be.
+    pub async fn answered(mut self) -> bool {
+        self.0.wait_for(|answered| *answered).await.is_ok()
+    }
 }
 
 impl Fold {
-    /// Folds by meaning from `cosine` on, and never below the gateway's own threshold.
+    /// Takes questions to be alike from `cosine` on.
     #[must_use]
     pub fn new(cosine: f32) -> Self {
         Self {
@@ -43,35 +77,44 @@ impl Fold {
         self.asked.insert(key)
     }
 
-    /// Whether no recent question of the same scope covers this one; it covers others from now on.
-    pub fn is_apart(&mut self, item: &Item, likeness: Likeness) -> bool {
-        let Ok(question) = item.request.question() else {
-            return true;
-        };
-        let threshold = self.cosine.max(likeness.threshold);
-        let covers = |recent: &Recent| {
-            let evidence = Evidence {
-                asked: question,
-                asked_tokens: &likeness.embedded.tokens,
-                stored: &recent.question,
-                stored_tokens: &recent.embedded.tokens,
-                similarity: dot(&recent.embedded.embedding, &likeness.embedded.embedding),
-                threshold,
-            };
-            recent.scope == item.scope && judge(&evidence) == Verdict::Serve
-        };
-        if self.recent.iter().any(covers) {
-            return false;
+    /// Finds an item's place among the recent ones of its scope.
+    pub fn place(&mut self, item: &Item, embedded: &Embedded) -> Place {
+        let question = item.request.question().unwrap_or_default();
+        self.recent.retain(Recent::may_serve);
+        let like = |recent: &&Recent| recent.is_like(item.scope, question, embedded, self.cosine);
+        if let Some(recent) = self.recent.iter().find(like) {
+            return Place::Behind(Behind(recent.answered.clone()));
         }
         if self.recent.len() == WINDOW {
             self.recent.pop_front();
         }
+        let (say, answered) = watch::channel(false);
         self.recent.push_back(Recent {
             scope: item.scope,
             question: Question::keep(question, true),
-            embedded: likeness.embedded,
+            embedded: embedded.clone(),
+            answered,
         });
-        true
+        Place::Ahead(Ahead(say))
+    }
+}
+
+impl Recent {
+    /// Answered, or on its way.
+    fn may_serve(&self) -> bool {
+        *self.answered.borrow() || self.answered.has_changed().is_ok()
+    }
+
+    fn is_like(&self, scope: [u8; 32], asked: &str, embedded: &Embedded, cosine: f32) -> bool {
+        let evidence = Evidence {
+            asked,
+            asked_tokens: &embedded.tokens,
+            stored: &self.question,
+            stored_tokens: &self.embedded.tokens,
+            similarity: dot(&self.embedded.embedding, &embedded.embedding),
+            threshold: cosine,
+        };
+        self.scope == scope && judge(&evidence) == Verdict::Serve
     }
 }
 
@@ -103,47 +146,63 @@ mod tests {
     }
 
     /// A vector at `angle` to the first axis.
-    fn at(angle: f32, tokens: u8, threshold: f32) -> Likeness {
+    fn at(angle: f32, tokens: u8) -> Embedded {
         let mut numbers = vec![0.0; 19];
         (numbers[0], numbers[18]) = (angle.cos(), angle.sin());
-        Likeness {
-            embedded: Embedded {
-                embedding: Embedding::new(numbers).unwrap(),
-                tokens: TokenDigest([tokens; 16]),
-                token_count: 3,
-            },
-            threshold,
+        Embedded {
+            embedding: Embedding::new(numbers).unwrap(),
+            tokens: TokenDigest([tokens; 16]),
+            token_count: 3,
+        }
+    }
+
+    fn ahead(fold: &mut Fold, item: &Item, embedded: &Embedded) -> Option<Ahead> {
+        match fold.place(item, embedded) {
+            Place::Ahead(ahead) => Some(ahead),
+            Place::Behind(_) => None,
         }
     }
 
     #[test]
-    fn a_question_is_folded_into_a_near_one_of_its_own_scope_only() {
+    fn a_question_stands_behind_a_near_one_of_its_own_scope_only() {
         let mut fold = Fold::new(0.97);
-        assert!(fold.is_apart(&item("a", 1), at(0.0, 1, 0.9)));
-        assert!(!fold.is_apart(&item("b", 1), at(0.2, 2, 0.9)), "cos 0.980");
-        assert!(fold.is_apart(&item("c", 1), at(0.3, 3, 0.9)), "cos 0.955");
-        assert!(fold.is_apart(&item("b", 2), at(0.2, 2, 0.9)));
+        let _a = ahead(&mut fold, &item("a", 1), &at(0.0, 1)).unwrap();
+        let mut is_ahead = |question, scope, angle, tokens| {
+            let place = ahead(&mut fold, &item(question, scope), &at(angle, tokens));
+            place.map(Ahead::answered).is_some()
+        };
+        assert!(!is_ahead("b", 1, 0.2, 2), "cos 0.980");
+        assert!(is_ahead("c", 1, 0.3, 3), "cos 0.955");
+        assert!(is_ahead("b", 2, 0.2, 2));
+        assert!(is_ahead("A", 1, 0.0, 1), "other text, same tokens");
     }
 
-    #[test]
-    fn what_the_gateway_would_not_answer_by_the_other_is_not_folded() {
-        let asked = |question: &str, likeness| {
-            let mut fold = Fold::new(0.97);
-            assert!(fold.is_apart(&item("Is US ok", 1), at(0.0, 1, 0.9)));
-            fold.is_apart(&item(question, 1), likeness)
+    #[tokio::test]
+    async fn what_waits_hears_whether_the_one_before_was_answered() {
+        let mut fold = Fold::new(0.97);
+        let mut place = || fold.place(&item("a", 1), &at(0.0, 1));
+        let (Place::Ahead(first), Place::Behind(second)) = (place(), place()) else {
+            unreachable!("the first is ahead of the second");
         };
-        assert!(asked("x", at(0.2, 2, 0.99)), "a stricter policy");
-        assert!(
-            asked("Is us ok", at(0.0, 1, 0.9)),
-            "other text, same tokens"
-        );
+        drop(first);
+        assert!(!second.answered().await);
+        let (Place::Ahead(third), Place::Behind(fourth)) = (place(), place()) else {
+            unreachable!("nobody waits for one that was not answered");
+        };
+        third.answered();
+        assert!(fourth.answered().await);
+        let Place::Behind(late) = place() else {
+            unreachable!("what was answered stays");
+        };
+        assert!(late.answered().await);
     }
 
     #[test]
     fn it_looks_back_at_a_bounded_number_of_questions() {
         let mut fold = Fold::new(1.5);
         for _ in 0..WINDOW + 2 {
-            assert!(fold.is_apart(&item("a", 1), at(0.0, 1, 0.9)));
+            let ahead = ahead(&mut fold, &item("a", 1), &at(0.0, 1));
+            ahead.unwrap().answered();
         }
         assert_eq!(fold.recent.len(), WINDOW);
     }

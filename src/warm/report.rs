@@ -13,6 +13,8 @@ pub enum Stopped {
     Interrupted,
     /// The next request might have exceeded the limit of money.
     MaxUsd,
+    /// Money is limited, and the next request's model has no price.
+    NoPrice,
     /// The limit of requests.
     MaxRequests,
     /// Too many failures in a row that the requests were no cause of.
@@ -28,7 +30,7 @@ pub struct Report {
     pub lines: u64,
     /// Of these: nothing to ask in them.
     pub bad: u64,
-    /// Covered by another one of this run.
+    /// Asked by another line as well, or answered from memory after one like it.
     pub folded: u64,
     /// Finished by an earlier run that was interrupted.
     pub already_done: u64,
@@ -65,10 +67,14 @@ impl Report {
         self.failed == 0 && self.left == 0 && self.stopped.is_none()
     }
 
-    /// Whether a caller should look at it: something failed, or no line was any good.
+    /// Whether a caller should look at it: something failed, no line was any good, or the next run
+    /// would end where this one did.
     #[must_use]
     pub fn is_failure(&self) -> bool {
-        let broken = matches!(self.stopped, Some(Stopped::GaveUp | Stopped::Input));
+        let broken = matches!(
+            self.stopped,
+            Some(Stopped::GaveUp | Stopped::Input | Stopped::NoPrice)
+        );
         broken || self.failed > 0 || (self.lines > 0 && self.bad == self.lines)
     }
 }
@@ -123,6 +129,9 @@ impl Stopped {
         match self {
             Self::Interrupted => "by a signal; run it again to go on from here",
             Self::MaxUsd => "the next request might have exceeded --max-usd",
+            Self::NoPrice => {
+                "--max-usd needs a price for each model, and one has none: see [[prices]]"
+            }
             Self::MaxRequests => "by --max-requests",
             Self::GaveUp => "too many failures in a row; run it again to go on from here",
             Self::Input => "the input could not be read to its end",
@@ -151,11 +160,14 @@ mod tests {
             ..Report::default()
         };
         assert!(all_bad.is_failure());
-        let limit = Report {
-            stopped: Some(Stopped::MaxUsd),
+        let stopped = |why| Report {
+            stopped: Some(why),
             ..Report::default()
         };
+        let limit = stopped(Stopped::MaxUsd);
         assert!(!limit.is_complete() && !limit.is_failure());
+        let no_price = stopped(Stopped::NoPrice);
+        assert!(!no_price.is_complete() && no_price.is_failure());
     }
 
     #[test]

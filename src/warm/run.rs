@@ -2,7 +2,7 @@
 //! counts what becomes of it. One task; what is on its way is dropped only if told so.
 
 use std::cell::RefCell;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -17,14 +17,10 @@ use super::lines::{Fault, Item, Line};
 use super::pace::Pace;
 use super::progress::Progress;
 use super::report::{Report, Stopped};
+use super::sender::{Fate, Sender};
 use crate::chat::unix_seconds;
+use crate::embed::Embedder;
 
-/// Times that a request is sent again after 429 or 503.
-const RETRIES: u32 = 4;
-/// First wait where none is asked for; doubled each time.
-const FIRST_WAIT: Duration = Duration::from_secs(1);
-/// Longest wait that is obeyed; a gateway that asks for more is not ready to be warmed.
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// Failures in a row, none of them the requests' own, after which the rest is spared.
 const GIVE_UP: u32 = 10;
 
@@ -49,7 +45,9 @@ pub struct Job<'a> {
     pub pace: Pace,
     /// Money and requests.
     pub budget: Budget,
-    /// Least cosine of two questions of which only one is asked.
+    /// Tells how alike questions are; without one they are not folded by meaning.
+    pub encoder: Option<Embedder>,
+    /// Least cosine of two questions of which the second waits for the first.
     pub fold: f32,
     /// What earlier runs finished.
     pub journal: Journal,
@@ -62,6 +60,7 @@ pub async fn run(job: Job<'_>, lines: Receiver<Line>, stop: watch::Receiver<Stop
     let begun = Instant::now();
     let sender = Sender {
         driver: job.driver,
+        encoder: job.encoder,
         pace: job.pace,
         fold: RefCell::new(Fold::new(job.fold)),
         stop: stop.clone(),
@@ -75,7 +74,6 @@ pub async fn run(job: Job<'_>, lines: Receiver<Line>, stop: watch::Receiver<Stop
         report: Report::default(),
         failures: 0,
         bytes: 0,
-        unpriced: false,
     };
     run.go(lines, stop).await;
     run.commit().await;
@@ -92,26 +90,12 @@ pub async fn run(job: Job<'_>, lines: Receiver<Line>, stop: watch::Receiver<Stop
     report
 }
 
-/// What became of an item.
-enum Fate {
-    Folded,
-    Unsent,
-    Asked(Result<Told, Refusal>),
-}
-
+/// An item that came back.
 struct Flown {
     number: u64,
     item: Item,
     kept: Reservation,
     fate: Fate,
-}
-
-/// What all requests on their way share.
-struct Sender<'a> {
-    driver: &'a dyn Driver,
-    pace: Pace,
-    fold: RefCell<Fold>,
-    stop: watch::Receiver<Stop>,
 }
 
 impl Sender<'_> {
@@ -122,34 +106,6 @@ impl Sender<'_> {
             item,
             kept,
             fate,
-        }
-    }
-
-    async fn send(&self, item: &Item) -> Fate {
-        if let Some(likeness) = self.driver.likeness(&item.request).await
-            && !self.fold.borrow_mut().is_apart(item, likeness)
-        {
-            return Fate::Folded;
-        }
-        let mut tries = 0;
-        loop {
-            tokio::select! {
-                biased;
-                () = stopped(&self.stop, Stop::Soon) => return Fate::Unsent,
-                () = self.pace.turn() => {}
-            }
-            match self.driver.ask(&item.request).await {
-                Err(refusal) if refusal.passes() && tries < RETRIES => {
-                    let wait = refusal.retry_after.unwrap_or(FIRST_WAIT * 2_u32.pow(tries));
-                    if wait > LONGEST_WAIT {
-                        return Fate::Asked(Err(refusal));
-                    }
-                    tries += 1;
-                    // What one request is told holds for all of them.
-                    self.pace.hold(wait);
-                }
-                told => return Fate::Asked(told),
-            }
         }
     }
 }
@@ -163,7 +119,6 @@ struct Run<'a> {
     report: Report,
     failures: u32,
     bytes: u64,
-    unpriced: bool,
 }
 
 impl Run<'_> {
@@ -183,8 +138,10 @@ impl Run<'_> {
             } else if let Some((number, item)) = held.take() {
                 match self.budget.reserve(&item.request) {
                     Ok(kept) => flights.push(sender.fly(number, item, kept)),
+                    Err(Limit::NoPrice) => self.no_price(number, &item),
                     Err(_) if !flights.is_empty() => held = Some((number, item)),
-                    Err(limit) => self.end(limit),
+                    Err(Limit::Usd) => self.end(Stopped::MaxUsd),
+                    Err(Limit::Requests) => self.end(Stopped::MaxRequests),
                 }
             }
             let more = !ended && self.report.stopped.is_none();
@@ -209,12 +166,18 @@ impl Run<'_> {
         self.report.left += flights.len() as u64 + u64::from(held.is_some());
     }
 
-    fn end(&mut self, limit: Limit) {
+    fn end(&mut self, why: Stopped) {
         self.report.left += 1;
-        self.report.stopped = Some(match limit {
-            Limit::Usd => Stopped::MaxUsd,
-            Limit::Requests => Stopped::MaxRequests,
-        });
+        self.report.stopped = Some(why);
+    }
+
+    fn no_price(&mut self, number: u64, item: &Item) {
+        let model = item.request.model().escape_debug();
+        self.progress.say(&format!(
+            "line {number}: no price is known for `{model}`, so --max-usd cannot limit what it costs: add \
+             [[prices]] for it to the configuration, or leave --max-usd out (--max-requests needs none)"
+        ));
+        self.end(Stopped::NoPrice);
     }
 
     /// What is to be asked of a line, if anything.
@@ -243,13 +206,6 @@ impl Run<'_> {
             self.report.folded += 1;
             return None;
         }
-        let model = item.request.model();
-        if !self.unpriced && self.budget.limits_money() && !self.budget.has_price(model) {
-            self.unpriced = true;
-            self.progress.say(&format!(
-                "no price is known for `{model}`: --max-usd cannot count what it costs"
-            ));
-        }
         Some((line.number, item))
     }
 
@@ -261,23 +217,27 @@ impl Run<'_> {
             fate,
         } = flown;
         match fate {
-            Fate::Folded => {
-                self.budget.cancel(kept);
-                self.report.folded += 1;
-            }
             Fate::Unsent => {
                 self.budget.cancel(kept);
                 self.report.left += 1;
             }
+            Fate::Folded(told) => {
+                let _ = self.budget.settle(kept, &item.request, &told);
+                self.failures = 0;
+                self.report.folded += 1;
+                self.finished(&item);
+            }
             Fate::Asked(Ok(told)) => {
-                let cost = self.budget.settle(kept, Some((&item.request, &told)));
+                let cost = self.budget.settle(kept, &item.request, &told);
                 self.answered(&told, cost);
-                if let Some(journal) = &mut self.journal {
-                    journal.note(item.key);
-                }
+                self.finished(&item);
             }
             Fate::Asked(Err(refusal)) => {
-                let _ = self.budget.settle(kept, None);
+                if refusal.maybe_paid {
+                    self.budget.forfeit(kept);
+                } else {
+                    self.budget.refused(kept);
+                }
                 self.failed(number, refusal);
             }
         }
@@ -292,6 +252,12 @@ impl Run<'_> {
                 report.lines, report.usd
             )
         });
+    }
+
+    fn finished(&mut self, item: &Item) {
+        if let Some(journal) = &mut self.journal {
+            journal.note(item.key);
+        }
     }
 
     fn answered(&mut self, told: &Told, cost: Cost) {
@@ -343,7 +309,7 @@ impl Run<'_> {
     }
 }
 
-async fn stopped(stop: &watch::Receiver<Stop>, level: Stop) {
+pub(super) async fn stopped(stop: &watch::Receiver<Stop>, level: Stop) {
     if stop.clone().wait_for(|now| *now >= level).await.is_err() {
         // Nobody is left who could say so.
         std::future::pending().await

@@ -94,6 +94,9 @@ impl Ask {
     }
 
     fn usage(&self) -> Value {
+        if self.behaviour().0 == "uncounted" {
+            return Value::Null;
+        }
         let words = |text: &str| text.split_whitespace().count();
         let (prompt, completion) = (words(self.question()), words(&self.text()));
         json!({"prompt_tokens": prompt, "completion_tokens": completion,

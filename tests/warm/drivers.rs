@@ -143,21 +143,67 @@ fn a_tenant_and_a_namespace_are_warmed_for_themselves() {
     ran(bench.warm(None, Way::InProcess, own)).counts(&[("hits", 2)]);
 }
 
+/// The first four ask the same.
+const WORDINGS: [&str; 5] = [
+    "What is the capital of France?",
+    "What's the capital of France?",
+    "what is the capital of France",
+    "What is the capital city of France?",
+    "How do I bake bread?",
+];
+
 #[test]
-fn near_duplicates_are_folded_where_no_gateway_does_it() {
-    let bench = Bench::new("");
-    bench.file(&[
-        "What is the capital of France?".into(),
-        "What's the capital of France?".into(),
-        "How do I bake bread?".into(),
-    ]);
-    let rest = "--model m --fold 0.9 --concurrency 1";
-    let warmed = ran(bench.warm(None, Way::InProcess, rest));
-    warmed.counts(&[("folded", 1), ("paid", 2), ("hits", 0)]);
-    let gateway = Gateway::start(&bench);
-    let reply = gateway.ask("m", "What's the capital of France?");
-    assert_eq!(reply.mark("cache"), Some("hit-semantic"));
-    assert_eq!(bench.calls(), 2);
+fn near_duplicates_on_their_way_together_are_paid_once() {
+    for way in ALL {
+        let bench = Bench::new("[cache]\nthreshold = 0.8\n");
+        let gateway = bench.gateway(way);
+        bench.file(&WORDINGS.map(String::from));
+        let rest = "--model mock-slow-40 --fold 0.8 --concurrency 5";
+        let warmed = ran(bench.warm(gateway.as_ref(), way, rest));
+        warmed.counts(&[("folded", 3), ("paid", 2), ("hits", 0), ("failed", 0)]);
+        assert_eq!((warmed.status, bench.calls()), (0, 2), "{way:?}");
+        let gateway = gateway.unwrap_or_else(|| Gateway::start(&bench));
+        let reply = gateway.ask("mock-slow-40", WORDINGS[3]);
+        assert_eq!(reply.mark("cache"), Some("hit-semantic"), "{way:?}");
+    }
+}
+
+#[test]
+fn what_the_gateway_would_not_answer_by_a_near_one_is_paid() {
+    let strict = "[cache]\nthreshold = 0.9999\n";
+    for (settings, more) in [("[cache]\nsemantic = false\n", ""), (strict, "--fold 0.9")] {
+        for way in ALL {
+            let bench = Bench::new(settings);
+            let gateway = bench.gateway(way);
+            bench.file(&[WORDINGS[0].into(), WORDINGS[3].into()]);
+            let rest = format!("--model m {more}");
+            let warmed = ran(bench.warm(gateway.as_ref(), way, &rest));
+            warmed.counts(&[("folded", 0), ("paid", 2), ("failed", 0)]);
+        }
+    }
+}
+
+#[test]
+fn what_waits_for_one_that_fails_is_asked_itself() {
+    for way in ALL {
+        let bench = Bench::new("[cache]\nthreshold = 0.8\n");
+        let gateway = bench.gateway(way);
+        bench.file(
+            &WORDINGS[..3]
+                .iter()
+                .map(|w| (*w).into())
+                .collect::<Vec<_>>(),
+        );
+        // Each wording fails the first time and is answered the second time.
+        let rest = "--model mock-flaky-1 --fold 0.8 --concurrency 3";
+        let warm = || ran(bench.warm(gateway.as_ref(), way, rest));
+        let first = warm();
+        first.counts(&[("failed", 3), ("paid", 0), ("folded", 0)]);
+        assert_eq!((first.status, bench.calls()), (1, 3), "{way:?}");
+        let second = warm();
+        second.counts(&[("paid", 1), ("folded", 2), ("failed", 0)]);
+        assert_eq!((second.status, bench.calls()), (0, 4), "{way:?}");
+    }
 }
 
 #[test]

@@ -41,12 +41,41 @@ fn it_stops_before_more_is_spent_than_allowed() {
 }
 
 #[test]
-fn an_unknown_price_is_said_and_not_taken_for_nothing() {
-    let bench = Bench::exact();
-    bench.file(&questions(2));
-    let warmed = ran(bench.warm(None, Way::InProcess, "--model m --max-usd 1"));
-    warmed.counts(&[("paid", 2), ("unpriced", 2)]);
-    assert!(warmed.errors.contains("no price is known for `m`"));
+fn what_has_no_price_is_not_asked_under_a_limit_of_money() {
+    for way in ALL {
+        let bench = Bench::exact();
+        let gateway = bench.gateway(way);
+        bench.file(&questions(2));
+        let warm = |rest: &str| ran(bench.warm(gateway.as_ref(), way, rest));
+        let refused = warm("--model m --max-usd 1000000");
+        refused.counts(&[("paid", 0), ("left", 1)]);
+        assert_eq!(refused.report["stopped"], "no_price");
+        assert_eq!((refused.status, bench.calls()), (1, 0), "{way:?}");
+        let told = refused.errors.lines().filter(|l| l.contains("no price"));
+        let told: Vec<_> = told.collect();
+        assert!(told.len() == 1 && told[0].contains("`m`") && told[0].contains("[[prices]]"));
+        let free = warm("--model m");
+        free.counts(&[("paid", 2), ("unpriced", 2)]);
+    }
+}
+
+#[test]
+fn a_paid_answer_whose_tokens_nobody_counted_costs_what_was_set_aside() {
+    for way in ALL {
+        let price = "[[prices]]\nmodel = \"mock-uncounted\"\ninput = 0.0\noutput = 1000000.0\n";
+        let bench = Bench::new(&format!("{price}[cache]\nsemantic = false\n"));
+        let gateway = bench.gateway(way);
+        let request = |i| {
+            format!(
+                r#"{{"model": "mock-uncounted", "max_tokens": 20, "messages": [{{"role": "user", "content": "number {i}"}}]}}"#
+            )
+        };
+        bench.file(&(0..3).map(request).collect::<Vec<_>>());
+        let warmed = ran(bench.warm(gateway.as_ref(), way, "--max-usd 50"));
+        warmed.counts(&[("paid", 2), ("unpriced", 2), ("left", 1)]);
+        assert_eq!(warmed.report["stopped"], "max_usd");
+        assert_eq!(bench.calls(), 2);
+    }
 }
 
 #[test]

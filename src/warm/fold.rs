@@ -174,7 +174,8 @@ mod tests {
         assert!(!is_ahead("b", 1, 0.2, 2), "cos 0.980");
         assert!(is_ahead("c", 1, 0.3, 3), "cos 0.955");
         assert!(is_ahead("b", 2, 0.2, 2));
-        assert!(is_ahead("A", 1, 0.0, 1), "other text, same tokens");
+        assert!(is_ahead("Is US ok", 3, 0.0, 1));
+        assert!(is_ahead("Is us ok", 3, 0.0, 1), "other text, same tokens");
     }
 
     #[tokio::test]

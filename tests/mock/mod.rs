@@ -14,7 +14,7 @@
 //! | `big-N`, `utf8split`, `crlf` | N KiB of text in one event; each byte in a packet of its own; CRLF, comments and several data lines |
 //! | `flood-N` | N half MiB of text, in events of that size |
 //! | `half`, `range`, `deep`, and `whole-half` … | half an emoji, a number beyond floats, 200 levels: JSON that can be stepped over and not read; JSON even if a stream was asked for |
-//! | `headers` | headers that must not come through |
+//! | `headers`, `uncounted` | headers that must not come through; an answer without token counts |
 
 #![allow(dead_code, reason = "each binary that includes this uses a part of it")]
 

@@ -48,6 +48,15 @@ impl Data {
         if !state.ever_had_keys() && audit.ever(KEY_CREATED)? {
             return Err(DataError::KeysLost(path.to_owned()));
         }
+        if bootstrap.is_some() {
+            state.was_keyed()?;
+        }
+        let has = |table| !state.all(table).is_empty();
+        if audit.is_empty() && (has("keys") || has("policies")) {
+            tracing::error!(
+                "audit/ is empty, but state/ holds what it told of: its records are lost"
+            );
+        }
         let keyring = Arc::new(Keyring::new(bootstrap));
         let registry = Registry::open(state.clone(), audit.clone(), keyring.clone())?;
         Ok(Self {

@@ -237,6 +237,7 @@ impl Cache {
         let deadline = Instant::now() + self.limits.embed;
         match embedder.refuses(question, deadline).await {
             Some(skip) => skip.as_str(),
+            None if !self.memory.store().is_read() => "store_degraded",
             None if self.indexed() => "empty_scope",
             None => "index_loading",
         }

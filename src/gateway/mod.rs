@@ -25,7 +25,7 @@ use crate::gateway::error::ApiError;
 use crate::gateway::fetch::AnswerFlight;
 use crate::identity::Keyring;
 use crate::ledger::Prices;
-use crate::router::Router;
+use crate::router::{Models, Router};
 use crate::telemetry::{Metrics, Stage};
 
 pub use crate::telemetry::Outcome;
@@ -160,7 +160,7 @@ impl Gateway {
     }
 
     /// All models of all providers.
-    pub async fn models(&self) -> Vec<serde_json::Value> {
+    pub async fn models(&self) -> Models {
         self.router.models().await
     }
 

@@ -22,7 +22,7 @@ pub enum StartRefused {
     NoKey,
     /// Off loopback with none but revoked keys.
     #[error(
-        "the bind address is reachable from other machines and every key is revoked: make one with `reprise keys create`, or set REPRISE_ADMIN_KEY"
+        "the bind address is reachable from other machines and every key is revoked, or came from REPRISE_ADMIN_KEY, which is not set: make one with `reprise keys create`, or set REPRISE_ADMIN_KEY"
     )]
     AllRevoked,
 }
@@ -66,7 +66,7 @@ pub enum Refusal {
     #[error("without keys a request from another origin is refused")]
     ForeignOrigin,
     /// Browsers send other types across origins without asking first.
-    #[error("without keys a POST must have the content type application/json")]
+    #[error("without keys a request with a body must have the content type application/json")]
     NotJson,
 }
 

@@ -14,6 +14,7 @@ use std::time::Duration;
 use crate::provider::{Deadlines, Provider};
 
 pub use attempt::Answered;
+pub use models::Models;
 pub use plan::{Candidate, Plan, UnknownModel};
 
 use models::ModelList;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use super::Router;
+use crate::provider::{Failure, FailureKind};
 
 /// How long a list is good for: models come and go over days.
 const FRESH: Duration = Duration::from_secs(60);
@@ -19,9 +20,18 @@ const DEADLINE: Duration = Duration::from_secs(5);
 #[derive(Default)]
 pub(super) struct ModelList(Mutex<Option<Listed>>);
 
+/// The models that are known.
+#[derive(Debug, Clone, Default)]
+pub struct Models {
+    /// One of each id, in OpenAI's form.
+    pub list: Vec<Value>,
+    /// Why a provider's models are not among them: it was asked and never answered.
+    pub missing: Option<Failure>,
+}
+
 struct Listed {
     until: Instant,
-    merged: Vec<Value>,
+    merged: Models,
     /// What each provider listed last, for when it does not answer.
     last: HashMap<String, Vec<Value>>,
 }
@@ -30,21 +40,32 @@ impl Router {
     /// The models of all providers, in their order, and the names of routes; one of each id.
     /// A provider that does not answer keeps its last list. Cached for a minute, or for
     /// five seconds if one did not answer.
-    pub async fn models(&self) -> Vec<Value> {
+    pub async fn models(&self) -> Models {
         self.models_at(Instant::now()).await
     }
 
-    async fn models_at(&self, now: Instant) -> Vec<Value> {
+    async fn models_at(&self, now: Instant) -> Models {
         // Held while asking, so that a crowd asks once; bounded by `DEADLINE`.
         let mut cached = self.models.0.lock().await;
         if let Some(listed) = cached.as_ref().filter(|l| now < l.until) {
             return listed.merged.clone();
         }
         let mut last = cached.take().map(|l| l.last).unwrap_or_default();
-        let answered = self.ask_all().await;
-        let complete = answered.len() == self.table.providers().count();
-        last.extend(answered);
-        let merged = self.merge(&last);
+        let (mut complete, mut missing) = (true, None);
+        for (name, answered) in self.ask_all().await {
+            match answered {
+                Ok(list) => drop(last.insert(name, list)),
+                Err(failure) => {
+                    complete = false;
+                    // A server that has no list says so, and is not waited for.
+                    let unknown =
+                        failure.kind != FailureKind::Rejected && !last.contains_key(&name);
+                    missing = missing.or_else(|| unknown.then_some(failure));
+                }
+            }
+        }
+        let list = self.merge(&last);
+        let merged = Models { list, missing };
         *cached = Some(Listed {
             until: now + if complete { FRESH } else { PARTIAL },
             merged: merged.clone(),
@@ -53,18 +74,16 @@ impl Router {
         merged
     }
 
-    async fn ask_all(&self) -> Vec<(String, Vec<Value>)> {
+    async fn ask_all(&self) -> Vec<(String, Result<Vec<Value>, Failure>)> {
         let asked = self.table.providers().map(|provider| async move {
-            match provider.models(DEADLINE).await {
-                Ok(list) => Some((provider.name().to_owned(), list)),
-                Err(failure) => {
-                    let (provider, outcome) = (provider.name(), failure.kind.label());
-                    tracing::warn!(provider, outcome, "no list of models");
-                    None
-                }
+            let answered = provider.models(DEADLINE).await;
+            if let Err(failure) = &answered {
+                let (provider, outcome) = (provider.name(), failure.kind.label());
+                tracing::warn!(provider, outcome, "no list of models");
             }
+            (provider.name().to_owned(), answered)
         });
-        join_all(asked).await.into_iter().flatten().collect()
+        join_all(asked).await
     }
 
     /// Only what a request for that name would lead to the provider that lists it.
@@ -101,7 +120,7 @@ impl Router {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provider::{Call, Deadlines, Failure, FailureKind, Provider, Reply};
+    use crate::provider::{Call, Deadlines, Provider, Reply};
     use crate::router::{Retry, RouterConfig};
     use futures_util::FutureExt;
     use futures_util::future::BoxFuture;
@@ -154,7 +173,8 @@ mod tests {
         let start = Instant::now();
         for (after, id) in [(0, "m0"), (59, "m0"), (60, "m0"), (64, "m0"), (65, "m2")] {
             let models = router.models_at(start + Duration::from_secs(after)).await;
-            assert_eq!(models, [json!({"id": id})], "after {after} s");
+            assert_eq!(models.list, [json!({"id": id})], "after {after} s");
+            assert_eq!(models.missing, None, "what was listed once is known");
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::gateway::ask::Ask;
 use crate::gateway::error::{ApiError, Code};
 use crate::identity::Caller;
 use crate::provider::{ClientHeaders, forwardable};
+use crate::router::Models;
 use crate::telemetry::{Ending, Metrics, Stage};
 
 /// The headers of our own that a request may have; the last two are the operator's and a proxy's.
@@ -59,7 +60,13 @@ pub(super) async fn chat_as(
         metrics.stage(Stage::Parse, started.elapsed());
         door.gateway.answer(ask).await
     };
-    match asked.await {
+    // What has no first word by then would end without any.
+    let answered = tokio::select! {
+        biased;
+        answered = asked => answered,
+        () = door.drain.cut() => Err(leaving()),
+    };
+    match answered {
         Ok(served) => {
             counted.ending = Ending::Answered(served.via.outcome);
             reply::answer(id, served, &door.drain, under_way)
@@ -129,8 +136,13 @@ pub(super) async fn models(request: HttpRequest, door: web::Data<Door>) -> HttpR
     if let Err(error) = caller::caller(&request, &door) {
         return reply::error(id, &error);
     }
-    let models = door.gateway.models().await;
-    reply::json(id, &json!({"object": "list", "data": models}))
+    match door.gateway.models().await {
+        Models {
+            list,
+            missing: Some(failure),
+        } if list.is_empty() => reply::error(id, &ApiError::from(&failure)),
+        Models { list, .. } => reply::json(id, &json!({"object": "list", "data": list})),
+    }
 }
 
 /// `GET /v1/models/{id}`
@@ -144,12 +156,12 @@ pub(super) async fn model(
         return reply::error(id, &error);
     }
     let models = door.gateway.models().await;
-    let found = models
-        .iter()
-        .find(|m| m.get("id").and_then(Value::as_str) == Some(name.as_str()));
-    match found {
-        Some(model) => reply::json(id, model),
-        None => {
+    let named = |m: &&Value| m.get("id").and_then(Value::as_str) == Some(name.as_str());
+    match (models.list.iter().find(named), models.missing) {
+        (Some(model), _) => reply::json(id, model),
+        // It may be one of those that nobody could tell of.
+        (None, Some(failure)) => reply::error(id, &ApiError::from(&failure)),
+        (None, None) => {
             let mut error = ApiError::new(
                 Code::ModelNotFound,
                 format!("The model `{name}` does not exist here."),

@@ -197,6 +197,12 @@ impl AuditLog {
         Ok(records)
     }
 
+    /// Whether nothing was ever written to it, as far as can be told.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.tail.lock().seq == 0
+    }
+
     /// Whether something of this kind was ever done.
     ///
     /// # Errors

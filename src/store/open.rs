@@ -19,14 +19,19 @@ pub enum SledFault {
     Io(#[from] io::Error),
 }
 
+/// Whether the disk, or the user's share of it, is full.
+pub(super) fn is_full(error: &io::Error) -> bool {
+    use io::ErrorKind::{QuotaExceeded, StorageFull};
+    matches!(error.kind(), QuotaExceeded | StorageFull)
+}
+
 impl SledFault {
     /// Whether nothing but space is missing.
     pub(super) fn is_want_of_space(&self) -> bool {
-        use io::ErrorKind::{QuotaExceeded, StorageFull};
         let (Self::Error(sled::Error::Io(error)) | Self::Io(error)) = self else {
             return false;
         };
-        matches!(error.kind(), QuotaExceeded | StorageFull)
+        is_full(error)
     }
 
     /// Whether nothing but space or a right is missing; a damaged file never looks like that.

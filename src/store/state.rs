@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use super::export::{self, Export, Listing, Rows, digest};
 use super::folder::{DataFolder, free_bytes};
-use super::open::SledFault;
+use super::open::{SledFault, is_full};
 use super::state_db::{
     LoadError, SCHEMA, commit, flat, load, mark_keyed, open_db, put_aside, row_key,
 };
@@ -276,6 +276,14 @@ impl StateStore {
                 .is_some_and(|keys| !keys.is_empty())
     }
 
+    /// Says that this folder is served with a key that is not among its rows: never again without one.
+    ///
+    /// # Errors
+    /// [`StateError::Io`]: it is not written down.
+    pub fn was_keyed(&self) -> Result<(), StateError> {
+        Ok(mark_keyed(&self.folder)?)
+    }
+
     /// Changes ever made, restores included.
     #[must_use]
     pub fn generation(&self) -> u64 {
@@ -355,7 +363,13 @@ impl StateStore {
             .last()
             .is_some_and(|(generation, _)| *generation == inner.generation);
         if inner.generation > 0 && !current {
-            self.write_export(&inner)?;
+            match self.write_export(&inner) {
+                // The rows are sound: a copy that finds no room is no reason to lock anybody out.
+                Err(error) if is_full(&error) => {
+                    tracing::warn!(%error, "keys and policies are not exported until there is space");
+                }
+                written => written?,
+            }
         }
         for (generation, path) in &exports.damaged {
             if *generation != inner.generation {

@@ -248,6 +248,7 @@ impl Writer {
     fn give_up(&mut self, puts: &[Arc<Pending>], why: &str) {
         tracing::warn!(
             why,
+            needs_free_bytes = self.shared.config.min_free_bytes,
             "the cache is not written any more until the disk takes writes again"
         );
         *self.shared.status.write() = Status::Degraded(why.to_owned());
@@ -276,7 +277,7 @@ impl Writer {
         self.back_off = (self.back_off * 2).min(BACK_OFF_MAX);
         self.retry_at = Instant::now() + self.back_off;
         // A closed database cannot be opened on a full disk: reads go on with the old one until there is room.
-        if free_bytes(&shared.folder).is_ok_and(|free| free < shared.config.min_free_bytes * 2) {
+        if free_bytes(&shared.folder).is_ok_and(|free| free < shared.config.min_free_bytes) {
             return;
         }
         let _moving = shared.commit.lock();

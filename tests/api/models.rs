@@ -44,6 +44,23 @@ async fn one_model_can_be_looked_up_and_an_unknown_one_is_not_found() {
 }
 
 #[tokio::test]
+async fn where_no_provider_can_be_asked_nothing_is_said_to_be_unknown() {
+    let nobody =
+        "[[providers]]\nname = \"gone\"\nkind = \"openai\"\nbase_url = \"http://127.0.0.1:9/v1\"\n";
+    let client = Client::of(Gateway::start(nobody).into());
+    for path in ["/v1/models", "/v1/models/gpt-4o"] {
+        let answer = client.get(path).send().await;
+        answer.error(502, "upstream_unreachable");
+    }
+    // A route is known all the same, and so is that there may be others.
+    let routed = Client::of(Gateway::routed());
+    let known = routed.get("/v1/models/careful").send().await;
+    assert_eq!(known.json()["id"], "careful");
+    let other = routed.get("/v1/models/gpt-9").send().await;
+    other.error(502, "upstream_unreachable");
+}
+
+#[tokio::test]
 async fn a_valid_key_is_enough_to_list_models() {
     let tenants = Tenants::shared();
     let client = Client::with_key(&tenants.gateway, &tenants.beta);

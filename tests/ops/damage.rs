@@ -187,6 +187,24 @@ fn a_lost_or_damaged_head_of_the_audit_trail_is_reported_and_the_trail_goes_on()
 }
 
 #[test]
+fn a_lost_audit_trail_is_told_where_the_state_knows_that_there_was_one() {
+    let mock = Mock::start().unwrap();
+    let place = Place::new(&mock);
+    let told = "audit/ is empty, but state/ holds what it told of";
+    place.start().stop();
+    std::fs::remove_dir_all(place.data.join("audit")).unwrap();
+    assert!(
+        !place.start().stop().stderr.contains(told),
+        "nothing was in it"
+    );
+    place.key("acme", "app");
+    assert!(!place.start().stop().stderr.contains(told));
+    std::fs::remove_dir_all(place.data.join("audit")).unwrap();
+    let ended = place.start().stop();
+    assert!(ended.stderr.contains(told), "{ended:?}");
+}
+
+#[test]
 fn a_folder_whose_keys_are_gone_does_not_run_open() {
     let mock = Mock::start().unwrap();
     let sound = Place::new(&mock);

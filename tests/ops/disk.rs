@@ -62,7 +62,8 @@ fn place(disk: &Disk, mock: &Mock) -> Place {
 fn a_full_disk_costs_no_answer_and_is_written_again_once_there_is_space() {
     let mock = Mock::start().unwrap();
     let Some(disk) = Disk::mount(64) else { return };
-    let place = place(&disk, &mock);
+    // Most of the disk: what a start needs must be enough for going on, too.
+    let place = place(&disk, &mock).with("REPRISE_STORE__MIN_FREE_BYTES", "41943040");
     let gateway = place.start();
     gateway.ask("Before?", None);
     // A stop flushes: what was never flushed may be lost when the disk fills up.
@@ -151,6 +152,20 @@ fn a_start_on_a_full_disk_passes_requests_through_by_its_keys_and_writes_once_th
     );
     let admin = Admin::new(&gateway, &keys[0]);
     assert_eq!(admin.get("/admin/v1/policies/acme")["version"], 1);
+    // Nothing is said of entries that nobody has read: they come back.
+    for (method, path) in [
+        ("GET", "/admin/v1/entries"),
+        ("GET", "/admin/v1/entries/1"),
+        ("DELETE", "/admin/v1/entries/1"),
+        ("DELETE", "/admin/v1/entries?tenant=acme"),
+    ] {
+        let refused = admin.call(method, path);
+        assert_eq!(
+            (refused.status, refused.code()),
+            (503, "storage_failed".into())
+        );
+    }
+    assert_eq!(passed.header("x-reprise-reason"), Some("store_degraded"));
     let told = gateway.log().matches("requests pass through").count();
     assert_eq!(told, 1, "{}", gateway.log());
     std::fs::remove_file(filler).unwrap();

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::helpers::{CHAT, Gateway, Place, eventually, streamed};
+use crate::helpers::{CHAT, Gateway, Place, chat, eventually, streamed};
 use crate::http::{Reply, connect, head};
 use crate::mock::Mock;
 
@@ -82,6 +82,31 @@ fn a_stream_beyond_the_deadline_ends_with_an_error_and_no_done() {
     let last = told.body.trim_end().lines().last().unwrap();
     assert!(last.starts_with("data: {\"error\":"), "{told:?}");
     assert!(!told.body.contains("[DONE]"), "{told:?}");
+    let ended = gateway.ended();
+    assert!(ended.status.success(), "{ended:?}");
+}
+
+#[test]
+fn what_has_no_first_word_by_the_deadline_gets_an_error_and_not_nothing() {
+    let mock = Mock::start().unwrap();
+    let gateway = Place::new(&mock)
+        .with("REPRISE_SERVER__DRAIN_DEADLINE_S", "1")
+        .start();
+    let ask = |body: String| gateway.send(CHAT, &[], Some(&body));
+    std::thread::scope(|scope| {
+        let asked = [
+            scope.spawn(|| ask(chat("mock-hang", "Is it whole?"))),
+            scope.spawn(|| ask(streamed("mock-hang", "Is it a stream?"))),
+            scope.spawn(|| ask(streamed("mock-roleonly-then-hang", "Has it begun?"))),
+        ];
+        eventually(|| (mock.seen().count() == 3).then_some(()));
+        gateway.signal(Signal::TERM);
+        for reply in asked {
+            let reply = reply.join().unwrap();
+            assert_eq!((reply.status, reply.code()), (503, "shutting_down".into()));
+            assert!(reply.header("x-request-id").is_some(), "{reply:?}");
+        }
+    });
     let ended = gateway.ended();
     assert!(ended.status.success(), "{ended:?}");
 }

@@ -159,6 +159,11 @@ fn an_admin_key_from_the_environment_or_a_file_starts_a_gateway_for_the_world() 
         let body = chat("mock-plain", "Is it me?");
         assert_eq!(gateway.send(CHAT, &foreign, Some(&body)).status, 200);
     }
+    // Whoever forgets the variable opens nothing.
+    let bare = Place::at(plain.data.clone(), &mock);
+    assert_eq!(bare.start().ask("Is it me?", None).status, 401);
+    let ended = bare.try_start_at("0.0.0.0:0").err().expect("it runs");
+    assert!(ended.line().contains("REPRISE_ADMIN_KEY"), "{ended:?}");
     let both = file.with("REPRISE_ADMIN_KEY", ADMIN_KEY);
     let ended = both
         .try_start()

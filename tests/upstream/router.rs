@@ -317,9 +317,9 @@ async fn model_lists_are_merged_and_asked_for_once() {
         models.iter().map(id).collect()
     };
     let want = ["alias", "mock-plain", "mock-other", "gpt-4o-mini"];
-    assert_eq!(ids(&router.models().await), want);
+    assert_eq!(ids(&router.models().await.list), want);
     drop((a, b));
-    assert_eq!(ids(&router.models().await), want);
+    assert_eq!(ids(&router.models().await.list), want);
 }
 
 #[tokio::test]
@@ -338,7 +338,11 @@ async fn a_provider_that_is_away_takes_nothing_from_the_list() {
     };
     let router = Router::new(config).unwrap();
     let models = router.models().await;
-    let ids: Vec<_> = models.iter().filter_map(|m| m["id"].as_str()).collect();
+    let ids: Vec<_> = models
+        .list
+        .iter()
+        .filter_map(|m| m["id"].as_str())
+        .collect();
     assert_eq!(ids, ["demo", "gpt-4o-mini"]);
 }
 

@@ -35,11 +35,23 @@ pub(super) async fn entries(request: HttpRequest, door: web::Data<Door>) -> Http
     let id = RequestId::fresh();
     let listed = async {
         caller::with_role(&request, &door, Role::Admin)?;
+        must_be_read(&door)?;
         let query: EntryQuery = query(&request)?;
         let (door, limit) = (door.clone(), rows(query.limit)?);
         blocking(move || Ok(list(&door, &query, limit))).await
     };
     finish(id, listed.await)
+}
+
+/// Refuses to tell of entries that nobody could read yet: what looks deleted would come back.
+fn must_be_read(door: &Door) -> Result<(), ApiError> {
+    if door.gateway.cache().memory().store().is_read() {
+        return Ok(());
+    }
+    Err(ApiError::new(
+        Code::StorageFailed,
+        "What is remembered cannot be read until there is space on the disk.",
+    ))
 }
 
 fn list(door: &Door, query: &EntryQuery, limit: usize) -> Value {
@@ -65,6 +77,7 @@ pub(super) async fn entry(
     let id = RequestId::fresh();
     let shown = async {
         caller::with_role(&request, &door, Role::Admin)?;
+        must_be_read(&door)?;
         let entry = entry_id(&entry)?;
         let memory = door.gateway.cache().memory().clone();
         let found = blocking(move || Ok(memory.load(entry))).await?;
@@ -85,6 +98,7 @@ pub(super) async fn delete_entry(
     let id = RequestId::fresh();
     let deleted = async {
         let caller = caller::with_role(&request, &door, Role::Admin)?;
+        must_be_read(&door)?;
         let entry = entry_id(&entry)?;
         let door = door.clone();
         blocking(move || delete_one(&door, &caller, entry)).await
@@ -128,6 +142,7 @@ pub(super) async fn delete_entries(request: HttpRequest, door: web::Data<Door>) 
     let id = RequestId::fresh();
     let deleted = async {
         let caller = caller::with_role(&request, &door, Role::Admin)?;
+        must_be_read(&door)?;
         let query: EntryQuery = query(&request)?;
         if query.tenant.is_none() && query.namespace.is_none() && query.model.is_none() {
             return Err(ApiError::new(

@@ -10,6 +10,8 @@ pub mod server;
 
 pub mod warm;
 
+pub mod eval;
+
 pub mod gateway;
 
 pub mod cache;

@@ -10,10 +10,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the top down; a module uses itself and what stands after it.
-const ORDER: [&str; 15] = [
+const ORDER: [&str; 16] = [
     "app",
     "server",
     "warm",
+    "eval",
     "gateway",
     "cache",
     "router",

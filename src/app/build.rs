@@ -18,6 +18,7 @@ use crate::identity::{Access, KeyFacts, Keyring, bootstrap_key, start_rule};
 use crate::index::IndexConfig;
 use crate::index::snapshot::Origin;
 use crate::ledger::Prices;
+use crate::router::Router;
 use crate::server::{Door, Drain, Limits};
 use crate::store::{
     CacheStore, CacheStoreConfig, DataFolder, Removal, StateStore, Status, VectorsMayGo,
@@ -55,11 +56,21 @@ pub struct Built {
 /// # Errors
 /// The first thing that cannot be built.
 pub fn build(config: &Config, environment: &Environment) -> Result<Built, StartError> {
+    let env = |name: &str| (environment.0)(name);
+    let router = build_router(config, &env).map_err(Box::new)?;
+    build_around(config, environment, router, |policy| policy)
+}
+
+/// The same around another router, and with the default policy as `tuned` makes it.
+pub(super) fn build_around(
+    config: &Config,
+    environment: &Environment,
+    router: Router,
+    tuned: impl FnOnce(Policy) -> Policy,
+) -> Result<Built, StartError> {
     let recorder = Recorder::install()?;
     let metrics = Arc::new(recorder.metrics());
-    let env = |name: &str| (environment.0)(name);
-    let router = Arc::new(build_router(config, &env).map_err(Box::new)?);
-    let bootstrap = bootstrap_key(env)?;
+    let bootstrap = bootstrap_key(|name: &str| (environment.0)(name))?;
     let Data {
         state,
         audit,
@@ -77,7 +88,7 @@ pub fn build(config: &Config, environment: &Environment) -> Result<Built, StartE
         },
     )?;
     let policies = Arc::new(Policies::new(
-        default_policy(config, &state),
+        tuned(default_policy(config, &state)),
         stored_policies(&state)?,
     ));
     let (cache, upkeep) = open_cache(config, &folder, &metrics)?;
@@ -85,7 +96,7 @@ pub fn build(config: &Config, environment: &Environment) -> Result<Built, StartE
         gateway_config(config),
         Parts {
             cache,
-            router,
+            router: Arc::new(router),
             keyring,
             policies,
             decisions: Arc::new(Decisions::new(config.cache.decisions)),

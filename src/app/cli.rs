@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::eval::{EvalCommand, eval};
 use super::keys::{Keys, Made, printed, restore};
 use super::warm::{WarmArgs, warm};
 use super::{Environment, StartError, check, refusal, serve};
@@ -47,6 +48,17 @@ enum Command {
         common: Common,
         #[command(flatten)]
         args: Box<WarmArgs>,
+    },
+    /// Measure how often the cache is right, on labelled pairs, conversations or a trace.
+    ///
+    /// Goes through the real path: scope, index, guards, verdict and policy. Needs no data folder and
+    /// asks no provider. Figures go to stdout, progress to stderr.
+    Eval {
+        /// Configuration file; ./reprise.toml if that exists and none is named.
+        #[arg(long, value_name = "FILE", global = true)]
+        config: Option<PathBuf>,
+        #[command(subcommand)]
+        what: EvalCommand,
     },
     /// Make, list and revoke API keys.
     ///
@@ -140,6 +152,7 @@ fn carry_out(command: Command) -> Result<ExitCode, Failure> {
         Command::Check { common } => checked(&common)?,
         Command::Keys { action } => runtime()?.block_on(keys(action))?,
         Command::Warm { common, args } => return warmed(&common, *args),
+        Command::Eval { config, what } => evaluated(config, what)?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -160,6 +173,18 @@ fn warmed(common: &Common, args: WarmArgs) -> Result<ExitCode, Failure> {
         print(&report.to_string())?;
     }
     Ok(exit_code(&report))
+}
+
+/// Measures, with as many threads as there are cores: nobody else is served.
+fn evaluated(config: Option<PathBuf>, what: EvalCommand) -> Result<(), Failure> {
+    let common = Common { config, data: None };
+    let bind = ("server.bind".to_owned(), "127.0.0.1:0".to_owned());
+    let mut config = load(&common, Some(bind))?;
+    config.log.filter = "error".into();
+    telemetry::init_log(&config.log)?;
+    let runtime = tokio::runtime::Runtime::new()?;
+    runtime.block_on(eval(what, config))?;
+    Ok(())
 }
 
 fn exit_code(report: &Report) -> ExitCode {

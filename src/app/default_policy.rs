@@ -45,7 +45,7 @@ pub(super) fn default_policy(config: &Config, state: &StateStore) -> Policy {
     policy
 }
 
-fn configured(config: &Config) -> Policy {
+pub(super) fn configured(config: &Config) -> Policy {
     #[allow(clippy::cast_possible_truncation, reason = "a cosine, compared as f32")]
     let threshold = config.cache.threshold as f32;
     Policy {

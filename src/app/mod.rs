@@ -7,6 +7,7 @@ pub mod cli;
 mod data;
 mod default_policy;
 mod error;
+pub mod eval;
 pub mod keys;
 mod router;
 pub mod socket;

@@ -16,6 +16,18 @@ pub(super) fn build_router(
     env: &impl Fn(&str) -> Option<String>,
 ) -> Result<Router, Lines<StartError>> {
     let providers = build_providers(config, env, |_| true)?;
+    router_of(config, providers)
+}
+
+/// The same with one provider for every model, in place of those that are configured.
+pub(super) fn stand_in(
+    config: &Config,
+    provider: Arc<dyn Provider>,
+) -> Result<Router, Lines<StartError>> {
+    router_of(config, vec![(provider, vec!["*".to_owned()])])
+}
+
+fn router_of(config: &Config, providers: Vec<Claiming>) -> Result<Router, Lines<StartError>> {
     let routes = config.routes.iter().map(|route| Route {
         model: route.model.as_str().to_owned(),
         candidates: route
@@ -77,7 +89,7 @@ fn provider(
     config: &Config,
 ) -> Result<Arc<dyn Provider>, ProviderError> {
     Ok(match resolved.kind {
-        ProviderKind::Demo => Arc::new(Demo),
+        ProviderKind::Demo => Arc::new(Demo::default()),
         ProviderKind::Openai => Arc::new(OpenAi::new(
             resolved.name,
             &resolved.base_url,

@@ -5,6 +5,7 @@
 //! tiers, [`verdict`] for the decision, [`flight`] for requests that ask the same
 //! at the same time, [`upkeep`] for what runs in the background.
 
+pub mod bound;
 pub mod controls;
 pub mod decisions;
 mod directives;

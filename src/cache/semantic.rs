@@ -49,6 +49,8 @@ pub struct Nearest {
     pub entry: Arc<Cached>,
     /// Exact cosine.
     pub similarity: f32,
+    /// How likely it serves, by the policy's measure: 0 after a veto.
+    pub score: f32,
     /// Whether it serves.
     pub verdict: Verdict,
 }
@@ -194,6 +196,7 @@ impl Semantic {
         Some(Nearest {
             entry,
             similarity,
+            score: similarity,
             verdict,
         })
     }

@@ -110,6 +110,15 @@ impl Gateway {
         }
     }
 
+    /// What memory would say to a request: nobody else is asked, and nothing is noted.
+    ///
+    /// # Errors
+    /// What the client did wrong or may not do.
+    pub async fn consult(&self, ask: Ask) -> Result<Found, ApiError> {
+        let plan = self.admit(ask)?;
+        Ok(self.look_up(&plan).await)
+    }
+
     async fn look_up(&self, plan: &Plan) -> Found {
         let started = Instant::now();
         let found = self.cache.look_up(&plan.lookup).await;

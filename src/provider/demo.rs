@@ -13,7 +13,17 @@ use crate::chat::{Answer, ChatRequest, Chunk, completion_id, unix_seconds};
 
 /// Answers each question with the same words about itself.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Demo;
+pub struct Demo {
+    kept: bool,
+}
+
+impl Demo {
+    /// One whose answers are remembered like those of a real provider: a stand-in to measure with.
+    #[must_use]
+    pub fn kept() -> Self {
+        Self { kept: true }
+    }
+}
 
 impl Provider for Demo {
     fn name(&self) -> &'static str {
@@ -25,7 +35,7 @@ impl Provider for Demo {
     }
 
     fn is_demo(&self) -> bool {
-        true
+        !self.kept
     }
 
     fn chat(&self, call: Call) -> BoxFuture<'_, Result<Reply, Failure>> {

@@ -329,7 +329,7 @@ async fn a_provider_that_is_away_takes_nothing_from_the_list() {
     let config = RouterConfig {
         providers: vec![
             (Arc::new(gone), vec!["*".into()]),
-            (Arc::new(Demo), vec!["demo".into()]),
+            (Arc::new(Demo::default()), vec!["demo".into()]),
             (up.provider.clone(), vec!["gpt-*".into()]),
         ],
         routes: vec![],
@@ -349,7 +349,7 @@ async fn a_provider_that_is_away_takes_nothing_from_the_list() {
 #[tokio::test]
 async fn an_answer_of_the_demo_provider_says_so() {
     let config = RouterConfig {
-        providers: vec![(Arc::new(Demo), vec!["*".into()])],
+        providers: vec![(Arc::new(Demo::default()), vec!["*".into()])],
         routes: vec![],
         retry: RETRY,
         deadlines: PATIENT,
@@ -365,7 +365,7 @@ async fn an_answer_of_the_demo_provider_says_so() {
 #[test]
 fn a_faulty_configuration_names_all_its_faults() {
     let config = RouterConfig {
-        providers: vec![(Arc::new(Demo), vec!["{".into()])],
+        providers: vec![(Arc::new(Demo::default()), vec!["{".into()])],
         routes: vec![],
         retry: Retry {
             max_attempts: 0,

@@ -1,0 +1,242 @@
+//! `reprise eval`: puts a gateway of its own on trial, in a temporary folder and with a stand-in
+//! for the provider, and says how often it was right.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use super::build::build_around;
+use super::default_policy::configured;
+use super::router::stand_in;
+use super::{Environment, StartError};
+use crate::cache::policy::{Policy, PolicyDraft};
+use crate::chat::unix_ms;
+use crate::config::Config;
+use crate::eval::rows::{self, RowsError};
+use crate::eval::{Measured, Progress, Trial, conversations, pairs, plot, table, trace};
+use crate::provider::Demo;
+
+/// What `reprise eval` measures on.
+#[derive(Subcommand)]
+pub enum EvalCommand {
+    /// Pairs of questions: objects with `a`, `b`, `label` (1: one answer serves both) and `tag`.
+    Pairs {
+        /// How it is measured.
+        #[command(flatten)]
+        args: EvalArgs,
+        /// JSONL files, plain or gzipped.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// Pairs of conversations: objects with `a` and `b` (lists of messages), `label` and `kind`.
+    Conversations {
+        /// How it is measured.
+        #[command(flatten)]
+        args: EvalArgs,
+        /// JSONL files, plain or gzipped.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// Requests in order: objects with `tenant`, `q`, `group` and `kind`; a hit is right when groups agree.
+    Trace {
+        /// How it is measured.
+        #[command(flatten)]
+        args: EvalArgs,
+        /// A JSONL file, plain or gzipped.
+        file: PathBuf,
+    },
+}
+
+/// How it is measured.
+#[derive(Args)]
+pub struct EvalArgs {
+    /// The policy to measure, a JSON object as the admin API takes it [default: that of the configuration].
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
+    /// Print one JSON object instead of tables.
+    #[arg(long)]
+    json: bool,
+    /// Draw hit rate against wrong-hit rate into this file, as SVG.
+    #[arg(long, value_name = "FILE.svg")]
+    plot: Option<PathBuf>,
+}
+
+/// Why nothing could be measured; one line each.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
+pub enum EvalError {
+    #[error(transparent)]
+    Rows(#[from] RowsError),
+    #[error(transparent)]
+    Start(#[from] StartError),
+    #[error("the policy in {path}: {why}")]
+    Policy { path: PathBuf, why: String },
+    #[error("{path}: {source}")]
+    Plot {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    #[error(transparent)]
+    System(#[from] std::io::Error),
+    #[error("the figures cannot be told: {0}")]
+    Json(#[from] serde_json::Error),
+}
+
+/// Measures, and prints the figures on stdout.
+///
+/// # Errors
+/// What keeps it from measuring or telling.
+pub async fn eval(command: EvalCommand, config: Config) -> Result<(), EvalError> {
+    let args = match &command {
+        EvalCommand::Pairs { args, .. }
+        | EvalCommand::Conversations { args, .. }
+        | EvalCommand::Trace { args, .. } => args,
+    };
+    let policy = args.policy.as_deref();
+    let policy = policy.map(|path| read_policy(path, &config)).transpose()?;
+    let (json, picture) = (args.json, args.plot.clone());
+    let (texts, value, lines) = match command {
+        EvalCommand::Pairs { files, .. } => {
+            let trial = trial(config, policy)?;
+            of_pairs(&trial, &files).await?
+        }
+        EvalCommand::Conversations { files, .. } => {
+            let trial = trial(config, policy)?;
+            of_conversations(&trial, &files).await?
+        }
+        EvalCommand::Trace { file, .. } => {
+            let rows = rows::read(&file)?;
+            let trial = trial(config, policy)?;
+            let name = file.display().to_string();
+            let progress = Progress::new(rows.len(), &name);
+            let figures = trace(&trial, rows, progress).await;
+            let text = table::trace(&name, &figures);
+            (vec![text], by_file([(name, figures)])?, Vec::new())
+        }
+    };
+    if let Some(path) = picture {
+        let svg = plot::svg("What can be served at which share of wrong serves", &lines);
+        std::fs::write(&path, svg).map_err(|source| EvalError::Plot { path, source })?;
+    }
+    let mut out = std::io::stdout().lock();
+    if json {
+        writeln!(out, "{value}")?;
+    } else {
+        write!(out, "{}", texts.join("\n"))?;
+    }
+    out.flush()?;
+    Ok(())
+}
+
+/// Tables, the JSON of the same figures, and the rows behind them.
+type Told = (Vec<String>, serde_json::Value, Vec<(String, Vec<Measured>)>);
+
+async fn of_pairs(trial: &Trial, files: &[PathBuf]) -> Result<Told, EvalError> {
+    let read: Result<Vec<_>, _> = files.iter().map(|f| rows::read(f)).collect();
+    let mut told = Telling::default();
+    for (number, (path, rows)) in files.iter().zip(read?).enumerate() {
+        let name = path.display().to_string();
+        let progress = Progress::new(rows.len(), &name);
+        let outcomes = pairs(trial, number, rows, progress).await;
+        told.add(name, outcomes.figures(), outcomes.all);
+    }
+    told.finish()
+}
+
+async fn of_conversations(trial: &Trial, files: &[PathBuf]) -> Result<Told, EvalError> {
+    let read: Result<Vec<_>, _> = files.iter().map(|f| rows::read(f)).collect();
+    let mut told = Telling::default();
+    for (number, (path, rows)) in files.iter().zip(read?).enumerate() {
+        let name = path.display().to_string();
+        let progress = Progress::new(rows.len(), &name);
+        let outcomes = conversations(trial, number, rows, progress).await;
+        told.add(name, outcomes.figures(), outcomes.all);
+    }
+    told.finish()
+}
+
+#[derive(Default)]
+struct Telling {
+    texts: Vec<String>,
+    figures: Vec<(String, BTreeMap<String, crate::eval::Figures>)>,
+    lines: Vec<(String, Vec<Measured>)>,
+}
+
+impl Telling {
+    fn add(
+        &mut self,
+        name: String,
+        figures: BTreeMap<String, crate::eval::Figures>,
+        rows: Vec<Measured>,
+    ) {
+        self.texts.push(table::figures(&name, &figures));
+        self.lines.push((short(&name), rows));
+        self.figures.push((name, figures));
+    }
+
+    fn finish(self) -> Result<Told, EvalError> {
+        Ok((self.texts, by_file(self.figures)?, self.lines))
+    }
+}
+
+/// A file's name without its folders and endings.
+fn short(name: &str) -> String {
+    let name = Path::new(name)
+        .file_name()
+        .map_or(name.into(), |n| n.to_string_lossy());
+    name.split('.').next().unwrap_or_default().to_owned()
+}
+
+fn by_file<F: Serialize>(
+    files: impl IntoIterator<Item = (String, F)>,
+) -> Result<serde_json::Value, EvalError> {
+    let files = files
+        .into_iter()
+        .map(|(name, figures)| Ok((name, serde_json::to_value(figures)?)));
+    files
+        .collect::<Result<serde_json::Map<_, _>, _>>()
+        .map(Into::into)
+}
+
+/// The policy of a file, on top of the configured default.
+fn read_policy(path: &Path, config: &Config) -> Result<Policy, EvalError> {
+    let unfit = |why: String| EvalError::Policy {
+        path: path.to_owned(),
+        why,
+    };
+    let text = std::fs::read_to_string(path).map_err(|e| unfit(e.to_string()))?;
+    let draft: PolicyDraft = serde_json::from_str(&text).map_err(|e| unfit(e.to_string()))?;
+    let policy = configured(config).changed(&draft, unix_ms());
+    policy.map_err(|e| unfit(e.to_string()))
+}
+
+/// A gateway in a folder that goes with it.
+fn trial(mut config: Config, policy: Option<Policy>) -> Result<Trial, EvalError> {
+    let scratch = tempfile::Builder::new().prefix("reprise-eval-").tempdir()?;
+    config.data.dir = scratch.path().display().to_string();
+    // It lives for this run alone: nothing needs to survive it, and no deadline is worth a wrong figure.
+    config.store.flush_every_ms = 0;
+    config.embedding.deadline_ms = PATIENCE_MS;
+    config.cache.lookup_deadline_ms = PATIENCE_MS;
+    config.cache.keep_text = true;
+    config.namespaces.clear();
+    config.routes.clear();
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    config.embedding.threads = config.embedding.threads.max(cores);
+    // Answers everything at once, and its answers are remembered like a real provider's.
+    let router = stand_in(&config, Arc::new(Demo::kept()));
+    let router = router.map_err(|faults| StartError::from(Box::new(faults)))?;
+    let nobody = Environment(Box::new(|_| None));
+    let built = build_around(&config, &nobody, router, |default| {
+        policy.unwrap_or(default)
+    })?;
+    let gateway = built.door.gateway.clone();
+    Ok(Trial::new(gateway, cores, Box::new((built, scratch))))
+}
+
+/// Longest time for a vector or a search, in milliseconds.
+const PATIENCE_MS: u64 = 60_000;

@@ -129,16 +129,25 @@ fn comparing(criterion: &mut Criterion) {
     });
     let (a, b) = (TokenDigest([0; 16]), TokenDigest([1; 16]));
     let kept = Question::keep("How do I reset my password?", true);
+    let reading = Reading::of("How can I reset my password?");
     let evidence = Evidence {
         asked: "How can I reset my password?",
+        reading: &reading,
         asked_tokens: &a,
         stored: &kept,
         stored_tokens: &b,
         similarity: 0.97,
-        threshold: 0.92,
+        gap: None,
     };
+    let rule = Rule {
+        probability: Some(0.8),
+        ..Rule::by_cosine(0.0)
+    };
+    group.bench_function("read", |bencher| {
+        bencher.iter(|| Reading::of(black_box(evidence.asked)));
+    });
     group.bench_function("verdict", |bencher| {
-        bencher.iter(|| judge(black_box(&evidence)));
+        bencher.iter(|| judge(black_box(&evidence), black_box(&rule)));
     });
     group.finish();
 }

@@ -1,11 +1,14 @@
 //! The policy of namespaces that have none of their own: that of the configuration, and what earlier
 //! configurations of this data folder have let die.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::cache::policy::{Policy, PolicyKind};
+use crate::cache::verdict::WhenUnsure;
 use crate::chat::unix_ms;
-use crate::config::Config;
+use crate::config::{Config, Decide};
 use crate::store::StateStore;
 
 /// Where the state keeps [`Seen`]: table and row.
@@ -46,13 +49,25 @@ pub(super) fn default_policy(config: &Config, state: &StateStore) -> Policy {
 }
 
 pub(super) fn configured(config: &Config) -> Policy {
-    #[allow(clippy::cast_possible_truncation, reason = "a cosine, compared as f32")]
-    let threshold = config.cache.threshold as f32;
+    #[allow(
+        clippy::cast_possible_truncation,
+        reason = "a cosine and a probability, compared as f32"
+    )]
+    let (threshold, probability) = (
+        config.cache.threshold as f32,
+        config.cache.probability as f32,
+    );
     Policy {
         namespace: String::new(),
         version: 0,
-        kind: PolicyKind::Threshold,
+        kind: match config.cache.decide {
+            Decide::Threshold => PolicyKind::Threshold,
+            Decide::Probability => PolicyKind::Probability,
+        },
         threshold,
+        probability,
+        guards: BTreeMap::new(),
+        when_unsure: WhenUnsure::default(),
         ttl_s: config.cache.ttl_s,
         temperature_max: config.cache.temperature_max,
         keep_text: config.cache.keep_text,

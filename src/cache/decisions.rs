@@ -35,8 +35,12 @@ pub struct Decision {
     pub entry: String,
     /// Exact cosine to it.
     pub similarity: f32,
-    /// The threshold in force.
+    /// How likely it serves by the measure that decided; 0 after a veto.
+    pub score: f32,
+    /// Least cosine in force.
     pub threshold: f32,
+    /// Least probability in force, where the policy decides by that.
+    pub probability: Option<f32>,
     /// Version of the policy in force.
     pub policy_version: u64,
     /// Why.
@@ -103,7 +107,9 @@ mod tests {
             candidate: None,
             entry: String::new(),
             similarity: 1.0,
+            score: 1.0,
             threshold: 0.9,
+            probability: None,
             policy_version: 0,
             reason: "similar",
         }

@@ -29,7 +29,7 @@ use crate::cache::freshness::Freshness;
 use crate::cache::memory::Memory;
 use crate::cache::scope::CacheKey;
 use crate::cache::semantic::{Nearest, Query, Semantic};
-use crate::cache::verdict::Verdict;
+use crate::cache::verdict::Rule;
 use crate::chat::unix_ms;
 use crate::embed::{Embedded, Embedder, Outcome};
 use crate::telemetry::{Metrics, Stage};
@@ -64,8 +64,8 @@ pub struct Lookup {
     pub read: Read,
     /// The question, or why it cannot be compared by meaning.
     pub question: Result<String, &'static str>,
-    /// Least cosine of a hit.
-    pub threshold: f32,
+    /// What a hit must fulfil.
+    pub rule: Rule,
     /// How young an entry must be.
     pub freshness: Freshness,
 }
@@ -272,7 +272,7 @@ impl Cache {
                     scope: &lookup.key.scope,
                     question: &question,
                     embedded: &vector,
-                    threshold: lookup.threshold,
+                    rule: lookup.rule,
                     freshness: lookup.freshness,
                     candidates,
                     now_ms: unix_ms(),
@@ -282,14 +282,14 @@ impl Cache {
             .await;
         self.metrics.stage(Stage::Search, started.elapsed());
         match nearest {
-            Some(Some(nearest)) if nearest.verdict == Verdict::Serve => {
+            Some(Some(nearest)) if nearest.serves() => {
                 self.memory.served(&nearest.entry);
                 Found::Similar(nearest)
             }
             Some(nearest) => Found::Nothing(Miss {
                 reason: nearest
                     .as_ref()
-                    .map_or("no_candidate", |n| n.verdict.as_str()),
+                    .map_or("no_candidate", |n| n.judgement.verdict.as_str()),
                 nearest,
                 embedded: Some(embedded),
             }),

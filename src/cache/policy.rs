@@ -1,13 +1,14 @@
-//! What the analysts decide per namespace: how alike two questions must be and
-//! how long an answer is remembered. Read without a lock, changed as a whole.
+//! What the analysts decide per namespace: when a stored answer serves and how long
+//! it is remembered. Read without a lock, changed as a whole.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
+use super::verdict::{GuardSet, Rule, WhenUnsure};
 use crate::chat::unix_ms;
 
 /// How a namespace decides.
@@ -19,8 +20,17 @@ pub struct Policy {
     pub version: u64,
     /// How it decides.
     pub kind: PolicyKind,
-    /// Least cosine similarity of a hit.
+    /// Least cosine similarity of a hit, where the kind is `threshold`.
     pub threshold: f32,
+    /// Least probability that the stored answer serves, where the kind is `probability`.
+    #[serde(default = "default_probability")]
+    pub probability: f32,
+    /// Guards switched on or off by name, where that differs from the default; `*` means all others.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub guards: BTreeMap<String, bool>,
+    /// What becomes of a hit where the guards cannot read the texts.
+    #[serde(default)]
+    pub when_unsure: WhenUnsure,
     /// Seconds that an answer is remembered; hits do not extend it. A shorter time holds for what
     /// is remembered already, a longer one only for what comes.
     pub ttl_s: u64,
@@ -33,6 +43,14 @@ pub struct Policy {
     pub forgotten_before_ms: u64,
 }
 
+/// For policies that were stored before there were probabilities.
+fn default_probability() -> f32 {
+    DEFAULT_PROBABILITY
+}
+
+/// Least probability of a hit unless something else is configured.
+pub const DEFAULT_PROBABILITY: f32 = 0.9;
+
 fn never(date_ms: &u64) -> bool {
     *date_ms == 0
 }
@@ -41,8 +59,10 @@ fn never(date_ms: &u64) -> bool {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PolicyKind {
-    /// One cosine against one number.
+    /// One cosine against one number, after the guards.
     Threshold,
+    /// The calibrated probability that the stored answer serves, after the guards.
+    Probability,
 }
 
 /// A change to a policy as an analyst sends it.
@@ -64,6 +84,15 @@ pub struct PolicyDraft {
     /// As before if absent.
     #[serde(default)]
     pub threshold: Option<f32>,
+    /// As before if absent.
+    #[serde(default)]
+    pub probability: Option<f32>,
+    /// As before if absent; a whole new set if not.
+    #[serde(default)]
+    pub guards: Option<BTreeMap<String, bool>>,
+    /// As before if absent.
+    #[serde(default)]
+    pub when_unsure: Option<WhenUnsure>,
     /// As before if absent.
     #[serde(default)]
     pub ttl_s: Option<u64>,
@@ -109,6 +138,9 @@ impl Policy {
             version: self.version + 1,
             kind: draft.kind.unwrap_or(self.kind),
             threshold: draft.threshold.unwrap_or(self.threshold),
+            probability: draft.probability.unwrap_or(self.probability),
+            guards: draft.guards.clone().unwrap_or_else(|| self.guards.clone()),
+            when_unsure: draft.when_unsure.unwrap_or(self.when_unsure),
             ttl_s,
             temperature_max: draft.temperature_max.unwrap_or(self.temperature_max),
             keep_text: draft.keep_text.unwrap_or(self.keep_text),
@@ -124,7 +156,46 @@ impl Policy {
                 expected: "the one in the address",
             });
         }
+        next.has_use_for(draft)?;
         next.check()
+    }
+
+    /// How two questions are judged under it. `at_least` is a cosine that the request asks for on top.
+    #[must_use]
+    pub fn rule(&self, at_least: Option<f32>) -> Rule {
+        let asked = at_least.unwrap_or(0.0);
+        let (cosine, probability) = match self.kind {
+            PolicyKind::Threshold => (self.threshold, None),
+            PolicyKind::Probability => (0.0, Some(self.probability)),
+        };
+        Rule {
+            cosine: cosine.max(asked),
+            probability,
+            guards: GuardSet::chosen(&self.guards),
+            when_unsure: self.when_unsure,
+        }
+    }
+
+    /// A number that the kind does not look at would change nothing, in silence.
+    fn has_use_for(&self, draft: &PolicyDraft) -> Result<(), PolicyError> {
+        let idle = match self.kind {
+            PolicyKind::Threshold => draft.probability.map(|_| {
+                (
+                    "probability",
+                    "left out, or come with `\"kind\":\"probability\"`",
+                )
+            }),
+            PolicyKind::Probability => draft.threshold.map(|_| {
+                (
+                    "threshold",
+                    "left out, or come with `\"kind\":\"threshold\"`",
+                )
+            }),
+        };
+        match idle {
+            Some((param, expected)) => Err(PolicyError::OutOfRange { param, expected }),
+            None => Ok(()),
+        }
     }
 
     /// The same, coming after one with the time to live `ttl_s`: what that had let die by `now_ms`, or
@@ -163,6 +234,12 @@ impl Policy {
         let out = |param, expected| Err(PolicyError::OutOfRange { param, expected });
         if !(0.0..=1.0).contains(&self.threshold) {
             return out("threshold", "between 0 and 1");
+        }
+        if !(0.5..=1.0).contains(&self.probability) {
+            return out("probability", "between 0.5 and 1");
+        }
+        if GuardSet::unknown(&self.guards).is_some() {
+            return out("guards", "an object of guards by name, with true or false");
         }
         if !(1..=TTL_MAX_S).contains(&self.ttl_s) {
             return out("ttl_s", "between 1 and 315360000");
@@ -245,6 +322,9 @@ mod tests {
             version: 0,
             kind: PolicyKind::Threshold,
             threshold: 0.92,
+            probability: DEFAULT_PROBABILITY,
+            guards: BTreeMap::new(),
+            when_unsure: WhenUnsure::default(),
             ttl_s: 86_400,
             temperature_max: 1.0,
             keep_text: true,

@@ -9,7 +9,8 @@ use dashmap::DashMap;
 use super::entry::Cached;
 use super::freshness::Freshness;
 use super::memory::Memory;
-use super::verdict::{Evidence, Verdict, judge};
+use super::verdict::guards::Reading;
+use super::verdict::{Evidence, Judgement, Rule, Verdict, judge};
 use crate::embed::Embedded;
 use crate::index::{Code, IndexConfig, Partition, cosine};
 
@@ -32,8 +33,8 @@ pub struct Query<'a> {
     pub question: &'a str,
     /// Its vector and tokens.
     pub embedded: &'a Embedded,
-    /// Least cosine of a hit.
-    pub threshold: f32,
+    /// What a hit must fulfil.
+    pub rule: Rule,
     /// How young an entry must be.
     pub freshness: Freshness,
     /// Candidates that are judged.
@@ -49,10 +50,37 @@ pub struct Nearest {
     pub entry: Arc<Cached>,
     /// Exact cosine.
     pub similarity: f32,
-    /// How likely it serves, by the policy's measure: 0 after a veto.
-    pub score: f32,
+    /// By how much it is more alike than the best of the others; none without others.
+    pub gap: Option<f32>,
+    /// Whether it serves, and why.
+    pub judgement: Judgement,
+}
+
+impl Nearest {
     /// Whether it serves.
-    pub verdict: Verdict,
+    #[must_use]
+    pub fn serves(&self) -> bool {
+        self.judgement.verdict == Verdict::Serve
+    }
+
+    /// The better of two: one that serves before one that does not, then the more likely one.
+    fn better(self, other: Self) -> Self {
+        let rank = |n: &Self| (n.serves(), n.judgement.score);
+        // In the order of likeness, so that the first stays where they are equal.
+        if rank(&other) > rank(&self) {
+            other
+        } else {
+            self
+        }
+    }
+}
+
+/// A candidate of the index, scored exactly.
+#[derive(Debug, Clone, Copy)]
+struct Near {
+    id: u64,
+    similarity: f32,
+    gap: Option<f32>,
 }
 
 impl Semantic {
@@ -128,18 +156,47 @@ impl Semantic {
         self.partitions.is_empty()
     }
 
-    /// Judges the nearest entries of a scope, best first: the first that serves, else the
-    /// best of those that do not. Blocks: reads the store.
+    /// Judges the nearest entries of a scope and gives the one most likely to serve; where all are too far
+    /// away to be judged, the nearest as evidence. Blocks: reads the store.
     #[must_use]
     pub fn nearest(&self, query: &Query<'_>, memory: &Memory) -> Option<Nearest> {
+        let ranked = self.ranked(query, memory)?;
+        let floor = query.rule.floor();
+        let reading = Reading::of(query.question);
+        let mut best: Option<Nearest> = None;
+        for (rank, &(id, similarity)) in ranked.iter().enumerate() {
+            if similarity < floor && best.is_some() {
+                break;
+            }
+            // Of the two best only one can be another's rival.
+            let rival = ranked.get(usize::from(rank == 0)).map(|(_, rival)| *rival);
+            let near = Near {
+                id,
+                similarity,
+                gap: rival.map(|rival| similarity - rival),
+            };
+            let Some(judged) = self.weigh(near, &reading, query, memory) else {
+                continue;
+            };
+            best = Some(match best {
+                Some(best) => best.better(judged),
+                None => judged,
+            });
+        }
+        best
+    }
+
+    /// The candidates with their exact cosines, best first.
+    fn ranked(&self, query: &Query<'_>, memory: &Memory) -> Option<Vec<(u64, f32)>> {
         let partition = self.partitions.get(query.scope)?.clone();
         let code = Code::of(&query.embedded.embedding).ok()?;
+        let floor = query.rule.floor() - CODE_ERROR;
         let mut ranked: Vec<_> = partition
             .search(&code, query.candidates, query.now_ms)
             .into_iter()
             .enumerate()
             // The nearest is read in any case, as evidence; the rest only if it may serve.
-            .filter(|(rank, near)| *rank == 0 || near.approx >= query.threshold - CODE_ERROR)
+            .filter(|(rank, near)| *rank == 0 || near.approx >= floor)
             .filter_map(|(_, near)| {
                 let vector = memory.vector(near.id, query.scope)?;
                 Some((near.id, cosine(&query.embedded.embedding, &vector)))
@@ -147,57 +204,45 @@ impl Semantic {
             .collect();
         // The index only proposes: the order that counts is that of the stored vectors.
         ranked.sort_unstable_by(|a, b| b.1.total_cmp(&a.1));
-        let mut best = None;
-        for (id, similarity) in ranked {
-            // Below the threshold only the best is of interest, as evidence: the rest is not read.
-            if similarity < query.threshold && best.is_some() {
-                break;
-            }
-            let Some(nearest) = self.weigh(id, similarity, query, memory) else {
-                continue;
-            };
-            if nearest.verdict == Verdict::Serve {
-                return Some(nearest);
-            }
-            best.get_or_insert(nearest);
-        }
-        best
+        Some(ranked)
     }
 
     fn weigh(
         &self,
-        id: u64,
-        similarity: f32,
+        near: Near,
+        reading: &Reading,
         query: &Query<'_>,
         memory: &Memory,
     ) -> Option<Nearest> {
-        let Some(entry) = memory.load(id) else {
+        let Some(entry) = memory.load(near.id) else {
             // In the index but not in the store: hide it, so that it costs this only once.
-            self.remove(id, query.scope);
+            self.remove(near.id, query.scope);
             return None;
         };
         if query.freshness.end(entry.dates()) <= query.now_ms {
             // Dead by the policy for good: hidden, so that it takes no living one's place again.
-            self.remove(id, query.scope);
+            self.remove(near.id, query.scope);
             return None;
         }
         let fresh = query.freshness.admits(entry.dates(), query.now_ms);
         if entry.key.scope != *query.scope || !fresh {
             return None;
         }
-        let verdict = judge(&Evidence {
+        let evidence = Evidence {
             asked: query.question,
+            reading,
             asked_tokens: &query.embedded.tokens,
             stored: entry.question.as_ref()?,
             stored_tokens: entry.tokens.as_ref()?,
-            similarity,
-            threshold: query.threshold,
-        });
+            similarity: near.similarity,
+            gap: near.gap,
+        };
+        let judgement = judge(&evidence, &query.rule);
         Some(Nearest {
+            similarity: near.similarity,
+            gap: near.gap,
+            judgement,
             entry,
-            similarity,
-            score: similarity,
-            verdict,
         })
     }
 

@@ -39,6 +39,7 @@ const RANGES: &[(&str, f64, f64)] = &[
     ("store.compress_min_bytes", 0.0, MAX),
     ("store.min_free_bytes", 0.0, MAX),
     ("cache.threshold", 0.0, 1.0),
+    ("cache.probability", 0.5, 1.0),
     ("cache.ttl_s", 1.0, 3650.0 * DAY_S),
     ("cache.temperature_max", 0.0, 2.0),
     ("cache.hot_bytes", 0.0, MAX),

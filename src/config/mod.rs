@@ -23,8 +23,8 @@ pub use pattern::{BadPattern, Pattern};
 pub use providers::ResolvedProvider;
 pub use reading::Reading;
 pub use sections::{
-    Cache, Candidate, Data, Deadlines, Embedding, Index, Ineligible, Log, LogFormat, Namespace,
-    Price, Provider, ProviderKind, Retry, Route, Server, Store,
+    Cache, Candidate, Data, Deadlines, Decide, Embedding, Index, Ineligible, Log, LogFormat,
+    Namespace, Price, Provider, ProviderKind, Retry, Route, Server, Store,
 };
 
 use layers::Layers;

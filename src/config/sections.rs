@@ -113,6 +113,16 @@ pub enum Ineligible {
     Bypass,
 }
 
+/// By what a namespace without a policy of its own decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Decide {
+    /// One cosine against one number.
+    Threshold,
+    /// The calibrated probability that the stored answer serves.
+    Probability,
+}
+
 /// `[cache]`: what counts as the same question, and for how long.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -120,7 +130,9 @@ pub enum Ineligible {
 pub struct Cache {
     pub enabled: bool,
     pub semantic: bool,
+    pub decide: Decide,
     pub threshold: f64,
+    pub probability: f64,
     pub ttl_s: u64,
     pub temperature_max: f64,
     pub ineligible: Ineligible,

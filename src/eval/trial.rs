@@ -153,8 +153,11 @@ impl Trial {
         let ms = millis(started);
         let (hit, score) = match found {
             Found::Exact(_) => (Some(Hit::Exact), 1.0),
-            Found::Similar(nearest) => (Some(Hit::Semantic(nearest.entry.id)), nearest.score),
-            Found::Nothing(miss) => (None, miss.nearest.map_or(0.0, |n| n.score)),
+            Found::Similar(nearest) => (
+                Some(Hit::Semantic(nearest.entry.id)),
+                nearest.judgement.score,
+            ),
+            Found::Nothing(miss) => (None, miss.nearest.map_or(0.0, |n| n.judgement.score)),
         };
         Ok(Said { hit, score, ms })
     }

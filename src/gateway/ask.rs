@@ -112,9 +112,7 @@ impl Gateway {
             key,
             read: access.read,
             question: access.question,
-            threshold: controls
-                .threshold
-                .map_or(policy.threshold, |t| t.max(policy.threshold)),
+            rule: policy.rule(controls.threshold),
             freshness,
         };
         Ok(Plan {

@@ -190,9 +190,11 @@ impl Gateway {
                 .map(str::to_owned),
             entry: entry::label(nearest.entry.id),
             similarity: nearest.similarity,
-            threshold: plan.lookup.threshold,
+            score: nearest.judgement.score,
+            threshold: plan.lookup.rule.cosine,
+            probability: plan.lookup.rule.probability,
             policy_version: plan.policy.version,
-            reason: nearest.verdict.as_str(),
+            reason: nearest.judgement.verdict.as_str(),
         });
     }
 }

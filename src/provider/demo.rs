@@ -138,7 +138,7 @@ mod tests {
                 total: wait,
             },
         };
-        Demo.chat(call).await.unwrap()
+        Demo::default().chat(call).await.unwrap()
     }
 
     #[tokio::test]

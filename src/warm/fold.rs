@@ -6,7 +6,8 @@ use std::collections::{HashSet, VecDeque};
 use tokio::sync::watch;
 
 use super::lines::{Item, Key};
-use crate::cache::verdict::{Evidence, Verdict, judge};
+use crate::cache::verdict::guards::Reading;
+use crate::cache::verdict::{Evidence, Rule, Verdict, WhenUnsure, judge};
 use crate::embed::{Embedded, Question};
 
 /// Questions looked back at by meaning. It need only cover those still on their way: a
@@ -81,7 +82,13 @@ impl Fold {
     pub fn place(&mut self, item: &Item, embedded: &Embedded) -> Place {
         let question = item.request.question().unwrap_or_default();
         self.recent.retain(Recent::may_serve);
-        let like = |recent: &&Recent| recent.is_like(item.scope, question, embedded, self.cosine);
+        let reading = Reading::of(question);
+        let asked = Asked {
+            question,
+            reading: &reading,
+            embedded,
+        };
+        let like = |recent: &&Recent| recent.is_like(item.scope, asked, self.cosine);
         if let Some(recent) = self.recent.iter().find(like) {
             return Place::Behind(Behind(recent.answered.clone()));
         }
@@ -99,22 +106,39 @@ impl Fold {
     }
 }
 
+/// A question, read.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    question: &'a str,
+    reading: &'a Reading,
+    embedded: &'a Embedded,
+}
+
 impl Recent {
     /// Answered, or on its way.
     fn may_serve(&self) -> bool {
         *self.answered.borrow() || self.answered.has_changed().is_ok()
     }
 
-    fn is_like(&self, scope: [u8; 32], asked: &str, embedded: &Embedded, cosine: f32) -> bool {
+    /// Whether the gateway may answer the one from the other; the last word is its own policy's.
+    fn is_like(&self, scope: [u8; 32], asked: Asked<'_>, cosine: f32) -> bool {
+        if self.scope != scope {
+            return false;
+        }
         let evidence = Evidence {
-            asked,
-            asked_tokens: &embedded.tokens,
+            asked: asked.question,
+            reading: asked.reading,
+            asked_tokens: &asked.embedded.tokens,
             stored: &self.question,
             stored_tokens: &self.embedded.tokens,
-            similarity: dot(&self.embedded.embedding, &embedded.embedding),
-            threshold: cosine,
+            similarity: dot(&self.embedded.embedding, &asked.embedded.embedding),
+            gap: None,
         };
-        self.scope == scope && judge(&evidence) == Verdict::Serve
+        let rule = Rule {
+            when_unsure: WhenUnsure::Serve,
+            ..Rule::by_cosine(cosine)
+        };
+        judge(&evidence, &rule).verdict == Verdict::Serve
     }
 }
 

@@ -1,0 +1,102 @@
+//! Writes what the verdict's model sees of labelled pairs, for `scripts/verdict/train.py`: JSONL files of pairs as
+//! arguments; on standard output a line of names, then one JSON object a pair and direction.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use reprise::cache::verdict::features::Features;
+use reprise::cache::verdict::guards::{self, Finding, Pair, Reading};
+use reprise::cache::verdict::{Evidence, GuardSet};
+use reprise::embed::{EmbedConfig, Embedded, Embedder, Outcome, Question};
+use serde_json::{Value, json};
+
+/// Pairs under way at once: what the threads need to fill their batches.
+const AT_ONCE: usize = 64;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let files: Vec<_> = std::env::args_os().skip(1).collect();
+    if files.is_empty() {
+        return Err("usage: verdict_features PAIRS.jsonl… > FEATURES.jsonl".into());
+    }
+    let embedder = Embedder::start(&EmbedConfig {
+        model_dir: Path::new(env!("CARGO_MANIFEST_DIR")).join("models/all-MiniLM-L6-v2"),
+        runtime_lib: None,
+        threads: std::thread::available_parallelism()?.get(),
+        queue: 256,
+        max_batch: 32,
+    })?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()?;
+    let mut out = BufWriter::new(io::stdout().lock());
+    writeln!(out, "{}", json!({"names": Features::names()}))?;
+    for file in &files {
+        let path = Path::new(file);
+        let rows: Vec<Value> = reprise::eval::rows::read(path)?;
+        for some in rows.chunks(AT_ONCE) {
+            let texts = some.iter().flat_map(|row| [text(row, "a"), text(row, "b")]);
+            let deadline = Instant::now() + Duration::from_secs(60);
+            let asked = texts.map(|text| embedder.embed(text, deadline));
+            let vectors = runtime.block_on(join_all(asked));
+            for (row, vectors) in some.iter().zip(vectors.chunks(2)) {
+                if let [Outcome::Embedded(a), Outcome::Embedded(b)] = vectors {
+                    write_row(&mut out, path, row, (a, b))?;
+                }
+            }
+        }
+    }
+    Ok(out.flush()?)
+}
+
+fn text<'a>(row: &'a Value, side: &str) -> &'a str {
+    row[side].as_str().unwrap_or_default()
+}
+
+fn write_row(
+    out: &mut impl Write,
+    path: &Path,
+    row: &Value,
+    (a, b): (&Embedded, &Embedded),
+) -> io::Result<()> {
+    let forth = features((text(row, "a"), a), (text(row, "b"), b));
+    let back = features((text(row, "b"), b), (text(row, "a"), a));
+    let mut told = row.clone();
+    told["file"] = path.file_stem().map(|s| s.to_string_lossy()).into();
+    told["forth"] = numbers(&forth.0);
+    told["back"] = numbers(&back.0);
+    told["vetoed"] = GuardSet::chosen(&BTreeMap::new())
+        .veto(&forth.1)
+        .is_some()
+        .into();
+    told["same_tokens"] = (a.tokens == b.tokens).into();
+    writeln!(out, "{told}")
+}
+
+fn features(
+    stored: (&str, &Embedded),
+    asked: (&str, &Embedded),
+) -> (Features, [Finding; guards::COUNT]) {
+    let kept = Question::keep(stored.0, true);
+    let (stored_reading, reading) = (Reading::of(stored.0), Reading::of(asked.0));
+    let pair = Pair::of(&stored_reading, &reading);
+    let evidence = Evidence {
+        asked: asked.0,
+        reading: &reading,
+        asked_tokens: &asked.1.tokens,
+        stored: &kept,
+        stored_tokens: &stored.1.tokens,
+        similarity: reprise::index::cosine(&stored.1.embedding, &asked.1.embedding),
+        gap: None,
+    };
+    let findings = guards::examine(&pair);
+    (Features::of(&evidence, &pair, &findings), findings)
+}
+
+/// What is not known is null.
+fn numbers(features: &Features) -> Value {
+    features.0.iter().map(|n| json!(n)).collect()
+}

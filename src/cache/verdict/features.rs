@@ -1,0 +1,151 @@
+//! What the model sees of two questions: likeness of their vectors, of their words and of their
+//! letters, and what each guard found. Pure; knows nothing of how the numbers are weighed.
+
+use std::collections::HashSet;
+
+use super::Evidence;
+use super::guards::{COUNT, Finding, GUARDS, Pair, Reading};
+
+/// Features that are not a guard's, by name.
+pub const BASE: [&str; 13] = [
+    "cosine",
+    "gap",
+    "overlap",
+    "containment",
+    "only_stored",
+    "only_asked",
+    "one_swapped",
+    "order",
+    "bigrams",
+    "letters",
+    "words",
+    "words_ratio",
+    "same_start",
+];
+
+/// A guard's finding as a feature has this before its name: 1 equal, 0 unsure, -1 different.
+const GUARD: &str = "guard:";
+
+/// One number each; not a number where it is not known.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Features(pub [f32; BASE.len() + COUNT]);
+
+impl Features {
+    /// What is seen of a stored question and the one asked.
+    #[must_use]
+    pub fn of(evidence: &Evidence<'_>, pair: &Pair<'_>, findings: &[Finding; COUNT]) -> Self {
+        let mut all = [f32::NAN; BASE.len() + COUNT];
+        let base = base(evidence, pair);
+        all[..BASE.len()].copy_from_slice(&base);
+        for (slot, finding) in all[BASE.len()..].iter_mut().zip(findings) {
+            *slot = match finding {
+                Finding::Equal => 1.0,
+                Finding::Unsure(_) => 0.0,
+                Finding::Different(_) => -1.0,
+            };
+        }
+        Self(all)
+    }
+
+    /// Where a feature stands.
+    #[must_use]
+    pub fn index_of(name: &str) -> Option<usize> {
+        match name.strip_prefix(GUARD) {
+            Some(guard) => GUARDS
+                .iter()
+                .position(|g| g.name == guard)
+                .map(|i| BASE.len() + i),
+            None => BASE.iter().position(|n| *n == name),
+        }
+    }
+
+    /// The names of all features, in order.
+    #[must_use]
+    pub fn names() -> Vec<String> {
+        let guards = GUARDS.iter().map(|g| format!("{GUARD}{}", g.name));
+        BASE.iter().map(ToString::to_string).chain(guards).collect()
+    }
+}
+
+fn base(evidence: &Evidence<'_>, pair: &Pair<'_>) -> [f32; BASE.len()] {
+    let (stored, asked) = (pair.a, pair.b);
+    let (only_stored, only_asked) = (pair.only_a().len(), pair.only_b().len());
+    let contents = (stored.content().count(), asked.content().count());
+    let common = contents.0.saturating_sub(only_stored);
+    let (a, b): (Vec<&str>, Vec<&str>) = (lower(stored).collect(), lower(asked).collect());
+    let (fewer, more) = (a.len().min(b.len()), a.len().max(b.len()));
+    [
+        evidence.similarity,
+        evidence.gap.unwrap_or(f32::NAN),
+        share(common, common + only_stored + only_asked),
+        share(common, contents.0.min(contents.1)),
+        number(only_stored),
+        number(only_asked),
+        f32::from(u8::from(only_stored == 1 && only_asked == 1)),
+        share(longest_common(&a, &b), more),
+        jaccard(&pairs_of(&a), &pairs_of(&b)),
+        jaccard(&letters(&a), &letters(&b)),
+        number(fewer),
+        share(fewer, more),
+        f32::from(u8::from(a.first() == b.first())),
+    ]
+}
+
+/// Longer texts say no more by their order: beyond this many words it is not looked at.
+const ORDERED: usize = 64;
+
+fn lower(reading: &Reading) -> impl Iterator<Item = &str> {
+    reading.lower().take(ORDERED)
+}
+
+/// Length of the longest common subsequence.
+fn longest_common(a: &[&str], b: &[&str]) -> usize {
+    let mut row = vec![0usize; b.len() + 1];
+    for x in a {
+        let mut diagonal = 0;
+        for (j, y) in b.iter().enumerate() {
+            let above = row[j + 1];
+            row[j + 1] = if x == y {
+                diagonal + 1
+            } else {
+                above.max(row[j])
+            };
+            diagonal = above;
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+fn pairs_of<'a>(words: &[&'a str]) -> HashSet<(&'a str, &'a str)> {
+    words.windows(2).map(|w| (w[0], w[1])).collect()
+}
+
+/// Three letters each, within words: what a typo or an ending leaves alike.
+fn letters(words: &[&str]) -> HashSet<[char; 3]> {
+    let mut found = HashSet::new();
+    for word in words {
+        let marked: Vec<char> = std::iter::once(' ')
+            .chain(word.chars())
+            .chain([' '])
+            .collect();
+        found.extend(marked.windows(3).map(|w| [w[0], w[1], w[2]]));
+    }
+    found
+}
+
+fn jaccard<T: std::hash::Hash + Eq>(a: &HashSet<T>, b: &HashSet<T>) -> f32 {
+    let common = a.intersection(b).count();
+    share(common, a.len() + b.len() - common)
+}
+
+fn share(part: usize, whole: usize) -> f32 {
+    if whole == 0 {
+        return f32::NAN;
+    }
+    number(part) / number(whole)
+}
+
+#[allow(clippy::cast_precision_loss, reason = "counts of words")]
+fn number(n: usize) -> f32 {
+    n as f32
+}

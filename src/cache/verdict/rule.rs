@@ -1,0 +1,126 @@
+//! What a policy asks of a candidate, in the form that [`super::judge`] works with. Pure.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::features::Features;
+use super::guards::{COUNT, Finding, GUARDS};
+use super::model::Model;
+
+/// What becomes of a hit where the guards cannot read the texts: another language, or too long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WhenUnsure {
+    /// It is a miss.
+    Miss,
+    /// It must be surer: halfway from what is asked otherwise to certainty.
+    #[default]
+    Strict,
+    /// As if they could.
+    Serve,
+}
+
+/// What a hit must fulfil.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rule {
+    /// Least cosine.
+    pub cosine: f32,
+    /// Least probability; none where the cosine alone decides.
+    pub probability: Option<f32>,
+    /// Guards that may veto.
+    pub guards: GuardSet,
+    /// What becomes of it where they cannot read.
+    pub when_unsure: WhenUnsure,
+}
+
+/// Least cosine of a candidate that is judged by its probability: below it no pair of the training
+/// data was likely enough to serve.
+const FLOOR: f32 = 0.6;
+
+impl Rule {
+    /// One cosine, and the guards that are on by default.
+    #[must_use]
+    pub fn by_cosine(cosine: f32) -> Self {
+        Self {
+            cosine,
+            probability: None,
+            guards: GuardSet::chosen(&BTreeMap::new()),
+            when_unsure: WhenUnsure::default(),
+        }
+    }
+
+    /// Least cosine of a candidate that is worth reading.
+    #[must_use]
+    pub fn floor(&self) -> f32 {
+        match self.probability {
+            Some(_) => self.cosine.max(FLOOR),
+            None => self.cosine,
+        }
+    }
+
+    /// What is compared with [`Rule::least`].
+    pub(super) fn measure(&self, similarity: f32, features: &Features) -> f32 {
+        match (self.probability, Model::committed()) {
+            (None, _) => similarity,
+            (Some(_), Some(model)) => model.probability(features),
+            (Some(_), None) => 0.0,
+        }
+    }
+
+    /// Least measure of a hit.
+    pub(super) fn least(&self) -> f32 {
+        self.probability.unwrap_or(self.cosine)
+    }
+
+    /// The same where the guards cannot read; none if nothing is enough.
+    pub(super) fn strict(&self) -> Option<f32> {
+        match self.when_unsure {
+            WhenUnsure::Miss => None,
+            WhenUnsure::Strict => Some((1.0 + self.least()) / 2.0),
+            WhenUnsure::Serve => Some(self.least()),
+        }
+    }
+}
+
+/// Which guards may veto, one bit each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GuardSet(u32);
+
+/// The name that stands for all guards that are not named.
+const REST: &str = "*";
+
+impl GuardSet {
+    /// Those that are on by default, but for what is `chosen` by name; `*` chooses for all others.
+    #[must_use]
+    pub fn chosen(chosen: &BTreeMap<String, bool>) -> Self {
+        let rest = chosen.get(REST).copied();
+        let on = |(_, guard): &(usize, &super::guards::Guard)| {
+            let named = chosen.get(guard.name).copied();
+            named.or(rest).unwrap_or(guard.by_default)
+        };
+        let guards = GUARDS.iter().enumerate().filter(on);
+        Self(guards.fold(0, |set, (i, _)| set | 1 << i))
+    }
+
+    /// A name among `chosen` that is no guard's.
+    #[must_use]
+    pub fn unknown(chosen: &BTreeMap<String, bool>) -> Option<&str> {
+        let known = |name: &str| name == REST || GUARDS.iter().any(|g| g.name == name);
+        chosen.keys().map(String::as_str).find(|name| !known(name))
+    }
+
+    /// The reason of the first guard of these that says no.
+    #[must_use]
+    pub fn veto(self, findings: &[Finding; COUNT]) -> Option<&'static str> {
+        let on = |i: &usize| self.0 & (1 << i) != 0;
+        findings
+            .iter()
+            .enumerate()
+            .filter(|(i, _)| on(i))
+            .find_map(|(_, finding)| match finding {
+                Finding::Different(why) => Some(*why),
+                _ => None,
+            })
+    }
+}

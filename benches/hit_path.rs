@@ -15,9 +15,11 @@ use std::sync::Arc;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use reprise::cache::controls::Controls;
 use reprise::cache::entry::{Cached, Fresh};
+use reprise::cache::history::History;
 use reprise::cache::memory::Memory;
-use reprise::cache::scope::{CacheKey, Namespace};
-use reprise::cache::verdict::{Evidence, judge};
+use reprise::cache::scope::{CacheKey, Ground, Namespace};
+use reprise::cache::verdict::guards::Reading;
+use reprise::cache::verdict::{Evidence, Rule, judge};
 use reprise::chat::{Answer, ChatRequest};
 use reprise::embed::{Question, TokenDigest};
 use reprise::index::{Code, IndexConfig, Partition, cosine};
@@ -41,7 +43,18 @@ fn namespace() -> Namespace {
 }
 
 fn key(request: &ChatRequest) -> CacheKey {
-    CacheKey::of(&namespace(), ORIGIN, &[], request)
+    key_in(&namespace(), request)
+}
+
+fn key_in(namespace: &Namespace, request: &ChatRequest) -> CacheKey {
+    let ground = Ground {
+        namespace,
+        origin: ORIGIN,
+        headers: &[],
+        history: &History::of(request),
+        asker: None,
+    };
+    CacheKey::of(&ground, request)
 }
 
 /// An answer of about 750 characters.
@@ -64,7 +77,7 @@ fn reading(criterion: &mut Criterion) {
     let request = ChatRequest::parse(REQUEST).expect("a request");
     let namespace = namespace();
     group.bench_function("scope_and_exact_key", |bencher| {
-        bencher.iter(|| CacheKey::of(&namespace, ORIGIN, &[], black_box(&request)));
+        bencher.iter(|| key_in(&namespace, black_box(&request)));
     });
     group.finish();
 }
@@ -83,6 +96,8 @@ fn answering(criterion: &mut Criterion) {
             model: "gpt-4o-mini".into(),
             origin: ORIGIN.into(),
             question: None,
+            asker: None,
+            earlier: Vec::new(),
             began: memory.moment(),
             ttl_ms: 86_400_000,
             durable: true,

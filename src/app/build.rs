@@ -26,6 +26,7 @@ use crate::store::{
 use crate::telemetry::{Metrics, Recorder};
 
 use super::StartError;
+use super::asker_key::asker_key;
 use super::data::Data;
 use super::default_policy::default_policy;
 use super::router::build_router;
@@ -91,9 +92,10 @@ pub(super) fn build_around(
         tuned(default_policy(config, &state)),
         stored_policies(&state)?,
     ));
+    let asker_key = asker_key(&state);
     let (cache, upkeep) = open_cache(config, &folder, &metrics)?;
     let gateway = Gateway::new(
-        gateway_config(config),
+        gateway_config(config, asker_key),
         Parts {
             cache,
             router: Arc::new(router),
@@ -143,8 +145,9 @@ fn stored_policies(state: &StateStore) -> Result<Vec<Policy>, StartError> {
         .collect()
 }
 
-fn gateway_config(config: &Config) -> GatewayConfig {
+fn gateway_config(config: &Config, asker_key: [u8; 32]) -> GatewayConfig {
     GatewayConfig {
+        asker_key,
         cache: config.cache.enabled,
         ineligible: config.cache.ineligible,
         shared: config

@@ -68,6 +68,7 @@ pub(super) fn configured(config: &Config) -> Policy {
         probability,
         guards: BTreeMap::new(),
         when_unsure: WhenUnsure::default(),
+        public: false,
         ttl_s: config.cache.ttl_s,
         temperature_max: config.cache.temperature_max,
         keep_text: config.cache.keep_text,

@@ -1,6 +1,7 @@
 //! The composition root: opens the data folder, builds every part once, binds,
 //! runs until told to stop, and drains.
 
+mod asker_key;
 mod build;
 mod check;
 pub mod cli;

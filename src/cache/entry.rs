@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::freshness::Dates;
 use super::memory::Moment;
-use super::scope::CacheKey;
+use super::scope::{AskerId, CacheKey};
 use crate::chat::{Answer, Replay};
 use crate::embed::{Embedded, Embedding, Question, TokenDigest};
 use crate::store::Entry;
@@ -35,6 +35,10 @@ pub struct Cached {
     pub created_ms: u64,
     /// Unix milliseconds from which on it is not served, as decided when it was remembered.
     pub expires_ms: u64,
+    /// Who asked, by keyed hash, if the app said so.
+    pub asker: Option<AskerId>,
+    /// Marks of the questions before it in its conversation.
+    pub earlier: Vec<u64>,
     /// The question's vector, only where no store holds it.
     pub vector: Option<Embedding>,
     /// The answer.
@@ -56,6 +60,10 @@ pub struct Fresh {
     pub origin: String,
     /// What is kept of the question and its vector, if it may be met by meaning.
     pub question: Option<(Question, Embedded)>,
+    /// Who asked, by keyed hash, if the app said so.
+    pub asker: Option<AskerId>,
+    /// Marks of the questions before it in its conversation.
+    pub earlier: Vec<u64>,
     /// When it was asked for.
     pub began: Moment,
     /// Milliseconds that it may be served.
@@ -83,6 +91,8 @@ impl Cached {
             tokens,
             created_ms: now_ms,
             expires_ms: now_ms.saturating_add(fresh.ttl_ms),
+            asker: fresh.asker,
+            earlier: fresh.earlier,
             vector: embedded.map(|e| e.embedding),
             replay: Replay::new(fresh.answer),
         }
@@ -107,6 +117,8 @@ impl Cached {
             tokens: entry.tokens.map(TokenDigest),
             created_ms: entry.created_ms,
             expires_ms: entry.expires_ms,
+            asker: entry.asker,
+            earlier: entry.earlier,
             vector: None,
             replay: Replay::new(answer),
         }))
@@ -127,6 +139,8 @@ impl Cached {
             tokens: self.tokens.map(|t| t.0),
             created_ms: self.created_ms,
             expires_ms: self.expires_ms,
+            asker: self.asker,
+            earlier: self.earlier.clone(),
             answer: self.replay.answer().json().clone(),
         }
     }
@@ -151,7 +165,7 @@ impl Cached {
     pub fn weight(&self) -> usize {
         let question = self.question.as_ref().map_or(0, Question::weight);
         let vector = self.vector.as_ref().map_or(0, |v| v.len() * 4);
-        self.replay.weight() + question + vector + 512
+        self.replay.weight() + question + vector + self.earlier.len() * 8 + 512
     }
 }
 

@@ -215,6 +215,7 @@ impl Memory {
                 fits(&filter.tenant, &e.tenant)
                     && fits(&filter.namespace, &e.namespace)
                     && fits(&filter.model, &e.model)
+                    && filter.asker.is_none_or(|asker| e.asker == Some(asker))
             })
             .collect();
         entries.sort_unstable_by_key(|e| std::cmp::Reverse(e.id));
@@ -278,6 +279,8 @@ mod tests {
             model: "m".into(),
             origin: "o".into(),
             question: None,
+            asker: None,
+            earlier: Vec::new(),
             began,
             ttl_ms: 60_000,
             durable,

@@ -7,11 +7,13 @@
 
 pub mod bound;
 pub mod controls;
+pub mod conversation;
 pub mod decisions;
 mod directives;
 pub mod entry;
 pub mod flight;
 pub mod freshness;
+pub mod history;
 pub mod memory;
 pub mod policy;
 pub mod scope;
@@ -68,6 +70,8 @@ pub struct Lookup {
     pub rule: Rule,
     /// How young an entry must be.
     pub freshness: Freshness,
+    /// Marks of the user's earlier questions in this conversation: none of them answers this one.
+    pub earlier: Vec<u64>,
 }
 
 /// What a lookup found.
@@ -274,6 +278,7 @@ impl Cache {
                     embedded: &vector,
                     rule: lookup.rule,
                     freshness: lookup.freshness,
+                    earlier: &lookup.earlier,
                     candidates,
                     now_ms: unix_ms(),
                 };

@@ -31,6 +31,9 @@ pub struct Policy {
     /// What becomes of a hit where the guards cannot read the texts.
     #[serde(default)]
     pub when_unsure: WhenUnsure,
+    /// Whether questions that speak of the asker (my, our …) are answered alike for everybody.
+    #[serde(default)]
+    pub public: bool,
     /// Seconds that an answer is remembered; hits do not extend it. A shorter time holds for what
     /// is remembered already, a longer one only for what comes.
     pub ttl_s: u64,
@@ -95,6 +98,9 @@ pub struct PolicyDraft {
     pub when_unsure: Option<WhenUnsure>,
     /// As before if absent.
     #[serde(default)]
+    pub public: Option<bool>,
+    /// As before if absent.
+    #[serde(default)]
     pub ttl_s: Option<u64>,
     /// As before if absent.
     #[serde(default)]
@@ -141,6 +147,7 @@ impl Policy {
             probability: draft.probability.unwrap_or(self.probability),
             guards: draft.guards.clone().unwrap_or_else(|| self.guards.clone()),
             when_unsure: draft.when_unsure.unwrap_or(self.when_unsure),
+            public: draft.public.unwrap_or(self.public),
             ttl_s,
             temperature_max: draft.temperature_max.unwrap_or(self.temperature_max),
             keep_text: draft.keep_text.unwrap_or(self.keep_text),
@@ -325,6 +332,7 @@ mod tests {
             probability: DEFAULT_PROBABILITY,
             guards: BTreeMap::new(),
             when_unsure: WhenUnsure::default(),
+            public: false,
             ttl_s: 86_400,
             temperature_max: 1.0,
             keep_text: true,

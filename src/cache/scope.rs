@@ -1,7 +1,11 @@
 //! Who may share an entry, and what must be equal before two questions are
 //! compared at all. A scope is part of the storage key, never a filter.
 
+use super::history::History;
 use crate::chat::{CanonicalHasher, ChatRequest};
+
+/// Keyed hash of who asks; what the app called them cannot be read from it.
+pub type AskerId = [u8; 16];
 
 /// A namespace that the configuration shares between tenants.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,29 +115,44 @@ pub struct CacheKey {
     pub exact: [u8; 32],
 }
 
+/// What a request stands on besides its own body.
+#[derive(Debug, Clone, Copy)]
+pub struct Ground<'a> {
+    /// Where its answers live.
+    pub namespace: &'a Namespace,
+    /// Provider, base URL and model that a miss would ask first.
+    pub origin: &'a str,
+    /// The client's headers that are forwarded.
+    pub headers: &'a [(String, String)],
+    /// What was said before.
+    pub history: &'a History,
+    /// Who asks, where only that person may be answered from what is remembered.
+    pub asker: Option<&'a AskerId>,
+}
+
 impl CacheKey {
-    /// Hashes a request. `origin` names the provider, base URL and model that a miss would
-    /// ask first; `headers` are those forwarded ones that may change an answer.
+    /// Hashes a request.
     #[must_use]
-    pub fn of(
-        namespace: &Namespace,
-        origin: &str,
-        headers: &[(String, String)],
-        request: &ChatRequest,
-    ) -> Self {
-        let mut hasher = CanonicalHasher::new("reprise scope 1");
-        match &namespace.tenant {
+    pub fn of(ground: &Ground<'_>, request: &ChatRequest) -> Self {
+        let mut hasher = CanonicalHasher::new("reprise scope 2");
+        match &ground.namespace.tenant {
             Some(tenant) => hasher.text("tenant").text(tenant),
             None => hasher.text("shared"),
         };
-        hasher.text(&namespace.label).text(origin);
-        for (name, value) in headers.iter().filter(|(name, _)| changes_answer(name)) {
+        hasher.text(&ground.namespace.label).text(ground.origin);
+        let headers = ground.headers.iter();
+        for (name, value) in headers.filter(|(name, _)| changes_answer(name)) {
             hasher.text(name).text(value);
         }
-        request.hash_scope(&mut hasher);
+        if let Some(asker) = ground.asker {
+            hasher.text("asker").bytes(asker);
+        }
+        request.hash_settings(&mut hasher);
+        ground.history.hash(request, &mut hasher);
         let scope = hasher.finish();
-        let mut hasher = CanonicalHasher::new("reprise exact 1");
+        let mut hasher = CanonicalHasher::new("reprise exact 2");
         hasher.bytes(&scope);
+        request.hash_before(&mut hasher);
         request.hash_question(&mut hasher);
         Self {
             scope,
@@ -225,7 +244,14 @@ mod tests {
             ChatRequest::parse(r#"{"model":"m","messages":[{"role":"user","content":"Hi?"}]}"#)
                 .unwrap();
         let scope = |tenant, wanted, origin, headers: &[(String, String)]| {
-            CacheKey::of(&resolve(tenant, wanted).unwrap(), origin, headers, &request).scope
+            let ground = Ground {
+                namespace: &resolve(tenant, wanted).unwrap(),
+                origin,
+                headers,
+                history: &History::of(&request),
+                asker: None,
+            };
+            CacheKey::of(&ground, &request).scope
         };
         let base = scope("a", None, "o", &[]);
         let beta = [("openai-beta".to_owned(), "x=1".to_owned())];
@@ -242,13 +268,24 @@ mod tests {
         );
     }
 
+    fn key(request: &ChatRequest) -> CacheKey {
+        let ground = Ground {
+            namespace: &resolve("a", None).unwrap(),
+            origin: "o",
+            headers: &[],
+            history: &History::of(request),
+            asker: None,
+        };
+        CacheKey::of(&ground, request)
+    }
+
     #[test]
     fn parts_that_read_the_same_together_are_not_the_same_request() {
         let exact = |parts: &str| {
             let body =
                 format!(r#"{{"model":"m","messages":[{{"role":"user","content":{parts}}}]}}"#);
             let request = ChatRequest::parse(body).unwrap();
-            CacheKey::of(&resolve("a", None).unwrap(), "o", &[], &request).exact
+            key(&request).exact
         };
         let part = |text: &str| format!(r#"{{"type":"text","text":"{text}"}}"#);
         let two = |a: &str, b: &str| exact(&format!("[{},{}]", part(a), part(b)));

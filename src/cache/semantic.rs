@@ -11,7 +11,7 @@ use super::freshness::Freshness;
 use super::memory::Memory;
 use super::verdict::guards::Reading;
 use super::verdict::{Evidence, Judgement, Rule, Verdict, judge};
-use crate::embed::Embedded;
+use crate::embed::{Embedded, Question};
 use crate::index::{Code, IndexConfig, Partition, cosine};
 
 type Scope = [u8; 32];
@@ -37,6 +37,8 @@ pub struct Query<'a> {
     pub rule: Rule,
     /// How young an entry must be.
     pub freshness: Freshness,
+    /// Marks of earlier questions of the same conversation.
+    pub earlier: &'a [u64],
     /// Candidates that are judged.
     pub candidates: usize,
     /// The time.
@@ -73,6 +75,18 @@ impl Nearest {
             self
         }
     }
+}
+
+/// Whether one of the two questions was asked before the other in its own conversation: the answer
+/// to a turn is none to the next.
+fn follows(entry: &Cached, query: &Query<'_>) -> bool {
+    let stored = entry.question.as_ref().map(Question::mark);
+    let before = stored.is_some_and(|stored| query.earlier.contains(&stored));
+    let after = || {
+        let asked = Question::keep(query.question, false).mark();
+        entry.earlier.contains(&asked)
+    };
+    before || !entry.earlier.is_empty() && after()
 }
 
 /// A candidate of the index, scored exactly.
@@ -237,7 +251,10 @@ impl Semantic {
             similarity: near.similarity,
             gap: near.gap,
         };
-        let judgement = judge(&evidence, &query.rule);
+        let judgement = match follows(&entry, query) {
+            true => Judgement::earlier_turn(),
+            false => judge(&evidence, &query.rule),
+        };
         Some(Nearest {
             similarity: near.similarity,
             gap: near.gap,

@@ -22,4 +22,4 @@ pub use ids::{RequestId, completion_id, unix_ms, unix_seconds};
 pub use json::parse_strict;
 pub use record::{Recorder, Unstorable};
 pub use replay::Replay;
-pub use request::{ChatRequest, InvalidRequest, NoQuestion};
+pub use request::{ChatRequest, InvalidRequest, NoQuestion, joined_text};

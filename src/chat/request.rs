@@ -177,6 +177,13 @@ impl ChatRequest {
 
     /// Adds to `hasher` everything that must be equal before two questions may be compared.
     pub fn hash_scope(&self, hasher: &mut CanonicalHasher) {
+        self.hash_settings(hasher);
+        self.hash_before(hasher);
+    }
+
+    /// The part of [`ChatRequest::hash_scope`] that holds whatever was said before: model settings, tools,
+    /// and the last message without its text.
+    pub fn hash_settings(&self, hasher: &mut CanonicalHasher) {
         hasher.object(&self.body, |key, value| {
             key != "messages" && !NOT_IN_SCOPE.contains(&key) && !value.is_null()
         });
@@ -184,24 +191,42 @@ impl ChatRequest {
         for (place, number) in &self.inexact {
             hasher.bytes(&place.to_le_bytes()).text(number);
         }
-        let messages = self.messages();
-        let Some((last, before)) = messages.split_last() else {
-            return;
-        };
-        hasher.bytes(&before.len().to_le_bytes());
-        for message in before {
-            hasher.value(message);
-        }
-        match (&self.question, last) {
-            (Ok(_), Value::Object(last)) => {
+        match (&self.question, self.messages().last()) {
+            (Ok(_), Some(Value::Object(last))) => {
                 hasher.text("question");
                 hasher.object(last, |key, _| key != "content");
                 hasher.bytes(&text_parts(last).to_le_bytes());
             }
-            _ => {
+            (_, Some(last)) => {
                 hasher.text("whole").value(last);
             }
+            (_, None) => {}
         }
+    }
+
+    /// The part that what was said before makes up, word for word.
+    pub fn hash_before(&self, hasher: &mut CanonicalHasher) {
+        let before = self.before();
+        hasher.bytes(&before.len().to_le_bytes());
+        for message in before {
+            hasher.value(message);
+        }
+    }
+
+    /// All messages but the last.
+    #[must_use]
+    pub fn before(&self) -> &[Value] {
+        self.messages()
+            .split_last()
+            .map_or(&[], |(_, before)| before)
+    }
+
+    /// Whom the app says that it asks for: `safety_identifier`, or `user` as it was called before.
+    #[must_use]
+    pub fn end_user(&self) -> Option<&str> {
+        let named = |key| self.body.get(key).and_then(Value::as_str);
+        let named = named("safety_identifier").or_else(|| named("user"));
+        named.filter(|id| !id.is_empty())
     }
 
     /// Adds the question word for word, part by part: two parts are not one that reads the same.
@@ -328,7 +353,8 @@ fn has_part(message: &Value, kind: &str) -> bool {
     parts.is_some_and(|parts| parts.iter().any(is_kind))
 }
 
-fn joined_text(content: Option<&Value>) -> String {
+/// A message's text: a string, or its text parts on lines of their own.
+pub fn joined_text(content: Option<&Value>) -> String {
     match content {
         Some(Value::String(text)) => text.clone(),
         Some(Value::Array(parts)) => {

@@ -21,7 +21,7 @@ use self::pool::{Limits, Pool};
 use self::tokens::Reader;
 
 pub use self::error::EmbedError;
-pub use self::text::Question;
+pub use self::text::{Question, normal_form};
 pub use self::vector::{Embedding, NotAVector};
 
 /// Bytes above which a text is not even tokenised: 256 tokens are rarely 2 KiB, and reading costs time per byte.

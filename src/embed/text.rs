@@ -50,6 +50,16 @@ impl Question {
         }
     }
 
+    /// The first bytes of the hash of its normal form: what a list of questions is kept as.
+    pub fn mark(&self) -> u64 {
+        let mut first = [0; 8];
+        match self {
+            Self::Text(text) => first.copy_from_slice(&digest(text)[..8]),
+            Self::Digest(digest) => first.copy_from_slice(&digest[..8]),
+        }
+        u64::from_be_bytes(first)
+    }
+
     /// Bytes that it takes.
     pub fn weight(&self) -> usize {
         match self {
@@ -65,19 +75,19 @@ impl Question {
     /// punctuation or repeated spaces outside code. In doubt false: that costs a provider call, true a wrong answer.
     pub fn is(&self, other: &str) -> bool {
         match self {
-            Self::Text(text) => text == other || normal(text) == normal(other),
+            Self::Text(text) => text == other || normal_form(text) == normal_form(other),
             Self::Digest(kept) => *kept == digest(other),
         }
     }
 }
 
 /// The form in which two texts are equal exactly if they are one question.
-fn normal(text: &str) -> String {
+pub fn normal_form(text: &str) -> String {
     ordinary(&text.trim().nfc().collect::<String>())
 }
 
 fn digest(text: &str) -> [u8; 32] {
-    *blake3::hash(normal(text).as_bytes()).as_bytes()
+    *blake3::hash(normal_form(text).as_bytes()).as_bytes()
 }
 
 /// The text without what may differ. Parts between backticks stay as they are, and so does everything when the rest

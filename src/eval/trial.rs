@@ -179,6 +179,7 @@ fn ask(place: &Place, messages: &[Value]) -> Result<Ask, TrialError> {
             namespace: place.namespace.clone(),
             ..Controls::default()
         },
+        end_user: None,
         headers: Arc::default(),
         started: Instant::now(),
     })

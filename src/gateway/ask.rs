@@ -10,8 +10,9 @@ use super::via::Via;
 use crate::cache::Lookup;
 use crate::cache::controls::{Controls, Read};
 use crate::cache::freshness::Freshness;
+use crate::cache::history::History;
 use crate::cache::policy::Policy;
-use crate::cache::scope::{CacheKey, Namespace};
+use crate::cache::scope::{AskerId, CacheKey, Ground, Namespace};
 use crate::chat::{CanonicalHasher, ChatRequest, RequestId};
 use crate::config::Ineligible;
 use crate::identity::Caller;
@@ -30,6 +31,8 @@ pub struct Ask {
     pub request: ChatRequest,
     /// How the cache may treat it.
     pub controls: Controls,
+    /// Whom it is asked for, where a header says so; it wins over what the body says.
+    pub end_user: Option<String>,
     /// The client's headers that a provider may see.
     pub headers: ClientHeaders,
     /// When its first byte was read.
@@ -48,6 +51,8 @@ pub struct Plan {
     pub route: router::Plan,
     /// Provider, base URL and model of the first of them.
     pub origin: String,
+    /// Whom it is asked for, by keyed hash.
+    pub asker: Option<AskerId>,
     /// What is looked up.
     pub lookup: Lookup,
     /// Milliseconds for which the answer may be remembered; 0: not at all.
@@ -103,8 +108,19 @@ impl Gateway {
         })?;
         let policy = self.policies.of(&namespace.label);
         let origin = route.origin();
-        let key = CacheKey::of(&namespace, &origin, &ask.headers, &ask.request);
-        let access = self.access(&ask, &namespace, &policy);
+        let history = History::of(&ask.request);
+        let asker = self.asker(&ask);
+        let personal = history.personal && !policy.public;
+        let ground = Ground {
+            namespace: &namespace,
+            origin: &origin,
+            headers: &ask.headers,
+            history: &history,
+            asker: asker.as_ref().filter(|_| personal),
+        };
+        let key = CacheKey::of(&ground, &ask.request);
+        let open = !personal || asker.is_some();
+        let access = self.access(&ask, &namespace, &policy, open);
         let controls = &ask.controls;
         let freshness = freshness(controls, &policy);
         let keep_ms = controls.ttl.map_or(u64::MAX, millis).min(freshness.ttl_ms);
@@ -114,6 +130,7 @@ impl Gateway {
             question: access.question,
             rule: policy.rule(controls.threshold),
             freshness,
+            earlier: history.earlier,
         };
         Ok(Plan {
             write_semantic: controls.read != Read::Exact && lookup.question.is_ok(),
@@ -125,12 +142,25 @@ impl Gateway {
             policy,
             route,
             origin,
+            asker,
             lookup,
         })
     }
 
-    fn access(&self, ask: &Ask, namespace: &Namespace, policy: &Policy) -> Access {
+    /// Whom it is asked for; of another tenant the same name is somebody else.
+    fn asker(&self, ask: &Ask) -> Option<AskerId> {
+        let named = ask.end_user.as_deref().or_else(|| ask.request.end_user())?;
+        Some(asker_id(
+            &self.config.asker_key,
+            ask.caller.tenant.as_str(),
+            named,
+        ))
+    }
+
+    fn access(&self, ask: &Ask, namespace: &Namespace, policy: &Policy, open: bool) -> Access {
         let question = match ask.request.question() {
+            // Nobody knows whose it is: only the same words may be answered by it.
+            Ok(_) if !open => Err("personal"),
             Ok(question) if within(ask.request.temperature(), policy) => Ok(question.to_owned()),
             Ok(_) => Err("temperature"),
             Err(why) => Err(why.as_str()),
@@ -138,7 +168,9 @@ impl Gateway {
         let bypass = match question {
             _ if !self.config.cache => Some("cache_off"),
             _ if ask.controls.off => ask.controls.reason.or(Some("off")),
-            Err(why) if self.config.ineligible == Ineligible::Bypass => Some(why),
+            Err(why) if why != "personal" && self.config.ineligible == Ineligible::Bypass => {
+                Some(why)
+            }
             _ => None,
         };
         if let Some(reason) = bypass {
@@ -168,6 +200,18 @@ struct Access {
     write: bool,
     unread: Option<(Outcome, &'static str)>,
     question: Result<String, &'static str>,
+}
+
+/// Who asks, as entries keep it: from it alone nobody can tell whom it stands for.
+#[must_use]
+pub fn asker_id(key: &[u8; 32], tenant: &str, end_user: &str) -> AskerId {
+    let mut hasher = blake3::Hasher::new_keyed(key);
+    hasher.update(&tenant.len().to_le_bytes());
+    hasher.update(tenant.as_bytes());
+    hasher.update(end_user.as_bytes());
+    let mut id = AskerId::default();
+    hasher.finalize_xof().fill(&mut id);
+    id
 }
 
 /// What both the policy and the request ask of an entry's age.

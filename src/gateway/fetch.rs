@@ -244,6 +244,8 @@ impl Fetch<'_> {
             model: plan.ask.request.model().to_owned(),
             origin: plan.origin.clone(),
             question,
+            asker: plan.asker,
+            earlier: plan.lookup.earlier.clone(),
             began: self.began,
             ttl_ms,
             durable: !from.demo,

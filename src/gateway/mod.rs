@@ -15,7 +15,7 @@ use crate::cache::decisions::{Decision, DecisionOutcome, Decisions};
 use crate::cache::entry;
 use crate::cache::flight::{Boarding, Flights};
 use crate::cache::policy::Policies;
-use crate::cache::scope::Shared;
+use crate::cache::scope::{AskerId, Shared};
 use crate::cache::semantic::Nearest;
 use crate::cache::{Cache, Found};
 use crate::chat::unix_ms;
@@ -40,6 +40,8 @@ pub struct GatewayConfig {
     pub cache: bool,
     /// What becomes of requests that meaning must not answer.
     pub ineligible: Ineligible,
+    /// What the hashes of those who ask are keyed with.
+    pub asker_key: [u8; 32],
     /// Namespaces shared between tenants.
     pub shared: Vec<Shared>,
     /// How long a follower waits for its leader's first word.
@@ -124,6 +126,12 @@ impl Gateway {
         let found = self.cache.look_up(&plan.lookup).await;
         self.metrics.stage(Stage::Lookup, started.elapsed());
         found
+    }
+
+    /// How entries name a person that a tenant's app asks for.
+    #[must_use]
+    pub fn asker_id(&self, tenant: &str, end_user: &str) -> AskerId {
+        ask::asker_id(&self.config.asker_key, tenant, end_user)
     }
 
     /// Calls under way that others could join.

@@ -18,12 +18,18 @@ use crate::provider::{ClientHeaders, forwardable};
 use crate::router::Models;
 use crate::telemetry::{Ending, Metrics, Stage};
 
+/// Whom an app asks for.
+const END_USER: &str = "x-reprise-user";
+/// Bytes of such a name.
+const END_USER_BYTES: usize = 256;
+
 /// The headers of our own that a request may have; the last two are the operator's and a proxy's.
-const CONTROLS: [&str; 6] = [
+const CONTROLS: [&str; 7] = [
     "x-reprise-cache",
     "x-reprise-namespace",
     "x-reprise-threshold",
     "x-reprise-ttl",
+    END_USER,
     "x-reprise-tenant",
     "x-reprise-request-id",
 ];
@@ -99,6 +105,7 @@ async fn read(
         caller,
         request: parse(body).await?,
         controls,
+        end_user: end_user(request)?,
         headers: client_headers(request),
         started,
     })
@@ -170,6 +177,22 @@ pub(super) async fn model(
             reply::error(id, &error)
         }
     }
+}
+
+fn end_user(request: &HttpRequest) -> Result<Option<String>, ApiError> {
+    let Some(named) = joined(request, END_USER) else {
+        return Ok(None);
+    };
+    let named = named.trim();
+    let fits = (1..=END_USER_BYTES).contains(&named.len()) && !named.chars().any(char::is_control);
+    if fits && !named.contains('\u{fffd}') {
+        return Ok(Some(named.to_owned()));
+    }
+    let told = format!("`{END_USER}` must be 1 to {END_USER_BYTES} printable characters.");
+    Err(ApiError {
+        param: Some(END_USER.into()),
+        ..ApiError::new(Code::InvalidHeader, told)
+    })
 }
 
 /// Refuses a control that is none: what a client meant as a restriction must not be overlooked.

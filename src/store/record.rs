@@ -20,6 +20,8 @@ const HEADER: usize = 2 + 16;
 const FLAG_ZSTD: u8 = 1;
 /// The question's field holds a digest. Records of builds that kept text only lack it, and are read as they are.
 const FLAG_DIGEST: u8 = 2;
+/// Fields of who asked and what was asked before follow the texts. Records without them lack both.
+const FLAG_CONTEXT: u8 = 4;
 /// No setting lets a larger answer in, so an unpacked one that claims more is damage.
 const MAX_UNPACKED: usize = MAX_ENTRY_BYTES as usize;
 
@@ -48,6 +50,10 @@ pub struct Entry {
     pub created_ms: u64,
     /// Unix milliseconds after which it is never served.
     pub expires_ms: u64,
+    /// Keyed hash of who asked, if the app said so.
+    pub asker: Option<[u8; 16]>,
+    /// Marks of the questions before it in its conversation.
+    pub earlier: Vec<u64>,
     /// The answer, byte for byte.
     pub answer: Arc<RawValue>,
 }
@@ -92,7 +98,8 @@ impl Encoder {
         for text in [&entry.tenant, &entry.namespace, &entry.model, &entry.origin] {
             put_prefixed(out, text.as_bytes());
         }
-        let flags = kept_as | self.answer(entry.answer.get().as_bytes(), out);
+        let context = put_context(entry, out);
+        let flags = kept_as | context | self.answer(entry.answer.get().as_bytes(), out);
         seal(out, start, Kind::Entry, flags, entry.id);
     }
 
@@ -147,6 +154,10 @@ pub(super) fn decode_entry(id: u64, record: &[u8]) -> Option<Entry> {
         fields.text()?,
         fields.text()?,
     ];
+    let (asker, earlier) = match flags & FLAG_CONTEXT {
+        0 => (None, Vec::new()),
+        _ => context(&mut fields)?,
+    };
     let answer = decode_answer(flags, fields)?;
     Some(Entry {
         id,
@@ -160,6 +171,8 @@ pub(super) fn decode_entry(id: u64, record: &[u8]) -> Option<Entry> {
         tokens,
         created_ms,
         expires_ms,
+        asker,
+        earlier,
         answer,
     })
 }
@@ -185,6 +198,29 @@ pub(super) fn decode_vector(id: u64, record: &[u8]) -> Option<([u8; 32], Vec<f32
 enum Kind {
     Entry = 1,
     Vector = 2,
+}
+
+/// Writes nothing for an entry that stands for itself, which most do.
+fn put_context(entry: &Entry, out: &mut Vec<u8>) -> u8 {
+    if entry.asker.is_none() && entry.earlier.is_empty() {
+        return 0;
+    }
+    put_optional(out, entry.asker.as_ref().map(<[u8; 16]>::as_slice));
+    let marks: Vec<u8> = entry.earlier.iter().flat_map(|m| m.to_le_bytes()).collect();
+    put_prefixed(out, &marks);
+    FLAG_CONTEXT
+}
+
+type Context = (Option<[u8; 16]>, Vec<u64>);
+
+fn context(fields: &mut Fields<'_>) -> Option<Context> {
+    let asker = match optional(fields)? {
+        Some(bytes) => Some(bytes.try_into().ok()?),
+        None => None,
+    };
+    let (marks, rest) = fields.prefixed()?.as_chunks::<8>();
+    let marks = marks.iter().map(|mark| u64::from_le_bytes(*mark)).collect();
+    rest.is_empty().then_some((asker, marks))
 }
 
 fn decode_question(flags: u8, bytes: &[u8]) -> Option<Question> {
@@ -280,6 +316,8 @@ pub(super) mod tests {
             tokens: Some([9; 16]),
             created_ms: 1,
             expires_ms: u64::MAX,
+            asker: Some([7; 16]),
+            earlier: vec![1, u64::MAX],
             answer: serde_json::value::to_raw_value(answer).unwrap().into(),
         }
     }

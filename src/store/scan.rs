@@ -15,6 +15,8 @@ pub struct EntryFilter {
     pub namespace: Option<String>,
     /// Its requested model.
     pub model: Option<String>,
+    /// Who asked.
+    pub asker: Option<[u8; 16]>,
 }
 
 /// Which end a listing starts at.
@@ -44,6 +46,7 @@ impl EntryFilter {
         fits(&self.tenant, &entry.tenant)
             && fits(&self.namespace, &entry.namespace)
             && fits(&self.model, &entry.model)
+            && self.asker.is_none_or(|asker| entry.asker == Some(asker))
     }
 }
 

@@ -124,6 +124,7 @@ impl InProcess {
             caller: self.caller.clone(),
             request: request.clone(),
             controls: self.controls.clone(),
+            end_user: None,
             headers: Arc::default(),
             started: Instant::now(),
         };

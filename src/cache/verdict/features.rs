@@ -69,16 +69,14 @@ impl Features {
 
 fn base(evidence: &Evidence<'_>, pair: &Pair<'_>) -> [f32; BASE.len()] {
     let (stored, asked) = (pair.a, pair.b);
-    let (only_stored, only_asked) = (pair.only_a().len(), pair.only_b().len());
-    let contents = (stored.content().count(), asked.content().count());
-    let common = contents.0.saturating_sub(only_stored);
+    let ((only_stored, only_asked), common) = (pair.strays(), pair.common());
     let (a, b): (Vec<&str>, Vec<&str>) = (lower(stored).collect(), lower(asked).collect());
     let (fewer, more) = (a.len().min(b.len()), a.len().max(b.len()));
     [
         evidence.similarity,
         evidence.gap.unwrap_or(f32::NAN),
         share(common, common + only_stored + only_asked),
-        share(common, contents.0.min(contents.1)),
+        share(common, common + only_stored.min(only_asked)),
         number(only_stored),
         number(only_asked),
         f32::from(u8::from(only_stored == 1 && only_asked == 1)),
@@ -95,7 +93,8 @@ fn base(evidence: &Evidence<'_>, pair: &Pair<'_>) -> [f32; BASE.len()] {
 const ORDERED: usize = 64;
 
 fn lower(reading: &Reading) -> impl Iterator<Item = &str> {
-    reading.lower().take(ORDERED)
+    let tokens = reading.tokens().iter();
+    tokens.map(|t| t.lower.as_str()).take(ORDERED)
 }
 
 /// Length of the longest common subsequence.

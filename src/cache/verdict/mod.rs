@@ -8,6 +8,8 @@ pub mod features;
 pub mod guards;
 pub mod model;
 mod rule;
+#[cfg(test)]
+mod tests;
 
 pub use rule::{GuardSet, Rule, WhenUnsure};
 
@@ -47,6 +49,8 @@ pub enum Verdict {
     SameTokens,
     /// A guard says that they ask different things; why.
     Vetoed(&'static str),
+    /// It answers another turn of the same conversation.
+    EarlierTurn,
     /// The guards cannot read them, and the policy takes no chances.
     Unsure(&'static str),
 }
@@ -59,6 +63,7 @@ impl Verdict {
             Self::Serve => "similar",
             Self::BelowThreshold => "below_threshold",
             Self::BelowProbability => "below_probability",
+            Self::EarlierTurn => "earlier_turn",
             Self::SameTokens => "same_tokens_other_text",
             Self::Vetoed(why) | Self::Unsure(why) => why,
         }
@@ -79,6 +84,12 @@ pub struct Judgement {
 }
 
 impl Judgement {
+    /// One question was asked before the other in the same conversation.
+    #[must_use]
+    pub fn earlier_turn() -> Self {
+        Self::no(Verdict::EarlierTurn, 0.0)
+    }
+
     fn no(verdict: Verdict, score: f32) -> Self {
         Self {
             verdict,
@@ -124,12 +135,12 @@ fn judge_texts(evidence: &Evidence<'_>, stored: &Reading, rule: &Rule) -> Judgem
         return judged(Verdict::Vetoed(why), 0.0);
     }
     let score = rule.measure(evidence.similarity, &features);
-    let least = match guards::unreadable(&pair) {
-        Some(why) => match rule.strict() {
+    let least = match unreadable(&pair) {
+        Some(why) if rule.when_unsure != WhenUnsure::Serve => match rule.strict() {
             Some(least) if score >= least => least,
             _ => return judged(Verdict::Unsure(why), score),
         },
-        None => rule.least(),
+        _ => rule.least(),
     };
     // Written so that what is not a number is a no.
     let enough = score >= least && evidence.similarity >= rule.cosine;
@@ -139,6 +150,16 @@ fn judge_texts(evidence: &Evidence<'_>, stored: &Reading, rule: &Rule) -> Judgem
         (false, _) => Verdict::BelowThreshold,
     };
     judged(verdict, score)
+}
+
+/// Why the guards cannot read a pair, if they cannot.
+fn unreadable(pair: &Pair<'_>) -> Option<&'static str> {
+    let both = [pair.a, pair.b];
+    if both.iter().any(|reading| reading.is_too_long()) {
+        return Some("too_long_to_compare");
+    }
+    let foreign = both.iter().any(|reading| !reading.is_english());
+    foreign.then_some("not_english")
 }
 
 /// Without the stored text only the cosine is known.

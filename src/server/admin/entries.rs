@@ -17,13 +17,30 @@ struct EntryQuery {
     tenant: Option<String>,
     namespace: Option<String>,
     model: Option<String>,
+    user: Option<String>,
     cursor: Option<u64>,
     limit: Option<usize>,
 }
 
 impl EntryQuery {
-    fn filter(&self) -> EntryFilter {
+    /// Whose entries `user` means is said by the tenant, too: two apps may call two people the same.
+    fn check(&self) -> Result<(), ApiError> {
+        if self.user.is_some() && self.tenant.is_none() {
+            return Err(ApiError {
+                param: Some("tenant".into()),
+                ..ApiError::new(
+                    Code::InvalidRequest,
+                    "With `user`, say which `tenant` calls them that.",
+                )
+            });
+        }
+        Ok(())
+    }
+
+    fn filter(&self, door: &Door) -> EntryFilter {
+        let asker = self.tenant.as_deref().zip(self.user.as_deref());
         EntryFilter {
+            asker: asker.map(|(tenant, user)| door.gateway.asker_id(tenant, user)),
             tenant: self.tenant.clone(),
             namespace: self.namespace.clone(),
             model: self.model.clone(),
@@ -37,6 +54,7 @@ pub(super) async fn entries(request: HttpRequest, door: web::Data<Door>) -> Http
         caller::with_role(&request, &door, Role::Admin)?;
         must_be_read(&door)?;
         let query: EntryQuery = query(&request)?;
+        query.check()?;
         let (door, limit) = (door.clone(), rows(query.limit)?);
         blocking(move || Ok(list(&door, &query, limit))).await
     };
@@ -55,7 +73,7 @@ fn must_be_read(door: &Door) -> Result<(), ApiError> {
 }
 
 fn list(door: &Door, query: &EntryQuery, limit: usize) -> Value {
-    let (memory, filter) = (door.gateway.cache().memory(), query.filter());
+    let (memory, filter) = (door.gateway.cache().memory(), query.filter(door));
     let page = memory
         .store()
         .list(&filter, Order::Newest, query.cursor, limit);
@@ -144,6 +162,7 @@ pub(super) async fn delete_entries(request: HttpRequest, door: web::Data<Door>) 
         let caller = caller::with_role(&request, &door, Role::Admin)?;
         must_be_read(&door)?;
         let query: EntryQuery = query(&request)?;
+        query.check()?;
         if query.tenant.is_none() && query.namespace.is_none() && query.model.is_none() {
             return Err(ApiError::new(
                 Code::InvalidRequest,
@@ -157,7 +176,7 @@ pub(super) async fn delete_entries(request: HttpRequest, door: web::Data<Door>) 
 }
 
 fn delete_where(door: &Door, caller: &Caller, query: &EntryQuery) -> Reply {
-    let (cache, filter) = (door.gateway.cache(), query.filter());
+    let (cache, filter) = (door.gateway.cache(), query.filter(door));
     let transient = cache.memory().transients(&filter);
     let mut deleted = cache.forget(&transient.iter().map(|e| e.id).collect::<Vec<_>>());
     let mut cursor = None;
@@ -173,8 +192,9 @@ fn delete_where(door: &Door, caller: &Caller, query: &EntryQuery) -> Reply {
         }
     }
     let written = written(door);
-    let target =
-        json!({"tenant": query.tenant, "namespace": query.namespace, "model": query.model});
+    let target = json!({"tenant": query.tenant, "namespace": query.namespace, "model": query.model,
+            // Not who it was: the trail is kept for ever.
+            "of_one_user": query.user.is_some()});
     let after = json!({"deleted": deleted});
     let target = target.to_string();
     // Afterwards: only then is it known how many there were.

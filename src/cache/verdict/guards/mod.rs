@@ -1,97 +1,142 @@
-//! Typed guards: what two questions may not differ in, each found by one pure function over both
-//! texts. They read English; of other languages they compare what is written alike everywhere.
-//!
-//! A guard that says [`Finding::Different`] vetoes a hit where the policy has it switched on.
+//! Typed guards: what one decisive word changes between two questions that an
+//! encoder holds for the same. Pure functions over the two texts; English first.
+//! Knows nothing of vectors, scopes or thresholds.
 
-mod form;
-mod lists;
+mod choices;
+mod comparison;
+mod dates;
+mod digits;
+mod direction;
+mod lexicon;
+mod literals;
+mod marks;
 mod names;
-mod numerals;
+mod numbers;
 mod pair;
+mod person;
 mod polarity;
-mod quantities;
+mod quantity;
+mod question;
 mod reading;
-mod roles;
+mod scan;
+mod token;
+mod units;
+mod versions;
+mod words;
+
+#[cfg(test)]
+mod check;
 
 pub use pair::Pair;
-pub use reading::{Kind, Reading, Token};
+pub use question::Asked;
+pub use reading::Reading;
+pub use token::{Capital, Form, Kind, Token};
 
 /// What a guard found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Finding {
-    /// Both say the same of what it looks at, or nothing.
+    /// Nothing that this guard knows differs.
     Equal,
-    /// They say different things; how.
+    /// The two ask for different answers; the reason in snake case.
     Different(&'static str),
-    /// It cannot tell; why.
+    /// The guard cannot tell; the reason in snake case.
     Unsure(&'static str),
 }
 
-/// One guard.
+impl Finding {
+    /// Whether the finding forbids serving one's answer for the other.
+    #[must_use]
+    pub fn is_different(&self) -> bool {
+        matches!(self, Self::Different(_))
+    }
+}
+
+/// One kind of difference and the function that looks for it.
+#[derive(Debug, Clone, Copy)]
 pub struct Guard {
-    /// As policies and tables spell it.
+    /// Its name in settings and logs, in snake case.
     pub name: &'static str,
-    /// Whether it may veto unless a policy says otherwise.
+    /// Whether it is on unless the settings say otherwise: it catches more than it costs on real questions.
     pub by_default: bool,
+    /// Whether it reads English words, and so has nothing to say of other languages.
+    english: bool,
     examine: fn(&Pair<'_>) -> Finding,
 }
 
-const fn on(name: &'static str, examine: fn(&Pair<'_>) -> Finding) -> Guard {
+/// How many guards there are.
+pub const COUNT: usize = 22;
+
+/// A guard that reads English words.
+const fn english(name: &'static str, by_default: bool, examine: fn(&Pair<'_>) -> Finding) -> Guard {
     Guard {
         name,
-        by_default: true,
+        by_default,
+        english: true,
         examine,
     }
 }
 
-const fn off(name: &'static str, examine: fn(&Pair<'_>) -> Finding) -> Guard {
+/// A guard for texts in any language.
+const fn anywhere(name: &'static str, examine: fn(&Pair<'_>) -> Finding) -> Guard {
     Guard {
-        by_default: false,
-        ..on(name, examine)
+        name,
+        by_default: true,
+        english: false,
+        examine,
     }
 }
 
-/// How many there are.
-pub const COUNT: usize = 20;
-
-/// All of them; those that cost more paraphrases than they catch are off by default.
+/// All guards, in the order in which [`examine`] answers.
 pub const GUARDS: [Guard; COUNT] = [
-    on("numbers", quantities::numbers),
-    off("number_missing", quantities::number_missing),
-    on("units", quantities::units),
-    on("dates", quantities::dates),
-    on("identifiers", quantities::identifiers),
-    on("code", quantities::code),
-    on("quotes", quantities::quotes),
-    on("negation", polarity::negation),
-    on("antonyms", polarity::antonyms),
-    on("quantifiers", polarity::quantifiers),
-    on("modality", polarity::modals),
-    on("names", names::names),
-    off("name_missing", names::name_missing),
-    on("possessors", names::possessors),
-    on("direction", roles::direction),
-    on("question_word", form::question_word),
-    on("language", form::target_language),
-    on("format", form::requested_form),
-    on("audience", form::audience),
-    on("task", form::tasks),
+    anywhere("numbers", numbers::examine),
+    english("units", true, units::examine),
+    english("dates", true, dates::examine),
+    anywhere("versions", versions::examine),
+    anywhere("identifiers", literals::identifiers),
+    anywhere("flags", literals::flags),
+    anywhere("code", literals::code),
+    anywhere("quotes", literals::quotes),
+    english("negation", true, polarity::negation),
+    english("antonyms", true, polarity::antonyms),
+    english("names", true, names::examine),
+    english("sorts", true, names::sorts),
+    english("direction", true, direction::examine),
+    english("comparison", true, comparison::examine),
+    english("quantifiers", true, choices::quantifiers),
+    // People ask "can I" and "should I" for the same answer more often than for two.
+    english("modality", false, choices::modality),
+    english("language", true, choices::language),
+    english("format", true, choices::format),
+    english("audience", true, choices::audience),
+    english("question_word", true, question::examine),
+    english("task", true, choices::task),
+    english("person", true, person::examine),
 ];
+
+impl Guard {
+    /// Looks at one pair.
+    #[must_use]
+    pub fn examine(&self, pair: &Pair<'_>) -> Finding {
+        if pair.a.is_too_long() || pair.b.is_too_long() {
+            return Finding::Unsure("too_long");
+        }
+        if self.english && !(pair.a.is_english() && pair.b.is_english()) {
+            return Finding::Unsure("not_english");
+        }
+        if self.english && (pair.a.corrects_itself() || pair.b.corrects_itself()) {
+            return Finding::Unsure("speaker_corrects_themselves");
+        }
+        (self.examine)(pair)
+    }
+}
 
 /// What each guard finds, in the order of [`GUARDS`].
 #[must_use]
 pub fn examine(pair: &Pair<'_>) -> [Finding; COUNT] {
-    std::array::from_fn(|i| (GUARDS[i].examine)(pair))
+    GUARDS.map(|guard| guard.examine(pair))
 }
 
-/// Why the guards cannot read a pair, if they cannot.
-#[must_use]
-pub fn unreadable(pair: &Pair<'_>) -> Option<&'static str> {
-    let both = [pair.a, pair.b];
-    if both.iter().any(|r| r.is_long()) {
-        return Some("too_long_to_compare");
-    }
-    both.iter()
-        .any(|r| !r.is_english())
-        .then_some("not_english")
+/// Whether a word stands in one of the lists, so that it is no typing error.
+fn is_listed(token: &Token) -> bool {
+    lexicon::LEXICON.longest(token.key) > 0 || polarity::is_known(token)
 }

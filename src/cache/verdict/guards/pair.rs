@@ -1,145 +1,205 @@
-//! Two readings side by side: which words of one have no counterpart in the other, whatever
-//! their form, spelling or place.
+//! Two texts side by side: which words only one of them has, and which stand in
+//! the same place. Computed once for all guards, knows nothing of what they look for.
 
-use super::lists;
-use super::reading::{Kind, Reading, Token};
+use super::reading::Reading;
+use super::token::{Kind, Token};
+use super::words::mistyped;
 
-/// Two texts, compared once for all guards.
+/// No place in the other text.
+const NOWHERE: u16 = u16::MAX;
+
+/// Two texts and what became of the words of one in the other.
+#[derive(Debug)]
 pub struct Pair<'a> {
-    /// The one remembered.
+    /// One text.
     pub a: &'a Reading,
-    /// The one asked.
+    /// The other.
     pub b: &'a Reading,
     only_a: Vec<usize>,
     only_b: Vec<usize>,
+    common: usize,
+    gap_a: Vec<u16>,
+    gap_b: Vec<u16>,
+    gaps: u16,
 }
 
 impl<'a> Pair<'a> {
-    /// Lays two readings side by side.
+    /// Aligns two texts.
     #[must_use]
     pub fn of(a: &'a Reading, b: &'a Reading) -> Self {
-        let mut taken = vec![false; b.tokens.len()];
-        let mut only_a = Vec::new();
-        let mut left = Vec::new();
-        // What is equal finds its counterpart before what is only alike.
-        for (i, token) in a.tokens.iter().enumerate() {
-            match free(&b.tokens, &taken, |other| same(token, other)) {
-                Some(j) => taken[j] = true,
-                None => left.push(i),
-            }
+        // Always from the same side, so that ties fall the same way in both orders.
+        let keys = |of: &Reading| -> Vec<u64> { of.tokens().iter().map(|t| t.key).collect() };
+        let turned = keys(b) < keys(a);
+        let (first, second) = if turned { (b, a) } else { (a, b) };
+        let (mut only_a, mut only_b, common) = leftovers(first.tokens(), second.tokens());
+        let (mut gap_a, mut gap_b, gaps) = align(first.tokens(), second.tokens());
+        if turned {
+            std::mem::swap(&mut only_a, &mut only_b);
+            std::mem::swap(&mut gap_a, &mut gap_b);
         }
-        for i in left {
-            let token = &a.tokens[i];
-            match free(&b.tokens, &taken, |other| alike(token, other)) {
-                Some(j) => taken[j] = true,
-                None => only_a.push(i),
-            }
-        }
-        let only_b = (0..taken.len()).filter(|j| !taken[*j]).collect();
         Self {
             a,
             b,
             only_a,
             only_b,
+            common,
+            gap_a,
+            gap_b,
+            gaps,
         }
     }
 
-    /// Words of the one remembered, without counterpart, that say something of the matter.
+    /// Tokens of `a` that `b` has not, in any place: indexes, stop words included.
     #[must_use]
-    pub fn only_a(&self) -> Vec<&'a Token> {
-        content(self.a, &self.only_a)
+    pub fn only_a(&self) -> &[usize] {
+        &self.only_a
     }
 
-    /// The same of the one asked.
+    /// Tokens of `b` that `a` has not, in any place: indexes, stop words included.
     #[must_use]
-    pub fn only_b(&self) -> Vec<&'a Token> {
-        content(self.b, &self.only_b)
+    pub fn only_b(&self) -> &[usize] {
+        &self.only_b
     }
 
-    /// All tokens without counterpart, small words included, of both.
-    pub(super) fn left(&self) -> (Vec<&'a Token>, Vec<&'a Token>) {
-        let all = |reading: &'a Reading, only: &[usize]| {
-            only.iter().map(|i| &reading.tokens[*i]).collect()
+    /// How many content words both have.
+    #[must_use]
+    pub fn common(&self) -> usize {
+        self.common
+    }
+
+    /// Content words of `a` alone and of `b` alone.
+    #[must_use]
+    pub fn strays(&self) -> (usize, usize) {
+        let count = |of: &Reading, only: &[usize]| {
+            let content = only.iter().filter(|i| !of.tokens()[**i].stop);
+            content.count()
         };
-        (all(self.a, &self.only_a), all(self.b, &self.only_b))
+        (count(self.a, &self.only_a), count(self.b, &self.only_b))
+    }
+
+    /// Share of the words that both have, from 0 to 1; a stop word counts half.
+    #[must_use]
+    pub fn likeness(&self) -> f32 {
+        let weigh = |of: &Reading, only: &[usize]| {
+            let stops = of.tokens().iter().filter(|t| t.stop).count();
+            let strays = only.iter().filter(|i| of.tokens()[**i].stop).count();
+            let all = 2 * of.words() - stops;
+            (all, 2 * only.len() - strays)
+        };
+        let (all_a, stray_a) = weigh(self.a, &self.only_a);
+        let (all_b, stray_b) = weigh(self.b, &self.only_b);
+        let share = |part: usize, whole: usize| {
+            let [part, whole] = [part, whole].map(|n| u16::try_from(n).unwrap_or(u16::MAX));
+            f32::from(part) / f32::from(whole.max(1))
+        };
+        1.0 - share(stray_a + stray_b, all_a + all_b)
+    }
+
+    /// Whether a token of `a` stands where one of `b` stands: between the same words that both have.
+    #[must_use]
+    pub fn is_aligned(&self, in_a: usize, in_b: usize) -> bool {
+        let gap = |gaps: &[u16], i: usize| gaps.get(i).copied().unwrap_or(NOWHERE);
+        let at = gap(&self.gap_a, in_a);
+        at != NOWHERE && at == gap(&self.gap_b, in_b)
+    }
+
+    /// Whether a place holds the same letters on both sides, cut or typed in another way.
+    pub(super) fn is_respelt(&self, in_a: usize) -> bool {
+        let at = self.gap_a.get(in_a).copied().unwrap_or(NOWHERE);
+        let joined = |of: &Reading, gaps: &[u16]| -> String {
+            let here = of.tokens().iter().zip(gaps).filter(|(_, gap)| **gap == at);
+            here.map(|(token, _)| token.lower.as_str()).collect()
+        };
+        let count = |gaps: &[u16]| gaps.iter().filter(|gap| **gap == at).count();
+        let (a, b) = (joined(self.a, &self.gap_a), joined(self.b, &self.gap_b));
+        let cut = count(&self.gap_a) + count(&self.gap_b) > 2;
+        at != NOWHERE && cut && (a == b || mistyped(&a, &b))
+    }
+
+    /// How many places differ.
+    #[must_use]
+    pub fn places(&self) -> usize {
+        usize::from(self.gaps)
     }
 }
 
-fn content<'a>(reading: &'a Reading, only: &[usize]) -> Vec<&'a Token> {
-    only.iter()
-        .map(|i| &reading.tokens[*i])
-        .filter(|t| t.is_content())
-        .collect()
-}
-
-fn free(tokens: &[Token], taken: &[bool], fits: impl Fn(&Token) -> bool) -> Option<usize> {
-    (0..tokens.len()).find(|j| !taken[*j] && fits(&tokens[*j]))
-}
-
+/// Whether two tokens say the same.
 fn same(a: &Token, b: &Token) -> bool {
-    a.kind == b.kind && (a.stem == b.stem || name(a).is_some() && name(a) == name(b))
+    a.key == b.key || a.meaning == b.meaning
 }
 
-fn name(token: &Token) -> Option<&'static str> {
-    lists::known_name(&token.text)
-}
-
-/// A typo or another ending; never two words that are both known.
-fn alike(a: &Token, b: &Token) -> bool {
-    if a.kind != Kind::Word || b.kind != Kind::Word {
-        return false;
-    }
-    let known = |t: &Token| name(t).is_some() || lists::is_unit(&t.text) || lists::is_stop(&t.text);
-    if known(a) && known(b) || lists::are_opposite((&a.text, &a.stem), (&b.text, &b.stem)) {
-        return false;
-    }
-    let (short, long) = if a.text.len() <= b.text.len() {
-        (a, b)
-    } else {
-        (b, a)
-    };
-    let n = short.text.chars().count();
-    // `weigh` and `weight`, `govern` and `government`: the same beginning, an ending more.
-    if n >= 5
-        && long.text.starts_with(short.stem.as_str())
-        && long.text.len() - short.stem.len() <= 4
-    {
-        return true;
-    }
-    let most = match n {
-        0..=3 => return false,
-        4..=7 => 1,
-        _ => 2,
-    };
-    // The first letter is rarely mistyped, and often tells two words apart.
-    let first = a.text.chars().next() == b.text.chars().next();
-    (first || n >= 6) && within(&a.text, &b.text, most)
-}
-
-/// Whether two words are at most so many letters apart, a swap of two counting one.
-pub(super) fn within(a: &str, b: &str, most: usize) -> bool {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    if a.len().abs_diff(b.len()) > most || a.len() > 24 || b.len() > 24 {
-        return false;
-    }
-    let mut rows = vec![vec![0usize; b.len() + 1]; a.len() + 1];
-    for (i, row) in rows.iter_mut().enumerate() {
-        row[0] = i;
-    }
-    for (j, cell) in rows[0].iter_mut().enumerate() {
-        *cell = j;
-    }
-    for i in 1..=a.len() {
-        for j in 1..=b.len() {
-            let change = usize::from(a[i - 1] != b[j - 1]);
-            let mut best = (rows[i - 1][j] + 1)
-                .min(rows[i][j - 1] + 1)
-                .min(rows[i - 1][j - 1] + change);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                best = best.min(rows[i - 2][j - 2] + 1);
+/// Tokens without a counterpart, and how many content words have one.
+fn leftovers(a: &[Token], b: &[Token]) -> (Vec<usize>, Vec<usize>, usize) {
+    let mut used = vec![false; b.len()];
+    let (mut only_a, mut common) = (Vec::new(), 0);
+    for (i, token) in a.iter().enumerate() {
+        let free = |(j, other): (usize, &Token)| !used[j] && same(token, other);
+        match b.iter().enumerate().position(free) {
+            Some(j) => {
+                used[j] = true;
+                common += usize::from(!token.stop);
             }
-            rows[i][j] = best;
+            None => only_a.push(i),
         }
     }
-    rows[a.len()][b.len()] <= most
+    let mut only_b: Vec<usize> = (0..b.len()).filter(|j| !used[*j]).collect();
+    // What is left may be the same word, mistyped.
+    only_a.retain(|i| {
+        let typo = |j: &usize| is_typo(&a[*i], &b[*j]);
+        match only_b.iter().position(typo) {
+            Some(place) => {
+                only_b.remove(place);
+                common += usize::from(!a[*i].stop);
+                false
+            }
+            None => true,
+        }
+    });
+    (only_a, only_b, common)
+}
+
+/// Whether one word is the other's typing error: neither is in a list.
+fn is_typo(a: &Token, b: &Token) -> bool {
+    let plain = |t: &Token| t.kind == Kind::Word && !t.stop && !super::is_listed(t);
+    (plain(a) || plain(b)) && a.kind == b.kind && mistyped(&a.lower, &b.lower)
+}
+
+/// Longest common subsequence; each run of tokens outside of it gets a number, the
+/// same on both sides.
+fn align(a: &[Token], b: &[Token]) -> (Vec<u16>, Vec<u16>, u16) {
+    let head = a.iter().zip(b).take_while(|(x, y)| same(x, y)).count();
+    let (mid_a, mid_b) = (&a[head..], &b[head..]);
+    let tail = mid_a.iter().rev().zip(mid_b.iter().rev());
+    let tail = tail.take_while(|(x, y)| same(x, y)).count();
+    let (n, m) = (mid_a.len() - tail, mid_b.len() - tail);
+    let width = m + 1;
+    let mut best = vec![0_u16; (n + 1) * width];
+    for i in (0..n).rev() {
+        for j in (0..m).rev() {
+            best[i * width + j] = if same(&mid_a[i], &mid_b[j]) {
+                best[(i + 1) * width + j + 1] + 1
+            } else {
+                best[(i + 1) * width + j].max(best[i * width + j + 1])
+            };
+        }
+    }
+    let (mut gap_a, mut gap_b) = (vec![NOWHERE; a.len()], vec![NOWHERE; b.len()]);
+    let (mut i, mut j, mut gap, mut open) = (0, 0, 0_u16, false);
+    while i < n || j < m {
+        if i < n && j < m && same(&mid_a[i], &mid_b[j]) {
+            gap += u16::from(open);
+            (i, j, open) = (i + 1, j + 1, false);
+            continue;
+        }
+        open = true;
+        let down = j == m || (i < n && best[(i + 1) * width + j] >= best[i * width + j + 1]);
+        if down {
+            gap_a[head + i] = gap;
+            i += 1;
+        } else {
+            gap_b[head + j] = gap;
+            j += 1;
+        }
+    }
+    (gap_a, gap_b, gap + u16::from(open))
 }

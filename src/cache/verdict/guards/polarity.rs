@@ -1,136 +1,299 @@
-//! Yes and no: negations and opposites. Two changes undo each other, so they are judged together.
+//! The guards of yes and no: negation and words of opposite meaning, weighed
+//! together, since "not bad" is near to "good". Knows nothing of the subject.
 
-use super::reading::{Reading, Token};
-use super::{Finding, Pair, lists};
+use std::sync::LazyLock;
 
-/// Words that negate, wherever they stand.
-const NO: [&str; 12] = [
-    "not", "no", "never", "without", "none", "neither", "nor", "hardly", "barely", "nobody",
-    "nothing", "nowhere",
+use super::Finding;
+use super::lexicon::Keys;
+use super::pair::Pair;
+use super::reading::Reading;
+use super::token::{Capital, Kind, Token};
+use super::words::{hash, stem};
+
+const LIST: &str = include_str!("lists/antonyms.txt");
+/// Share of content words two texts must have in common before a "not" decides.
+const MUCH_THE_SAME: f32 = 0.7;
+/// The same for a pair of opposites.
+const SOMEWHAT_THE_SAME: f32 = 0.4;
+
+/// Each word with the lines it stands in and its side there.
+static OPPOSITES: LazyLock<Keys<Vec<(u16, bool)>>> = LazyLock::new(|| {
+    let mut known: Keys<Vec<(u16, bool)>> = Keys::default();
+    let lines = LIST.lines().filter(|line| !line.starts_with('#'));
+    for (line, number) in lines.zip(0..) {
+        let Some((left, right)) = line.split_once('/') else {
+            continue;
+        };
+        for (words, side) in [(left, false), (right, true)] {
+            for word in words.split_whitespace() {
+                known
+                    .entry(hash(&stem(word)))
+                    .or_default()
+                    .push((number, side));
+            }
+        }
+    }
+    known
+});
+
+const NEGATORS: [&str; 19] = [
+    "not", "never", "no", "none", "nobody", "nothing", "nowhere", "neither", "without", "hardly",
+    "barely", "scarcely", "rarely", "seldom", "non", "lack", "nor", "unable", "except",
 ];
-/// Verbs whose `not` at the head of a question changes nothing: `Isn't it …`, `Why don't you …`.
-const HEADS: [&str; 22] = [
-    "is", "are", "was", "were", "do", "does", "did", "can", "could", "will", "would", "should",
-    "has", "have", "had", "am", "must", "shall", "may", "might", "ought", "need",
+/// Verbs that "no" may follow: "contain no sugar".
+const TAKING_NO: [&str; 20] = [
+    "contain", "eat", "need", "use", "require", "make", "see", "cost", "show", "find", "want",
+    "get", "take", "pay", "leave", "found", "made", "drink", "receive", "say",
 ];
+const AUXILIARIES: [&str; 19] = [
+    "is", "are", "am", "was", "were", "do", "does", "did", "can", "could", "would", "should",
+    "will", "have", "has", "had", "might", "must", "may",
+];
+const PRONOUNS: [&str; 9] = ["you", "we", "i", "it", "they", "there", "he", "she", "this"];
+const PREFIXES: [&str; 9] = ["un", "in", "im", "ir", "il", "dis", "non", "mis", "de"];
 
-/// How often a text says no.
-fn negations(reading: &Reading) -> usize {
-    let words: Vec<&str> = reading.words().map(|t| t.text.as_str()).collect();
-    let counts = |(i, word): (usize, &&str)| {
-        let before = i.checked_sub(1).map_or("", |j| words[j]);
-        let after = words.get(i + 1).copied().unwrap_or_default();
-        let head = i == 1 && HEADS.contains(&before) && *word == "not" && after != "to";
-        let idle = head
-            || after == "only" && *word == "not"
-            || before == "or" && *word == "not"
-            || *word == "no" && matches!(after, "matter" | "doubt" | "1" | "one")
-            || before == "if" && *word == "not";
-        NO.contains(word) && !idle
-    };
-    words
-        .iter()
-        .enumerate()
-        .filter(|found| counts(*found))
-        .count()
+/// Whether a word has opposites in the list.
+pub(super) fn is_known(token: &Token) -> bool {
+    OPPOSITES.contains_key(&token.key)
 }
 
-/// Whether the words that only one of them has turn each other round.
-fn opposites(only_a: &[&Token], only_b: &[&Token]) -> usize {
-    let turned = |a: &&&Token| {
-        only_b
-            .iter()
-            .any(|b| lists::are_opposite((&a.text, &a.stem), (&b.text, &b.stem)))
-    };
-    only_a.iter().filter(turned).count()
+/// Whether two words are opposites, by the list or by a prefix.
+pub(super) fn are_opposite(a: &Token, b: &Token) -> bool {
+    if a.kind != Kind::Word || b.kind != Kind::Word {
+        return false;
+    }
+    if let (Some(x), Some(y)) = (OPPOSITES.get(&a.key), OPPOSITES.get(&b.key)) {
+        let clash = |(line, side): &(u16, bool)| y.contains(&(*line, !side));
+        if x.iter().any(clash) {
+            return true;
+        }
+    }
+    prefixed(&a.stem, &b.stem) || prefixed(&b.stem, &a.stem) || suffixed(&a.lower, &b.lower)
 }
 
-/// `safe` and `not safe`, `enable` and `disable`; `easy` and `not difficult` are neither.
+fn prefixed(root: &str, word: &str) -> bool {
+    let cut = |prefix: &&str| word.strip_prefix(*prefix) == Some(root);
+    root.len() > 3 && PREFIXES.iter().any(cut)
+}
+
+fn suffixed(a: &str, b: &str) -> bool {
+    let root = |word: &'_ str, ending: &str| word.strip_suffix(ending).map(str::to_owned);
+    let ends = |x: &str, y: &str| root(x, "ful").is_some() && root(x, "ful") == root(y, "less");
+    ends(a, b) || ends(b, a)
+}
+
+/// Whether a negator at this place denies nothing: a suggestion, a tag, an idiom.
+fn is_idle(tokens: &[Token], at: usize) -> bool {
+    let before = at.checked_sub(1).and_then(|i| tokens.get(i));
+    let after = tokens.get(at + 1);
+    let next = |words: &[&str]| after.is_some_and(|t| t.is_of(words));
+    if tokens[at].is("no") {
+        // A speaker's correction: "the north, no, the south".
+        let small = after.is_none_or(|t| t.stop && !t.is_of(&["one", "more", "other", "longer"]));
+        let named = |t: &Token| t.capital != Capital::None && !t.starts;
+        let verb = |t: &Token| t.stop || t.lower.ends_with('s') || t.is_of(&TAKING_NO);
+        let corrected = before.is_some_and(|t| !verb(t))
+            || before.is_some_and(named) && after.is_some_and(named);
+        return small
+            || corrected
+            || next(&["matter", "doubt", "wait", "sorry"])
+            || tokens[at].starts;
+    }
+    if tokens[at].is("nor") {
+        return tokens[..at].iter().any(|t| t.is("neither"));
+    }
+    if !tokens[at].is("not") {
+        return false;
+    }
+    let Some(before) = before else { return true };
+    let asks = before.is_of(&AUXILIARIES) && next(&PRONOUNS);
+    let opens = before.starts
+        || at < 2
+        || tokens[at - 2].is_of(&["why", "so", "and"]) && next(&["you", "we"]);
+    let closes = at + 2 >= tokens.len() || tokens[at + 2].starts;
+    next(&["only", "just"])
+        || before.is_of(&["or", "if", "why", "whether", "but"])
+        || (asks && (opens || closes))
+}
+
+/// How often a text denies, in words that are no part of a pair of opposites.
+fn negators(reading: &Reading, paired: &[usize]) -> usize {
+    let tokens = reading.tokens();
+    let lacks = |i: usize| tokens[i].kind == Kind::Word && tokens[i].stem == "lack";
+    let denies = |i: &usize| {
+        (tokens[*i].is_of(&NEGATORS) || lacks(*i)) && !paired.contains(i) && !is_idle(tokens, *i)
+    };
+    (0..tokens.len()).filter(denies).count()
+}
+
+/// How the two texts stand to each other in yes and no.
+struct Polarity {
+    /// One side denies once more than the other.
+    denied: bool,
+    /// Places of opposite words, in a and b.
+    flips: Vec<(usize, usize)>,
+}
+
+fn weigh(pair: &Pair<'_>) -> Polarity {
+    let (a, b) = (pair.a.tokens(), pair.b.tokens());
+    let mut flips: Vec<(usize, usize)> = Vec::new();
+    for i in pair.only_a() {
+        let fits = |j: &&usize| {
+            let small = a[*i].stop || b[**j].stop;
+            are_opposite(&a[*i], &b[**j])
+                && (!small || pair.is_aligned(*i, **j))
+                && flips.iter().all(|(_, used)| used != *j)
+        };
+        if let Some(j) = pair.only_b().iter().find(fits) {
+            flips.push((*i, *j));
+        }
+    }
+    // "Less" and "fewer" are one.
+    let low = [
+        "fewer", "fewest", "lower", "lowest", "smaller", "smallest", "minimum", "minimal",
+    ];
+    let has = |tokens: &[Token], only: &[usize]| only.iter().any(|i| tokens[*i].is_of(&low));
+    let lowered = has(a, pair.only_a()) || has(b, pair.only_b());
+    let degree = |tokens: &[Token], only: &[usize], paired: &[usize]| {
+        let least = |i: &&usize| {
+            let follows = tokens
+                .get(**i + 1)
+                .is_some_and(|t| !t.stop && t.kind == Kind::Word);
+            let less = tokens[**i].is_of(&["less", "least"]) && follows;
+            let avoids = ["avoid", "refuse", "fail", "instead"]
+                .iter()
+                .any(|w| tokens[**i].stem == *w || tokens[**i].is(w));
+            // "Sugar-free", "free of sugar".
+            let lead = i.checked_sub(1).is_some_and(|before| !tokens[before].stop);
+            let of = tokens
+                .get(**i + 1)
+                .is_some_and(|t| t.is_of(&["of", "from"]));
+            let free = tokens[**i].is("free") && (lead || of);
+            ((less && !lowered) || avoids || free) && !paired.contains(i)
+        };
+        only.iter().filter(least).count()
+    };
+    let (paired_a, paired_b): (Vec<usize>, Vec<usize>) = flips.iter().copied().unzip();
+    // "Always" and "never" are opposites already.
+    let counted = negators(pair.a, &paired_a) + negators(pair.b, &paired_b);
+    let less = degree(a, pair.only_a(), &paired_a) + degree(b, pair.only_b(), &paired_b);
+    Polarity {
+        denied: (counted + less) % 2 == 1,
+        flips,
+    }
+}
+
+/// Whether one side has no subject of its own: the other only adds to it.
+fn is_added(pair: &Pair<'_>) -> bool {
+    let own = |of: &Reading, only: &[usize]| {
+        let words = only.iter().map(|i| &of.tokens()[*i]);
+        words
+            .filter(|t| !t.stop && !t.is_of(&NEGATORS) && !t.is("free"))
+            .count()
+    };
+    own(pair.a, pair.only_a()).min(own(pair.b, pair.only_b())) == 0
+}
+
+/// One side says not what the other says.
 pub(super) fn negation(pair: &Pair<'_>) -> Finding {
-    let (a, b) = (negations(pair.a), negations(pair.b));
-    if a % 2 == b % 2 {
-        return Finding::Equal;
-    }
-    let (only_a, only_b) = pair.left();
-    match opposites(&only_a, &only_b) {
-        0 => Finding::Different("negation_changed"),
-        _ => Finding::Unsure("double_negation"),
+    let found = weigh(pair);
+    match (found.denied, found.flips.is_empty()) {
+        (false, _) => Finding::Equal,
+        (true, false) => Finding::Unsure("negated_opposite"),
+        (true, true) if pair.likeness() >= MUCH_THE_SAME && is_added(pair) => {
+            Finding::Different("negation_changed")
+        }
+        (true, true) => Finding::Unsure("negation_in_other_words"),
     }
 }
 
-/// `before` and `after`, `largest` and `smallest`.
+/// A word on one side, its opposite on the other.
 pub(super) fn antonyms(pair: &Pair<'_>) -> Finding {
-    let (only_a, only_b) = pair.left();
-    match opposites(&only_a, &only_b) {
-        0 => Finding::Equal,
-        _ if negations(pair.a) % 2 != negations(pair.b) % 2 => Finding::Unsure("double_negation"),
-        2 => Finding::Unsure("turned_twice"),
-        _ => Finding::Different("opposite"),
+    let found = weigh(pair);
+    let degree = |i: usize| pair.a.tokens()[i].is_of(&["more", "most", "less", "least"]);
+    let graded = found.flips.iter().filter(|(i, _)| degree(*i)).count();
+    match (found.flips.len(), found.denied) {
+        (0, _) => Finding::Equal,
+        (_, true) => Finding::Unsure("negated_opposite"),
+        (1, false) if super::direction::than_swapped(pair) => Finding::Unsure("comparison_turned"),
+        (2, false) if graded == 1 => Finding::Unsure("graded_opposite"),
+        _ if pair.likeness() >= SOMEWHAT_THE_SAME => Finding::Different("opposite_word"),
+        _ => Finding::Unsure("opposite_in_other_words"),
     }
 }
 
-/// Words that say of how many, by what they mean.
-fn quantifier(word: &str) -> Option<&'static str> {
-    Some(match word {
-        "all" | "every" | "each" | "always" | "everyone" | "everybody" | "whole" | "entire" => {
-            "all"
-        }
-        "some" | "sometimes" | "several" | "few" => "some",
-        "many" | "often" | "most" | "mostly" | "usually" => "many",
-        "only" | "just" | "exclusively" | "solely" => "only",
-        "least" => "least",
-        "exactly" => "exactly",
-        "both" => "both",
-        "either" => "either",
-        "neither" | "none" | "never" => "none",
-        "first" => "first",
-        "last" => "last",
-        _ => return None,
-    })
-}
+#[cfg(test)]
+mod tests {
+    use super::super::check::{different, survives};
 
-/// `all`, `some`, `only`, `at least`, `at most`.
-pub(super) fn quantifiers(pair: &Pair<'_>) -> Finding {
-    let (only_a, only_b) = pair.left();
-    let of = |tokens: &[&Token]| -> Vec<&'static str> {
-        tokens.iter().filter_map(|t| quantifier(&t.text)).collect()
-    };
-    let (a, b) = (of(&only_a), of(&only_b));
-    match (a.is_empty(), b.is_empty()) {
-        (true, true) => Finding::Equal,
-        (false, false) if a.iter().all(|x| b.contains(x)) => Finding::Equal,
-        (false, false) => Finding::Different("quantifier_changed"),
-        _ => Finding::Unsure("quantifier_on_one_side"),
+    #[test]
+    fn a_denial_is_another_question() {
+        for (a, b) in [
+            (
+                "Which foods are safe for dogs?",
+                "Which foods are not safe for dogs?",
+            ),
+            (
+                "Can I fly with a passport?",
+                "Can I fly without a passport?",
+            ),
+            ("Why does my phone charge?", "Why doesn't my phone charge?"),
+            ("I have been to Rome", "I have never been to Rome"),
+            (
+                "Which snacks are made with sugar?",
+                "Which snacks are sugar-free?",
+            ),
+        ] {
+            different("negation", a, b);
+        }
     }
-}
 
-/// What a question begun by a modal verb asks of its matter.
-fn modality(reading: &Reading) -> Option<&'static str> {
-    let words: Vec<&str> = reading.lower().take(4).collect();
-    Some(match *words.first()? {
-        "can" | "could" => "can",
-        "should" | "ought" => "should",
-        "must" => "must",
-        "may" | "might" => "may",
-        "will" | "would" => "will",
-        "do" | "does"
-            if words
-                .windows(2)
-                .any(|w| matches!(w, ["have" | "need", "to"])) =>
-        {
-            "must"
+    #[test]
+    fn an_opposite_is_another_question() {
+        for (a, b) in [
+            ("How do I enable dark mode?", "How do I disable dark mode?"),
+            (
+                "How do I turn the light on?",
+                "How do I turn the light off?",
+            ),
+            ("What to eat before a run?", "What to eat after a run?"),
+            ("How do I install Docker?", "How do I uninstall Docker?"),
+            ("Is this legal?", "Is this illegal?"),
+            (
+                "Which is the most useful tool?",
+                "Which is the least useful tool?",
+            ),
+            ("Is it a useful tool?", "Is it a useless tool?"),
+            ("Where do I buy shares?", "Where do I sell shares?"),
+        ] {
+            different("antonyms", a, b);
         }
-        "do" | "does" | "did" => "do",
-        _ => return None,
-    })
-}
+    }
 
-/// `Can I …`, `Should I …`, `Must I …`.
-pub(super) fn modals(pair: &Pair<'_>) -> Finding {
-    match (modality(pair.a), modality(pair.b)) {
-        (Some(a), Some(b)) if a == b => Finding::Equal,
-        (Some(_), Some(_)) => Finding::Different("modality_changed"),
-        (None, None) => Finding::Equal,
-        _ => Finding::Unsure("modality_on_one_side"),
+    #[test]
+    fn what_denies_nothing_survives() {
+        for (a, b) in [
+            (
+                "Why don't you tell me a joke?",
+                "Why do you tell me a joke?",
+            ),
+            (
+                "It is cold in Rome, isn't it?",
+                "It is cold in Rome, is it?",
+            ),
+            ("Is it a bad idea?", "Is it not a good idea?"),
+            (
+                "Which phone is the least expensive?",
+                "Which phone is the cheapest?",
+            ),
+            ("Is Oslo colder than Rome?", "Is Rome hotter than Oslo?"),
+            ("Should I go or not?", "Should I go?"),
+            (
+                "Which snacks are without sugar?",
+                "Which snacks are sugar-free?",
+            ),
+        ] {
+            survives(a, b);
+        }
     }
 }

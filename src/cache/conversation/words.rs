@@ -1,0 +1,60 @@
+//! Words as the rules of this folder look at them: small letters, contractions written out.
+
+use crate::cache::verdict::guards::{Kind, Reading, Token};
+
+/// A text as its words.
+pub(super) struct Words<'a> {
+    pub(super) tokens: &'a [Token],
+}
+
+impl<'a> Words<'a> {
+    pub(super) fn of(reading: &'a Reading) -> Self {
+        Self {
+            tokens: reading.tokens(),
+        }
+    }
+
+    pub(super) fn at(&self, i: usize) -> &'a str {
+        self.tokens.get(i).map_or("", |t| t.lower.as_str())
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.tokens.len()
+    }
+
+    /// Where one of `words` first stands.
+    pub(super) fn place(&self, words: &[&str]) -> Option<usize> {
+        (0..self.len()).find(|i| words.contains(&self.at(*i)))
+    }
+
+    pub(super) fn has(&self, words: &[&str]) -> bool {
+        self.place(words).is_some()
+    }
+
+    /// Whether it begins with these words.
+    pub(super) fn begins(&self, phrase: &str) -> bool {
+        self.phrase_at(0, phrase)
+    }
+
+    /// Whether these words follow each other somewhere.
+    pub(super) fn says(&self, phrase: &str) -> bool {
+        (0..self.len()).any(|i| self.phrase_at(i, phrase))
+    }
+
+    pub(super) fn phrase_at(&self, at: usize, phrase: &str) -> bool {
+        let mut words = phrase.split(' ').enumerate();
+        words.all(|(i, word)| self.at(at + i) == word)
+    }
+
+    /// Whether a word names something of its own by its letters: a capital inside a sentence, a
+    /// number, code, an identifier.
+    pub(super) fn is_specific(&self, i: usize) -> bool {
+        use crate::cache::verdict::guards::Capital;
+        let Some(token) = self.tokens.get(i) else {
+            return false;
+        };
+        let capital =
+            token.capital == Capital::All || token.capital == Capital::First && !token.starts;
+        token.kind != Kind::Word || capital && !token.stop
+    }
+}

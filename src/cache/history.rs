@@ -1,0 +1,123 @@
+//! What was said before a question, as far as it decides where its answer may come from: whether it
+//! counts at all, whether it is about the asker, and which questions it held.
+
+use serde_json::Value;
+
+use super::conversation::{self, Standing};
+use crate::chat::{CanonicalHasher, ChatRequest, joined_text};
+use crate::embed::{Question, normal_form};
+
+/// Earlier questions that are remembered of a conversation, newest ones.
+const REMEMBERED: usize = 32;
+
+/// The messages before a question, looked at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct History {
+    /// Whether the question's answer may depend on them.
+    pub standing: Standing,
+    /// Whether they or the question speak of the one who asks.
+    pub personal: bool,
+    /// Marks of the user's earlier questions, oldest first: none of them is answered by this one's answer.
+    pub earlier: Vec<u64>,
+}
+
+impl History {
+    /// Looks at what comes before a request's question.
+    #[must_use]
+    pub fn of(request: &ChatRequest) -> Self {
+        let turns: Vec<String> = request
+            .before()
+            .iter()
+            .filter(|m| is(m, "user"))
+            .map(|m| joined_text(m.get("content")))
+            .collect();
+        let turns: Vec<&str> = turns.iter().map(String::as_str).collect();
+        let Ok(question) = request.question() else {
+            return Self {
+                standing: Standing::Needs("no_question"),
+                personal: false,
+                earlier: marks(&turns),
+            };
+        };
+        let standing = standing(request.before(), question, &turns);
+        let of_self = |text: &&str| conversation::speaks_of_asker(text);
+        let before = standing != Standing::Alone && turns.iter().any(of_self);
+        Self {
+            personal: before || conversation::speaks_of_asker(question),
+            earlier: marks(&turns),
+            standing,
+        }
+    }
+
+    /// Adds to `hasher` what of the messages before must be equal: system prompts always and word for word,
+    /// what user and model said only where it counts, and then in its normal form.
+    pub fn hash(&self, request: &ChatRequest, hasher: &mut CanonicalHasher) {
+        let counts = self.standing != Standing::Alone;
+        for message in request.before() {
+            if is_system(message) {
+                hasher.text("system").value(message);
+            } else if counts {
+                hash_turn(message, hasher);
+            }
+        }
+        hasher.text(if counts { "after this" } else { "alone" });
+    }
+}
+
+fn standing(before: &[Value], question: &str, turns: &[&str]) -> Standing {
+    if before.iter().all(is_system) {
+        return Standing::Alone;
+    }
+    // What tools found out is not said in words.
+    let tool = |m: &Value| !(is(m, "user") || is(m, "assistant") || is_system(m)) || calls(m);
+    if before.iter().any(tool) {
+        return Standing::Needs("tools");
+    }
+    conversation::stands_alone(question, turns)
+}
+
+fn calls(message: &Value) -> bool {
+    let set = |key| message.get(key).is_some_and(|v| !v.is_null());
+    set("tool_calls") || set("function_call")
+}
+
+fn is(message: &Value, role: &str) -> bool {
+    message.get("role").and_then(Value::as_str) == Some(role)
+}
+
+fn is_system(message: &Value) -> bool {
+    is(message, "system") || is(message, "developer")
+}
+
+/// A turn whose text is compared in its normal form, and all else of it as it stands. What holds more
+/// than text is no prose to be normalised.
+fn hash_turn(message: &Value, hasher: &mut CanonicalHasher) {
+    match message {
+        Value::Object(turn) if is_prose(turn.get("content")) && !calls(message) => {
+            hasher
+                .text("turn")
+                .object(turn, |key, value| key != "content" && !value.is_null());
+            hasher.text(&normal_form(&joined_text(turn.get("content"))));
+        }
+        other => {
+            hasher.text("verbatim").value(other);
+        }
+    }
+}
+
+/// Whether a content is text alone.
+fn is_prose(content: Option<&Value>) -> bool {
+    match content {
+        Some(Value::String(_)) => true,
+        Some(Value::Array(parts)) => parts
+            .iter()
+            .all(|part| part.get("type").and_then(Value::as_str) == Some("text")),
+        _ => false,
+    }
+}
+
+fn marks(turns: &[&str]) -> Vec<u64> {
+    let newest = &turns[turns.len().saturating_sub(REMEMBERED)..];
+    let mark = |turn: &&str| Question::keep(turn, false).mark();
+    newest.iter().map(mark).collect()
+}

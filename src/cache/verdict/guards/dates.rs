@@ -1,0 +1,106 @@
+//! The guard of calendar and relative time: months, weekdays, yesterday, before.
+//! Years and days are numbers and not seen here.
+
+use super::Finding;
+use super::lexicon::Family;
+use super::marks::{clash, left};
+use super::pair::Pair;
+use super::reading::{Mark, Reading};
+use super::token::{Kind, Token};
+
+/// Times an auxiliary verb puts a question in.
+const TENSES: [&[&str]; 3] = [
+    &["is", "are", "am", "do", "does", "has"],
+    &["was", "were", "did", "had"],
+    &["will", "shall"],
+];
+
+fn tense(token: &Token) -> Option<usize> {
+    TENSES.iter().position(|words| token.is_of(words))
+}
+
+/// Whether the only thing that differs is past, present or future of an auxiliary verb.
+fn another_tense(pair: &Pair<'_>) -> bool {
+    let (a, b) = (pair.a.tokens(), pair.b.tokens());
+    let denied = |tokens: &[Token]| tokens.iter().any(|t| t.is("not"));
+    // "It won't start" and "it doesn't start" say the same.
+    if (denied(a) && denied(b))
+        || a.len() != b.len()
+        || pair.strays() != (0, 0)
+        || pair.common() == 0
+    {
+        return false;
+    }
+    let mut others = a.iter().zip(b).filter(|(x, y)| x.lower != y.lower);
+    let times = others.next().and_then(|(x, y)| tense(x).zip(tense(y)));
+    times.is_some_and(|(x, y)| x != y) && others.next().is_none()
+}
+
+/// Whether a date on one side stands where the other has a number or a date of another kind.
+fn is_replaced(pair: &Pair<'_>) -> bool {
+    let (a, b) = left(pair, Family::Time);
+    let dated = |of: &Reading, only: &[usize], marks: &[&Mark], i: usize| {
+        let number = of.tokens()[i].kind == Kind::Number && only.contains(&i);
+        number
+            || marks
+                .iter()
+                .any(|m| (m.first..m.first + m.count).contains(&i))
+    };
+    let in_a = a.iter().any(|m| {
+        (0..pair.b.words())
+            .any(|j| pair.is_aligned(m.first, j) && dated(pair.b, pair.only_b(), &b, j))
+    });
+    let in_b = b.iter().any(|m| {
+        (0..pair.a.words())
+            .any(|i| pair.is_aligned(i, m.first) && dated(pair.a, pair.only_a(), &a, i))
+    });
+    in_a || in_b
+}
+
+/// Another time.
+pub(super) fn examine(pair: &Pair<'_>) -> Finding {
+    if clash(pair, Family::Time, false) || clash(pair, Family::Phase, true) || is_replaced(pair) {
+        return Finding::Different("date_changed");
+    }
+    if another_tense(pair) {
+        return Finding::Different("tense_changed");
+    }
+    let (a, b) = left(pair, Family::Time);
+    if a.is_empty() && b.is_empty() {
+        Finding::Equal
+    } else {
+        Finding::Unsure("date_on_one_side")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::check::{different, survives};
+
+    #[test]
+    fn another_time_is_another_question() {
+        different(
+            "dates",
+            "Is the bank open on Monday?",
+            "Is the bank open on Sunday?",
+        );
+        different(
+            "dates",
+            "What is the weather today?",
+            "What is the weather tomorrow?",
+        );
+        different("dates", "Sales of last week", "Sales of next week");
+        different("dates", "Is it cold in January?", "Is it cold in July?");
+        different(
+            "dates",
+            "Who is the mayor of Springfield?",
+            "Who was the mayor of Springfield?",
+        );
+    }
+
+    #[test]
+    fn one_time_in_two_spellings_survives() {
+        survives("Is it cold in Jan?", "Is it cold in January?");
+        survives("What may I eat?", "What can I eat?");
+    }
+}

@@ -1,0 +1,224 @@
+//! The guards of what is compared letter by letter: codes, options, code spans and
+//! quoted strings. Knows no language.
+
+use super::Finding;
+use super::pair::Pair;
+use super::reading::Reading;
+use super::token::{Kind, Token};
+
+fn of_kind(reading: &Reading, kind: Kind) -> impl Iterator<Item = (usize, &Token)> {
+    let tokens = reading.tokens().iter().enumerate();
+    tokens.filter(move |(_, token)| token.kind == kind)
+}
+
+/// Tokens of a kind whose letters the other text has nowhere, in whatever way they are cut.
+fn left(of: &Reading, other: &Reading, kind: Kind) -> Vec<usize> {
+    let missing = |token: &Token| !other.has(token.key) && !is_spelt(&token.lower, other);
+    of_kind(of, kind)
+        .filter(|(_, token)| missing(token))
+        .map(|(i, _)| i)
+        .collect()
+}
+
+/// Whether the letters and digits of a literal stand in the other text one after the other.
+fn is_spelt(literal: &str, other: &Reading) -> bool {
+    let bare = |text: &str| -> String {
+        let letters = text.chars().filter(|c| c.is_alphanumeric());
+        letters.flat_map(char::to_lowercase).collect()
+    };
+    let wanted = bare(literal);
+    // An operator within is part of what it says.
+    if wanted.is_empty()
+        || literal.contains(['+', '-', '*', '<', '>', '=', '%', '^', '&', '|', '!'])
+            && literal.contains(' ')
+    {
+        return false;
+    }
+    let tokens = other.tokens();
+    (0..tokens.len()).any(|first| {
+        let mut rest = wanted.as_str();
+        for token in &tokens[first..] {
+            let Some(after) = rest.strip_prefix(bare(&token.raw).as_str()) else {
+                return false;
+            };
+            rest = after;
+            if rest.is_empty() {
+                return true;
+            }
+        }
+        false
+    })
+}
+
+/// A letter that names something: vitamin C, plan B.
+fn letters(of: &Reading, other: &Reading) -> Vec<usize> {
+    let named = |token: &Token| {
+        let mut letters = token.raw.chars();
+        let one = letters.next().is_some_and(char::is_uppercase) && letters.next().is_none();
+        one && token.kind == Kind::Word && !token.starts && token.lower != "i"
+    };
+    let tokens = of.tokens().iter().enumerate();
+    tokens
+        .filter(|(_, token)| named(token) && !other.has(token.key))
+        .map(|(i, _)| i)
+        .collect()
+}
+
+/// Words with a capital within, which nobody writes but in a code: in the same place.
+fn codes(pair: &Pair<'_>) -> bool {
+    let coded = |token: &Token| {
+        let inner = token.raw.chars().skip(1).any(char::is_uppercase);
+        token.kind == Kind::Word && inner && !super::is_listed(token)
+    };
+    let pick = |of: &Reading, only: &[usize]| -> Vec<usize> {
+        let picked = only.iter().filter(|i| coded(&of.tokens()[**i]));
+        picked.copied().collect()
+    };
+    let (a, b) = (pick(pair.a, pair.only_a()), pick(pair.b, pair.only_b()));
+    a.iter().any(|i| {
+        b.iter()
+            .any(|j| pair.is_aligned(*i, *j) && !pair.is_respelt(*i))
+    })
+}
+
+/// Another order number, code, address, path or lettered name.
+pub(super) fn identifiers(pair: &Pair<'_>) -> Finding {
+    let (mut a, mut b) = (
+        left(pair.a, pair.b, Kind::Identifier),
+        left(pair.b, pair.a, Kind::Identifier),
+    );
+    a.extend(letters(pair.a, pair.b));
+    b.extend(letters(pair.b, pair.a));
+    if codes(pair) {
+        return Finding::Different("identifier_changed");
+    }
+    if a.is_empty() && b.is_empty() {
+        return Finding::Equal;
+    }
+    // A number or another word in its place is another thing too.
+    let replaced = |only: &[usize], mine: &[usize], turned: bool| {
+        mine.iter().any(|i| {
+            let aligned = |j: &usize| {
+                if turned {
+                    pair.is_aligned(*j, *i)
+                } else {
+                    pair.is_aligned(*i, *j)
+                }
+            };
+            only.iter().any(aligned)
+        })
+    };
+    let content = |of: &Reading, only: &[usize]| -> Vec<usize> {
+        let kept = only.iter().filter(|i| !of.tokens()[**i].stop);
+        kept.copied().collect()
+    };
+    let (only_a, only_b) = (
+        content(pair.a, pair.only_a()),
+        content(pair.b, pair.only_b()),
+    );
+    if (!a.is_empty() && !b.is_empty())
+        || replaced(&only_b, &a, false)
+        || replaced(&only_a, &b, true)
+    {
+        Finding::Different("identifier_changed")
+    } else {
+        Finding::Unsure("identifier_on_one_side")
+    }
+}
+
+/// Another option of a command, or one more.
+pub(super) fn flags(pair: &Pair<'_>) -> Finding {
+    let missing = |of: &Reading, other: &Reading| {
+        of_kind(of, Kind::Flag).any(|(_, token)| !other.has(token.key))
+    };
+    if missing(pair.a, pair.b) || missing(pair.b, pair.a) {
+        Finding::Different("flag_changed")
+    } else {
+        Finding::Equal
+    }
+}
+
+/// Another code span.
+pub(super) fn code(pair: &Pair<'_>) -> Finding {
+    let (a, b) = (
+        left(pair.a, pair.b, Kind::Code),
+        left(pair.b, pair.a, Kind::Code),
+    );
+    match (a.is_empty(), b.is_empty()) {
+        (true, true) => Finding::Equal,
+        (false, false) => Finding::Different("code_changed"),
+        _ => Finding::Unsure("code_on_one_side"),
+    }
+}
+
+/// Another quoted string.
+pub(super) fn quotes(pair: &Pair<'_>) -> Finding {
+    let missing = |of: &Reading, other: &Reading| {
+        of.quotes()
+            .iter()
+            .any(|quote| !other.quotes().contains(quote) && !is_spelt(quote, other))
+    };
+    match (missing(pair.a, pair.b), missing(pair.b, pair.a)) {
+        (false, false) => Finding::Equal,
+        (true, true) => Finding::Different("quote_changed"),
+        _ => Finding::Unsure("quote_on_one_side"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::check::{different, survives};
+
+    #[test]
+    fn another_code_is_another_question() {
+        for (a, b) in [
+            ("Where is order ORD-1234?", "Where is order ORD-1243?"),
+            (
+                "What does error 0x80070005 mean?",
+                "What does error 0x80070057 mean?",
+            ),
+            ("Is CVE-2021-44228 fixed?", "Is CVE-2021-45046 fixed?"),
+            ("Open /etc/hosts for me", "Open /etc/passwd for me"),
+            ("Write to ann@example.com", "Write to bob@example.com"),
+            ("Print on A4 paper", "Print on A5 paper"),
+            ("Is vitamin C good for me?", "Is vitamin D good for me?"),
+        ] {
+            different("identifiers", a, b);
+        }
+    }
+
+    #[test]
+    fn another_option_is_another_question() {
+        different(
+            "flags",
+            "What does git push --force do?",
+            "What does git push --no-force do?",
+        );
+        different(
+            "flags",
+            "What does git push do?",
+            "What does git push --force do?",
+        );
+    }
+
+    #[test]
+    fn other_code_and_other_quotes_are_other_questions() {
+        different("code", "What does `a + b` do?", "What does `a - b` do?");
+        different(
+            "quotes",
+            "Translate \"good night\"",
+            "Translate \"good day\"",
+        );
+    }
+
+    #[test]
+    fn one_literal_written_in_two_ways_survives() {
+        survives("Open https://example.com/", "Open example.com");
+        survives("What does `print` do?", "What does print do?");
+        survives("Translate \"Good night\"", "Translate 'good night.'");
+        survives(
+            "What's wrong with Tom's idea? It's bad",
+            "What is wrong with Tom's idea? It is bad",
+        );
+    }
+}

@@ -1,0 +1,138 @@
+//! The guard of numbers and of the units at them. Knows nothing of dates.
+
+use super::Finding;
+use super::pair::Pair;
+use super::quantity::Quantity;
+use super::token::Form;
+
+/// Amounts nearer than this to each other are one: what arithmetic on decimals leaves.
+const ROUNDING: f64 = 1e-9;
+
+fn near(a: f64, b: f64) -> bool {
+    (a - b).abs() <= ROUNDING * a.abs().max(b.abs()).max(1.0)
+}
+
+/// Whether two amounts are the same amount.
+fn same(a: &Quantity, b: &Quantity) -> bool {
+    let clocks = |form| matches!(form, Form::Clock | Form::FullClock);
+    if clocks(a.form) != clocks(b.form) {
+        return false;
+    }
+    if clocks(a.form) && a.form != b.form {
+        return near(a.value % 720.0, b.value % 720.0);
+    }
+    match (a.unit, b.unit) {
+        (Some(x), Some(y)) => {
+            x.dimension == y.dimension && near(a.value * x.size, b.value * y.size)
+        }
+        _ => near(a.value, b.value),
+    }
+}
+
+/// Amounts of each side that the other has not.
+fn left(a: &[Quantity], b: &[Quantity]) -> (Vec<Quantity>, Vec<Quantity>) {
+    let mut rest = b.to_vec();
+    let mut only = Vec::new();
+    for quantity in a {
+        match rest.iter().position(|other| same(quantity, other)) {
+            Some(place) => {
+                rest.swap_remove(place);
+            }
+            None => only.push(*quantity),
+        }
+    }
+    (only, rest)
+}
+
+/// Another amount, or another unit at it.
+pub(super) fn examine(pair: &Pair<'_>) -> Finding {
+    let (a, b) = left(pair.a.quantities(), pair.b.quantities());
+    let clash = |x: &Quantity, y: &Quantity| {
+        let placed = pair.is_aligned(x.first, y.first);
+        // "one" and "first" count only where a number stands in their place.
+        let counts = placed || !(x.weak || y.weak);
+        counts && (x.form == y.form || !(x.weak && y.weak))
+    };
+    let mut reason = None;
+    for x in &a {
+        for y in b.iter().filter(|y| clash(x, y)) {
+            let unit = near(x.value, y.value) && x.form == y.form;
+            reason = Some(if unit {
+                "unit_changed"
+            } else {
+                "number_changed"
+            });
+        }
+    }
+    let strong = |list: &[Quantity]| list.iter().any(|q| !q.weak);
+    match reason {
+        Some(reason) => Finding::Different(reason),
+        None if strong(&a) || strong(&b) => Finding::Unsure("number_on_one_side"),
+        None => Finding::Equal,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::check::{different, survives};
+
+    #[test]
+    fn another_number_is_another_question() {
+        different(
+            "numbers",
+            "Is 5 mg of melatonin safe?",
+            "Is 50 mg of melatonin safe?",
+        );
+        different(
+            "numbers",
+            "Name three uses of salt",
+            "Name five uses of salt",
+        );
+        different("numbers", "What is 1/2 of 8?", "What is 1/4 of 8?");
+        different(
+            "numbers",
+            "Who was the 3rd king?",
+            "Who was the fourth king?",
+        );
+        different("numbers", "Who won World War I?", "Who won World War II?");
+        different("numbers", "Wake me at 5 am", "Wake me at 5 pm");
+    }
+
+    #[test]
+    fn another_unit_at_a_number_is_another_question() {
+        different("numbers", "Is 5 mg a lot?", "Is 5 g a lot?");
+        different(
+            "numbers",
+            "What can I buy for $10?",
+            "What can I buy for €10?",
+        );
+    }
+
+    #[test]
+    fn one_amount_written_in_two_ways_survives() {
+        for (a, b) in [
+            ("Can I get 1,000 points?", "Can I get one thousand points?"),
+            ("Can I get 1000 points?", "Can I get 1k points?"),
+            ("What do 12 eggs cost?", "What do a dozen eggs cost?"),
+            ("Is 1 km far?", "Is 1000 m far?"),
+            ("A city of 1.5 million people", "A city of 1,500,000 people"),
+            ("Is 5% much?", "Is five percent much?"),
+            (
+                "What happened on 2024-05-01?",
+                "What happened on May 1, 2024?",
+            ),
+            ("Music of the 1990s", "Music of the nineties"),
+            ("Who won World War II?", "Who won World War 2?"),
+            ("Meet at 17:00", "Meet at 5 pm"),
+            ("My 5-year-old son", "My five year old son"),
+        ] {
+            survives(a, b);
+        }
+    }
+
+    #[test]
+    fn words_that_only_look_like_numbers_survive() {
+        survives("Which one is best for me?", "Which is best for me?");
+        survives("How do I start at first?", "How do I start?");
+    }
+}

@@ -52,7 +52,7 @@ fn default_probability() -> f32 {
 }
 
 /// Least probability of a hit unless something else is configured.
-pub const DEFAULT_PROBABILITY: f32 = 0.9;
+pub const DEFAULT_PROBABILITY: f32 = 0.64;
 
 fn never(date_ms: &u64) -> bool {
     *date_ms == 0
@@ -163,7 +163,7 @@ impl Policy {
                 expected: "the one in the address",
             });
         }
-        next.has_use_for(draft)?;
+        self.moves_nothing(&next)?;
         next.check()
     }
 
@@ -183,26 +183,21 @@ impl Policy {
         }
     }
 
-    /// A number that the kind does not look at would change nothing, in silence.
-    fn has_use_for(&self, draft: &PolicyDraft) -> Result<(), PolicyError> {
-        let idle = match self.kind {
-            PolicyKind::Threshold => draft.probability.map(|_| {
-                (
-                    "probability",
-                    "left out, or come with `\"kind\":\"probability\"`",
-                )
-            }),
-            PolicyKind::Probability => draft.threshold.map(|_| {
-                (
-                    "threshold",
-                    "left out, or come with `\"kind\":\"threshold\"`",
-                )
-            }),
+    /// Refuses to change a number that the new kind does not look at: that would do nothing, in silence.
+    fn moves_nothing(&self, next: &Self) -> Result<(), PolicyError> {
+        let moved = |before: f32, after: f32| before.to_bits() != after.to_bits();
+        let (param, expected) = match next.kind {
+            PolicyKind::Threshold if moved(self.probability, next.probability) => (
+                "probability",
+                "as it was, or come with `\"kind\": \"probability\"`",
+            ),
+            PolicyKind::Probability if moved(self.threshold, next.threshold) => (
+                "threshold",
+                "as it was, or come with `\"kind\": \"threshold\"`",
+            ),
+            _ => return Ok(()),
         };
-        match idle {
-            Some((param, expected)) => Err(PolicyError::OutOfRange { param, expected }),
-            None => Ok(()),
-        }
+        Err(PolicyError::OutOfRange { param, expected })
     }
 
     /// The same, coming after one with the time to live `ttl_s`: what that had let die by `now_ms`, or

@@ -96,7 +96,7 @@ async fn a_miss_tells_how_near_the_best_rejected_candidate_was() {
     let client = Client::new();
     client.ask(QUESTION).send().await;
     let miss = client.ask(RELATED).send().await;
-    assert_eq!((miss.cache(), miss.reason()), ("miss", "below_threshold"));
+    assert_eq!((miss.cache(), miss.reason()), ("miss", "name_changed"));
     assert!(
         (0.3..0.92).contains(&miss.similarity()),
         "{}",

@@ -19,7 +19,7 @@ async fn a_threshold_in_the_request_may_only_tighten() {
     strict.error(504, "cache_miss");
     let loose = client.ask(RELATED).header("x-reprise-threshold", "0.1");
     let loose = loose.send().await;
-    assert_eq!((loose.cache(), loose.reason()), ("miss", "below_threshold"));
+    assert_eq!((loose.cache(), loose.reason()), ("miss", "name_changed"));
     let same = client.ask(REWORDED).header("x-reprise-threshold", "0.93");
     assert_eq!(same.send().await.cache(), "hit-semantic");
 }
@@ -115,7 +115,7 @@ async fn a_miss_that_asked_only_memory_tells_all_that_other_misses_tell() {
     client.ask(QUESTION).send().await;
     for stream in [false, true] {
         let near = only(RELATED).streamed(stream).send().await;
-        told(&near, "below_threshold");
+        told(&near, "name_changed");
         let similarity = near.similarity();
         assert!((0.3..0.92).contains(&similarity), "{similarity}");
     }

@@ -10,9 +10,11 @@
 #[path = "../mock/mod.rs"]
 mod mock;
 
+mod asker;
 mod cache;
 mod client;
 mod controls;
+mod conversation;
 mod errors;
 mod flight;
 mod forward;

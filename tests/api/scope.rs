@@ -105,7 +105,7 @@ async fn who_may_only_write_a_shared_namespace_is_never_answered_from_it() {
 fn conversation() -> Value {
     json!([{"role": "system", "content": "Be brief."},
         {"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Hi."},
-        {"role": "user", "content": "What is the capital of France?"}])
+        {"role": "user", "content": "What is its capital?"}])
 }
 
 #[tokio::test]
@@ -169,7 +169,7 @@ async fn what_changes_no_answer_does_not_part_the_scope() {
         assert_eq!(delivered.send().await.cache(), "hit-exact", "{member}");
     }
     let mut parts = conversation();
-    parts[3]["content"] = json!([{"type": "text", "text": "What is the capital of France?"}]);
+    parts[3]["content"] = json!([{"type": "text", "text": "What is its capital?"}]);
     assert_eq!(client.chat(parts).send().await.cache(), "hit-exact");
 }
 

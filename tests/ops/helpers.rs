@@ -56,6 +56,8 @@ impl Place {
             // A busy machine must not turn a hit into a miss.
             .with("REPRISE_CACHE__LOOKUP_DEADLINE_MS", "10000")
             .with("REPRISE_EMBEDDING__ENABLED", "false")
+            // One number that a test can move; the probability has tests of its own.
+            .with("REPRISE_CACHE__DECIDE", "threshold")
     }
 
     pub(crate) fn with(mut self, name: &str, value: &str) -> Self {

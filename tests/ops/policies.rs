@@ -164,7 +164,11 @@ fn where_text_is_not_kept_it_is_neither_shown_nor_on_disk_and_meaning_still_hits
         // A model whose answers do not repeat the question.
         let ask = |question: &str| {
             let bearer = format!("Bearer {key}");
-            let headers = [("authorization", bearer.as_str())];
+            // The question speaks of the asker.
+            let headers = [
+                ("authorization", bearer.as_str()),
+                ("x-reprise-user", "ann"),
+            ];
             gateway.send(CHAT, &headers, Some(&chat("mock-chunks-3", question)))
         };
         assert_eq!(ask("What does the law say about us?").cache(), "miss");
@@ -193,6 +197,7 @@ fn where_text_is_not_kept_it_is_neither_shown_nor_on_disk_and_meaning_still_hits
         eventually(|| {
             let headers = [
                 ("authorization", bearer.as_str()),
+                ("x-reprise-user", "ann"),
                 ("x-reprise-cache", "only"),
             ];
             let body = chat("mock-chunks-3", "what does the law say about us");

@@ -155,7 +155,7 @@ const WORDINGS: [&str; 5] = [
 #[test]
 fn near_duplicates_on_their_way_together_are_paid_once() {
     for way in ALL {
-        let bench = Bench::new("[cache]\nthreshold = 0.8\n");
+        let bench = Bench::new("[cache]\ndecide = 'threshold'\nthreshold = 0.8\n");
         let gateway = bench.gateway(way);
         bench.file(&WORDINGS.map(String::from));
         let rest = "--model mock-slow-40 --fold 0.8 --concurrency 5";
@@ -170,7 +170,7 @@ fn near_duplicates_on_their_way_together_are_paid_once() {
 
 #[test]
 fn what_the_gateway_would_not_answer_by_a_near_one_is_paid() {
-    let strict = "[cache]\nthreshold = 0.9999\n";
+    let strict = "[cache]\ndecide = 'threshold'\nthreshold = 0.9999\n";
     for (settings, more) in [("[cache]\nsemantic = false\n", ""), (strict, "--fold 0.9")] {
         for way in ALL {
             let bench = Bench::new(settings);
@@ -186,7 +186,7 @@ fn what_the_gateway_would_not_answer_by_a_near_one_is_paid() {
 #[test]
 fn what_waits_for_one_that_fails_is_asked_itself() {
     for way in ALL {
-        let bench = Bench::new("[cache]\nthreshold = 0.8\n");
+        let bench = Bench::new("[cache]\ndecide = 'threshold'\nthreshold = 0.8\n");
         let gateway = bench.gateway(way);
         bench.file(
             &WORDINGS[..3]

@@ -4,406 +4,8 @@
 
 use super::Standing::{self, Alone, Needs};
 use super::earlier;
-use super::words::Words;
+use super::words::{Words, list};
 use crate::cache::verdict::guards::Reading;
-
-/// Words that stand for something said before.
-const PRONOUNS: [&str; 34] = [
-    "it",
-    "its",
-    "itself",
-    "they",
-    "them",
-    "their",
-    "theirs",
-    "themselves",
-    "he",
-    "him",
-    "his",
-    "himself",
-    "she",
-    "her",
-    "hers",
-    "herself",
-    "this",
-    "that",
-    "these",
-    "those",
-    "such",
-    "one",
-    "ones",
-    "same",
-    "former",
-    "latter",
-    "both",
-    "neither",
-    "either",
-    "here",
-    "there",
-    "then",
-    "aforementioned",
-    "said",
-];
-/// Words that set something beside what was said before.
-const BESIDES: [&str; 18] = [
-    "other",
-    "others",
-    "another",
-    "else",
-    "instead",
-    "too",
-    "also",
-    "again",
-    "more",
-    "further",
-    "additional",
-    "additionally",
-    "similar",
-    "similarly",
-    "likewise",
-    "rest",
-    "next",
-    "previous",
-];
-/// Beginnings that go on with what was said before.
-const LINKS: [&str; 40] = [
-    "and",
-    "but",
-    "or",
-    "so",
-    "also",
-    "then",
-    "because",
-    "yes",
-    "yeah",
-    "yep",
-    "no",
-    "nope",
-    "sure",
-    "ok",
-    "okay",
-    "right",
-    "great",
-    "cool",
-    "nice",
-    "wow",
-    "oh",
-    "hm",
-    "hmm",
-    "ah",
-    "well",
-    "interesting",
-    "really",
-    "thanks",
-    "thank",
-    "sorry",
-    "actually",
-    "wait",
-    "what about",
-    "how about",
-    "how so",
-    "why not",
-    "what if",
-    "if so",
-    "i see",
-    "i meant",
-];
-/// Words that say something only of a subject beside them.
-const VAGUE: [&str; 125] = [
-    "advantage",
-    "advantages",
-    "age",
-    "alternative",
-    "alternatives",
-    "answer",
-    "answers",
-    "aspect",
-    "aspects",
-    "available",
-    "background",
-    "benefit",
-    "benefits",
-    "best",
-    "better",
-    "big",
-    "biggest",
-    "case",
-    "cases",
-    "cause",
-    "caused",
-    "causes",
-    "challenge",
-    "challenges",
-    "characteristics",
-    "cheap",
-    "cheaper",
-    "cheapest",
-    "code",
-    "common",
-    "compare",
-    "comparison",
-    "con",
-    "cons",
-    "cost",
-    "costs",
-    "coverage",
-    "date",
-    "definition",
-    "detail",
-    "details",
-    "develop",
-    "developed",
-    "die",
-    "died",
-    "difference",
-    "differences",
-    "different",
-    "disadvantage",
-    "disadvantages",
-    "effect",
-    "effective",
-    "effects",
-    "end",
-    "example",
-    "examples",
-    "expensive",
-    "factor",
-    "factors",
-    "famous",
-    "feature",
-    "features",
-    "first",
-    "form",
-    "function",
-    "good",
-    "happen",
-    "happened",
-    "happens",
-    "history",
-    "idea",
-    "impact",
-    "important",
-    "influence",
-    "information",
-    "kind",
-    "kinds",
-    "largest",
-    "last",
-    "long",
-    "main",
-    "major",
-    "meaning",
-    "method",
-    "methods",
-    "model",
-    "models",
-    "name",
-    "names",
-    "option",
-    "options",
-    "origin",
-    "people",
-    "place",
-    "point",
-    "points",
-    "popular",
-    "price",
-    "problem",
-    "problems",
-    "process",
-    "pros",
-    "purpose",
-    "question",
-    "reason",
-    "reasons",
-    "result",
-    "results",
-    "risk",
-    "risks",
-    "role",
-    "second",
-    "side",
-    "significance",
-    "size",
-    "source",
-    "sources",
-    "step",
-    "steps",
-    "symptom",
-    "symptoms",
-    "time",
-    "type",
-    "types",
-    "version",
-];
-/// What is done to something that must be named.
-const TASKS: [&str; 52] = [
-    "continue",
-    "proceed",
-    "go",
-    "fix",
-    "rewrite",
-    "rephrase",
-    "reword",
-    "summarize",
-    "summarise",
-    "shorten",
-    "expand",
-    "elaborate",
-    "explain",
-    "clarify",
-    "describe",
-    "improve",
-    "simplify",
-    "repeat",
-    "retry",
-    "stop",
-    "list",
-    "show",
-    "translate",
-    "convert",
-    "format",
-    "debug",
-    "test",
-    "run",
-    "try",
-    "refactor",
-    "optimize",
-    "optimise",
-    "add",
-    "remove",
-    "change",
-    "update",
-    "make",
-    "write",
-    "give",
-    "tell",
-    "compare",
-    "check",
-    "correct",
-    "redo",
-    "undo",
-    "finish",
-    "complete",
-    "work",
-    "use",
-    "used",
-    "mean",
-    "happen",
-];
-/// Adjectives of something that is not said: `typical dishes`, `recent tasks`.
-const LOOSE: [&str; 36] = [
-    "style",
-    "styled",
-    "typical",
-    "traditional",
-    "natural",
-    "recent",
-    "new",
-    "notable",
-    "important",
-    "popular",
-    "famous",
-    "common",
-    "special",
-    "unique",
-    "early",
-    "late",
-    "modern",
-    "current",
-    "original",
-    "local",
-    "known",
-    "available",
-    "possible",
-    "necessary",
-    "key",
-    "significant",
-    "specific",
-    "certain",
-    "various",
-    "whole",
-    "own",
-    "increased",
-    "top",
-    "big",
-    "free",
-    "healthy",
-];
-/// Words that need two things beside them, or something to be of.
-const OPEN: [&str; 44] = [
-    "begin",
-    "begun",
-    "origin",
-    "origins",
-    "differ",
-    "differs",
-    "compare",
-    "compares",
-    "difference",
-    "differences",
-    "similarities",
-    "relationship",
-    "relation",
-    "role",
-    "impact",
-    "influence",
-    "influenced",
-    "member",
-    "members",
-    "part",
-    "parts",
-    "start",
-    "started",
-    "survive",
-    "survived",
-    "create",
-    "created",
-    "absorption",
-    "originate",
-    "originated",
-    "spread",
-    "treatment",
-    "treatments",
-    "symptom",
-    "symptoms",
-    "cure",
-    "prevent",
-    "founded",
-    "invented",
-    "discovered",
-    "team",
-    "concerns",
-    "issues",
-    "side",
-];
-/// Beginnings of a question after what something is.
-const DEFINING: [&str; 19] = [
-    "what causes",
-    "tell about",
-    "what is",
-    "what are",
-    "what was",
-    "what were",
-    "who is",
-    "who was",
-    "who were",
-    "who are",
-    "define",
-    "explain",
-    "describe",
-    "tell me about",
-    "what does",
-    "please explain",
-    "can you explain",
-    "could you explain",
-    "explain what is",
-];
-/// Beginnings of an attribute's complement: `the capital of France`.
-const COMPLEMENTS: [&str; 16] = [
-    "of", "in", "for", "between", "on", "at", "from", "to", "with", "about", "behind", "against",
-    "during", "among", "within", "per",
-];
 
 /// Whether a question stands alone after what the user said before it, oldest first.
 #[must_use]
@@ -431,7 +33,7 @@ pub fn stands_alone(question: &str, earlier: &[&str]) -> Standing {
 }
 
 fn link(words: &Words<'_>) -> Option<&'static str> {
-    let links = LINKS.iter().any(|phrase| words.begins(phrase));
+    let links = list("links").iter().any(|phrase| words.begins(phrase));
     (links || words.len() < 3).then_some("ellipsis")
 }
 
@@ -458,7 +60,7 @@ fn pronoun(words: &Words<'_>) -> Option<&'static str> {
             _ => true,
         }
     };
-    let found = (0..words.len()).any(|i| PRONOUNS.contains(&words.at(i)) && reaches(i));
+    let found = (0..words.len()).any(|i| list("pronouns").contains(&words.at(i)) && reaches(i));
     found.then_some("pronoun")
 }
 
@@ -468,7 +70,7 @@ fn besides(words: &Words<'_>) -> Option<&'static str> {
         "more" => !compared,
         "other" | "next" => words.at(i + 1) != "than",
         "similar" => words.at(i + 1) != "to",
-        word => BESIDES.contains(&word),
+        word => list("besides").contains(&word),
     };
     let beside = (0..words.len()).any(reaches);
     // `Which is cheaper?`, but not `Is A cheaper than B?`.
@@ -502,8 +104,9 @@ fn is_told(words: &Words<'_>, at: usize) -> bool {
         }
         end += 1;
     }
-    COMPLEMENTS.contains(&words.at(end))
-        && (end + 1..words.len()).any(|i| !words.tokens[i].stop && !VAGUE.contains(&words.at(i)))
+    list("complements").contains(&words.at(end))
+        && (end + 1..words.len())
+            .any(|i| !words.tokens[i].stop && !list("vague").contains(&words.at(i)))
 }
 
 /// `is it safe to swim`, `does it take to boil an egg`: a clause stands for `it`.
@@ -527,14 +130,14 @@ fn no_subject(words: &Words<'_>) -> Option<&'static str> {
 fn is_own(words: &Words<'_>, i: usize) -> bool {
     let word = words.at(i);
     !words.tokens[i].stop
-        && !VAGUE.contains(&word)
-        && !TASKS.contains(&word)
-        && !LOOSE.contains(&word)
+        && !list("vague").contains(&word)
+        && !list("tasks").contains(&word)
+        && !list("loose").contains(&word)
 }
 
 /// `What is taurine?`, `Who was Anne Bonny?`, `Tell me about lung cancer.`
 fn defines(words: &Words<'_>) -> bool {
-    let Some(length) = DEFINING
+    let Some(length) = list("defining")
         .iter()
         .find(|p| words.begins(p))
         .map(|p| p.split(' ').count())
@@ -572,18 +175,27 @@ fn asks_of_one(words: &Words<'_>) -> bool {
 
 /// `the history of Irish stew`: an attribute, and at least two words of its own that say of what.
 fn attributes(words: &Words<'_>) -> bool {
-    let of = (1..words.len()).find(|i| words.at(*i) == "of" && VAGUE.contains(&words.at(i - 1)));
+    let of =
+        (1..words.len()).find(|i| words.at(*i) == "of" && list("vague").contains(&words.at(i - 1)));
     let open = (0..words.len()).any(|i| {
-        OPEN.contains(&words.at(i)) && !words.says("side effects") || LOOSE.contains(&words.at(i))
+        list("open").contains(&words.at(i)) && !words.says("side effects")
+            || list("loose").contains(&words.at(i))
     });
-    of.is_some_and(|of| !open && (of + 1..words.len()).filter(|i| is_own(words, *i)).count() >= 2)
+    let vague =
+        of.is_some_and(|of| (of + 1..words.len()).filter(|i| is_own(words, *i)).count() >= 2);
+    // `the capital of France`: of something that has a name.
+    let named = (1..words.len()).any(|i| {
+        let of_a_name = (i + 1..words.len()).any(|j| words.is_specific(j));
+        words.at(i) == "of" && is_own(words, i - 1) && of_a_name
+    });
+    !open && (vague || named)
 }
 
 /// At least three words of its own, and none that is open without something beside it.
 fn tells_all(words: &Words<'_>) -> bool {
     let own = (0..words.len()).filter(|i| is_own(words, *i)).count();
-    let open =
-        (0..words.len()).any(|i| OPEN.contains(&words.at(i)) || LOOSE.contains(&words.at(i)));
+    let open = (0..words.len())
+        .any(|i| list("open").contains(&words.at(i)) || list("loose").contains(&words.at(i)));
     // What is only named, and not asked about, leaves open what of it.
     let named = ["tell me", "describe", "explain", "discuss"]
         .iter()

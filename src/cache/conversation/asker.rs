@@ -1,46 +1,8 @@
 //! Whether a text speaks of the one who asks: `my account`, `am I …`. Frames that anybody would
 //! use for the same question (`How do I …`, `tell me`) do not.
 
-use super::words::Words;
+use super::words::{Words, list};
 use crate::cache::verdict::guards::Reading;
-
-/// Words of the first person that own something.
-const OWN: [&str; 6] = ["my", "mine", "our", "ours", "myself", "ourselves"];
-const SELF: [&str; 4] = ["i", "we", "me", "us"];
-/// Before `I` or `we`: a question that anybody may ask.
-const ANYBODY: [&str; 14] = [
-    "do", "can", "could", "should", "would", "must", "shall", "may", "might", "if", "when", "what",
-    "where", "will",
-];
-/// Words that ask after a state of the asker, not after a way.
-const STATES: [&str; 8] = ["am", "have", "did", "was", "were", "had", "owe", "need"];
-/// Frames around a question, which say nothing of the one who asks.
-const FRAMES: [&str; 24] = [
-    "tell me",
-    "show me",
-    "give me",
-    "help me",
-    "let me",
-    "teach me",
-    "explain to me",
-    "remind me",
-    "i want to know",
-    "i would like to know",
-    "i wonder",
-    "i am wondering",
-    "i was wondering",
-    "i want to learn",
-    "i would like to learn",
-    "i need to know",
-    "i am curious",
-    "i want to understand",
-    "can you tell us",
-    "let us",
-    "give us",
-    "tell us",
-    "show us",
-    "i have a question",
-];
 
 /// Whether the answer to a question depends on who asks it.
 #[must_use]
@@ -63,12 +25,12 @@ pub fn speaks_of_asker(question: &str) -> bool {
     if way.iter().any(|p| words.begins(p)) && !states(&words) {
         return false;
     }
-    words.has(&OWN) || states(&words) || tells_of_self(&words)
+    words.has(list("own")) || states(&words) || tells_of_self(&words)
 }
 
 /// Whether an earlier turn says something of the one who asks, which a later answer may depend on.
 pub(super) fn says_of_self(words: &Words<'_>) -> bool {
-    words.has(&OWN) || states(words) || tells_of_self(words)
+    words.has(list("own")) || states(words) || tells_of_self(words)
 }
 
 /// `am I`, `have I`, `did we`, `do I owe`: but not `what have I to do`.
@@ -91,7 +53,7 @@ fn states(words: &Words<'_>) -> bool {
 /// `I am 45`, `we use Postgres`: a first person that is neither asking nor part of a frame.
 fn tells_of_self(words: &Words<'_>) -> bool {
     (0..words.len()).any(|i| {
-        if !SELF.contains(&words.at(i)) || in_frame(words, i) {
+        if !list("self").contains(&words.at(i)) || in_frame(words, i) {
             return false;
         }
         let before = i.checked_sub(1).map_or("", |j| words.at(j));
@@ -101,15 +63,15 @@ fn tells_of_self(words: &Words<'_>) -> bool {
                 "for" | "about" | "with" | "like" | "to" | "is" | "hurts" | "makes"
             ),
             _ => {
-                !ANYBODY.contains(&before)
-                    || STATES.contains(&words.at(i + 1)) && !matches!(words.at(i + 2), "to")
+                !list("anybody").contains(&before)
+                    || list("states").contains(&words.at(i + 1)) && !matches!(words.at(i + 2), "to")
             }
         }
     })
 }
 
 fn in_frame(words: &Words<'_>, at: usize) -> bool {
-    FRAMES.iter().any(|frame| {
+    list("frames").iter().any(|frame| {
         let length = frame.split(' ').count();
         (at.saturating_sub(length)..=at).any(|i| words.phrase_at(i, frame) && i + length > at)
     })

@@ -17,3 +17,108 @@ pub enum Standing {
     /// It does not, or may not; why.
     Needs(&'static str),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(serde::Deserialize)]
+    struct Case {
+        earlier: Vec<String>,
+        question: String,
+        needs: Option<String>,
+    }
+
+    fn cases() -> Vec<Case> {
+        let lines = include_str!("../../../tests/data/earlier-turns.jsonl").lines();
+        lines.map(|l| serde_json::from_str(l).unwrap()).collect()
+    }
+
+    fn standing(case: &Case) -> Standing {
+        let earlier: Vec<&str> = case.earlier.iter().map(String::as_str).collect();
+        stands_alone(&case.question, &earlier)
+    }
+
+    #[test]
+    fn every_list_that_a_rule_names_is_there() {
+        let sources = [
+            include_str!("alone.rs"),
+            include_str!("asker.rs"),
+            include_str!("earlier.rs"),
+        ];
+        for source in sources {
+            for named in source.split("list(\"").skip(1) {
+                let name = named.split('"').next().unwrap();
+                assert!(!words::list(name).is_empty(), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_said_before_is_heeded_in_99_of_100_cases_that_need_it() {
+        let cases = cases();
+        let needed: Vec<_> = cases.iter().filter(|c| c.needs.is_some()).collect();
+        let alone: Vec<_> = needed
+            .iter()
+            .filter(|c| standing(c) == Standing::Alone)
+            .map(|c| (&c.earlier, &c.question))
+            .collect();
+        assert!(needed.len() >= 200, "{}", needed.len());
+        assert!(alone.len() * 100 <= needed.len(), "{alone:#?}");
+    }
+
+    #[test]
+    fn a_question_that_stands_alone_mostly_does() {
+        let cases = cases();
+        let controls: Vec<_> = cases.iter().filter(|c| c.needs.is_none()).collect();
+        let alone = controls.iter().filter(|c| standing(c) == Standing::Alone);
+        assert!(controls.len() >= 50 && alone.count() * 10 >= controls.len() * 7);
+    }
+
+    #[test]
+    fn one_more_turn_of_the_user_binds_what_stood_alone() {
+        let at = |earlier: &[&str]| stands_alone("Who was Alan Turing?", earlier);
+        assert_eq!(at(&["What is Rust?"]), Standing::Alone);
+        for (bound, why) in [
+            ("I'm a child.", "personal_history"),
+            ("Answer in French.", "standing_instruction"),
+            ("No, I meant the other one.", "correction"),
+            ("Here is my text: hello", "material"),
+            ("Réponds toujours en français.", "not_english"),
+        ] {
+            assert_eq!(
+                at(&["What is Rust?", bound]),
+                Standing::Needs(why),
+                "{bound}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_question_is_about_its_asker_or_it_is_for_everybody() {
+        for personal in [
+            "What is my balance?",
+            "Where is our order?",
+            "Am I eligible for a refund?",
+            "Do I have any unread messages?",
+            "I am 45 and smoke, is running safe?",
+            "When does my subscription end?",
+            "Did I pay the last invoice?",
+            "Which of our contracts expire in May?",
+        ] {
+            assert!(speaks_of_asker(personal), "{personal}");
+        }
+        for public in [
+            "How do I reset my password?",
+            "How can I install Rust?",
+            "What is the capital of France?",
+            "Can I use Rust on Windows?",
+            "Tell me about Rome.",
+            "I want to know what a fjord is.",
+            "What should I do if a server is down?",
+            "Give me three examples of mammals.",
+        ] {
+            assert!(!speaks_of_asker(public), "{public}");
+        }
+    }
+}

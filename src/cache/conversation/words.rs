@@ -1,6 +1,9 @@
 //! Words as the rules of this folder look at them: small letters, contractions written out.
 
-use crate::cache::verdict::guards::{Kind, Reading, Token};
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use crate::cache::verdict::guards::{Capital, Kind, Reading, Token};
 
 /// A text as its words.
 pub(super) struct Words<'a> {
@@ -49,7 +52,6 @@ impl<'a> Words<'a> {
     /// Whether a word names something of its own by its letters: a capital inside a sentence, a
     /// number, code, an identifier.
     pub(super) fn is_specific(&self, i: usize) -> bool {
-        use crate::cache::verdict::guards::Capital;
         let Some(token) = self.tokens.get(i) else {
             return false;
         };
@@ -57,4 +59,19 @@ impl<'a> Words<'a> {
             token.capital == Capital::All || token.capital == Capital::First && !token.starts;
         token.kind != Kind::Word || capital && !token.stop
     }
+}
+
+/// The lists in `lists.txt`, by name.
+static LISTS: LazyLock<HashMap<&'static str, Vec<&'static str>>> = LazyLock::new(|| {
+    let lines = include_str!("lists.txt").lines();
+    let named = lines
+        .filter(|l| !l.starts_with('#'))
+        .filter_map(|l| l.split_once(':'));
+    let lists = named.map(|(name, words)| (name, words.split(',').map(str::trim).collect()));
+    lists.collect()
+});
+
+/// One of the lists; empty where it is not there, which a test excludes.
+pub(super) fn list(name: &str) -> &'static [&'static str] {
+    LISTS.get(name).map_or(&[], Vec::as_slice)
 }

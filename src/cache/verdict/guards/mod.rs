@@ -7,6 +7,7 @@ mod comparison;
 mod dates;
 mod digits;
 mod direction;
+mod exchange;
 mod lexicon;
 mod literals;
 mod marks;

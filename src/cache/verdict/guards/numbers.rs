@@ -3,7 +3,8 @@
 use super::Finding;
 use super::pair::Pair;
 use super::quantity::Quantity;
-use super::token::Form;
+use super::reading::Reading;
+use super::token::{Form, Kind, Token};
 
 /// Amounts nearer than this to each other are one: what arithmetic on decimals leaves.
 const ROUNDING: f64 = 1e-9;
@@ -44,6 +45,41 @@ fn left(a: &[Quantity], b: &[Quantity]) -> (Vec<Quantity>, Vec<Quantity>) {
     (only, rest)
 }
 
+/// An amount with the content words on both sides of it; 0 for none.
+type Placed = ((u64, u64), f64);
+
+fn placed(reading: &Reading) -> Vec<Placed> {
+    let tokens = reading.tokens();
+    let key = |i: Option<usize>| {
+        // Of a sum the order does not matter.
+        let even =
+            |t: &Token| !t.lower.chars().all(char::is_alphabetic) || t.is_of(&["plus", "times"]);
+        let word = |t: &&Token| !t.stop && t.kind == Kind::Word && !even(t);
+        let token = i.and_then(|i| tokens.get(i)).filter(word);
+        token.map_or(0, |t| t.key)
+    };
+    let strong = reading.quantities().iter().filter(|q| !q.weak);
+    let beside = |q: &Quantity| (key(q.first.checked_sub(1)), key(Some(q.first + 1)));
+    let mut all: Vec<Placed> = strong.map(|q| (beside(q), q.value)).collect();
+    all.retain(|(beside, _)| *beside != (0, 0));
+    all
+}
+
+/// `2 apples and 3 pears`, `3 apples and 2 pears`: the same amounts of other things.
+fn exchanged(pair: &Pair<'_>) -> bool {
+    let (a, b) = (placed(pair.a), placed(pair.b));
+    let of = |all: &[Placed], beside| -> Vec<u64> {
+        let values = all.iter().filter(|p| p.0 == beside);
+        let mut values: Vec<u64> = values.map(|p| p.1.to_bits()).collect();
+        values.sort_unstable();
+        values
+    };
+    a.iter().any(|(beside, _)| {
+        let there = of(&b, *beside);
+        !there.is_empty() && there != of(&a, *beside)
+    })
+}
+
 /// Another amount, or another unit at it.
 pub(super) fn examine(pair: &Pair<'_>) -> Finding {
     let (a, b) = left(pair.a.quantities(), pair.b.quantities());
@@ -68,6 +104,7 @@ pub(super) fn examine(pair: &Pair<'_>) -> Finding {
     match reason {
         Some(reason) => Finding::Different(reason),
         None if strong(&a) || strong(&b) => Finding::Unsure("number_on_one_side"),
+        None if exchanged(pair) => Finding::Different("numbers_exchanged"),
         None => Finding::Equal,
     }
 }
@@ -75,6 +112,21 @@ pub(super) fn examine(pair: &Pair<'_>) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::super::check::{different, survives};
+
+    #[test]
+    fn the_same_numbers_of_other_things_are_another_question() {
+        different(
+            "numbers",
+            "How do I split 2 apples and 3 pears?",
+            "How do I split 3 apples and 2 pears?",
+        );
+        different("numbers", "table 3 seat 5", "table 5 seat 3");
+        survives("What lies between 5 and 10?", "What lies between 10 and 5?");
+        survives(
+            "How do I split 2 apples and 3 pears?",
+            "How do I split 3 pears and 2 apples?",
+        );
+    }
 
     #[test]
     fn another_number_is_another_question() {

@@ -126,6 +126,14 @@ fn negators(reading: &Reading, paired: &[usize]) -> usize {
     (0..tokens.len()).filter(denies).count()
 }
 
+/// The content words that are denied, in their order.
+pub(super) fn denied(reading: &Reading) -> Vec<u64> {
+    let tokens = reading.tokens();
+    let denies = |i: &usize| tokens[*i].is_of(&NEGATORS) && !is_idle(tokens, *i);
+    let word = |i: usize| tokens[i + 1..].iter().find(|t| !t.stop).map(|t| t.key);
+    (0..tokens.len()).filter(denies).filter_map(word).collect()
+}
+
 /// How the two texts stand to each other in yes and no.
 struct Polarity {
     /// One side denies once more than the other.
@@ -198,6 +206,9 @@ fn is_added(pair: &Pair<'_>) -> bool {
 pub(super) fn negation(pair: &Pair<'_>) -> Finding {
     let found = weigh(pair);
     match (found.denied, found.flips.is_empty()) {
+        (false, true) if super::exchange::denies_another_word(pair) => {
+            Finding::Different("negation_moved")
+        }
         (false, _) => Finding::Equal,
         (true, false) => Finding::Unsure("negated_opposite"),
         (true, true) if pair.likeness() >= MUCH_THE_SAME && is_added(pair) => {
@@ -213,6 +224,9 @@ pub(super) fn antonyms(pair: &Pair<'_>) -> Finding {
     let degree = |i: usize| pair.a.tokens()[i].is_of(&["more", "most", "less", "least"]);
     let graded = found.flips.iter().filter(|(i, _)| degree(*i)).count();
     match (found.flips.len(), found.denied) {
+        (0, false) if super::exchange::exchanges_opposites(pair) => {
+            Finding::Different("opposites_exchanged")
+        }
         (0, _) => Finding::Equal,
         (_, true) => Finding::Unsure("negated_opposite"),
         (1, false) if super::direction::than_swapped(pair) => Finding::Unsure("comparison_turned"),

@@ -1,0 +1,83 @@
+//! The same words with their yes and no in other places: which word is denied, and which of two
+//! opposites comes where. Knows nothing of what only one text has.
+
+use super::pair::Pair;
+use super::polarity::{are_opposite, denied};
+use super::reading::Reading;
+
+/// Words that join two opposites of which neither comes first.
+const JOINING: [&str; 9] = [
+    "and", "or", "vs", "versus", "to", "from", "nor", "than", "between",
+];
+
+/// Whether both texts hold the same content words.
+fn same_words(pair: &Pair<'_>) -> bool {
+    pair.strays() == (0, 0) && pair.common() > 1
+}
+
+/// `animals that fly and don't swim`, `animals that don't fly and swim`.
+pub(super) fn denies_another_word(pair: &Pair<'_>) -> bool {
+    if !same_words(pair) {
+        return false;
+    }
+    let (a, b) = (denied(pair.a), denied(pair.b));
+    !a.is_empty() && a.len() == b.len() && a != b
+}
+
+/// `turn the heating on and the light off`, `turn the heating off and the light on`.
+pub(super) fn exchanges_opposites(pair: &Pair<'_>) -> bool {
+    same_words(pair) && {
+        let (a, b) = (opposites(pair.a), opposites(pair.b));
+        a.iter().any(|(x, y)| b.contains(&(*y, *x)))
+    }
+}
+
+/// Pairs of opposites in one text, in their order, that are not merely joined: `on or off`.
+fn opposites(reading: &Reading) -> Vec<(u64, u64)> {
+    let tokens = reading.tokens();
+    let mut found = Vec::new();
+    for (i, first) in tokens.iter().enumerate() {
+        for (j, second) in tokens.iter().enumerate().skip(i + 1) {
+            let joined = tokens[i + 1..j].iter().all(|t| t.is_of(&JOINING));
+            if !joined && are_opposite(first, second) {
+                found.push((first.key, second.key));
+            }
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::check::{different, survives};
+
+    #[test]
+    fn another_word_that_is_denied_is_another_question() {
+        different(
+            "negation",
+            "Which birds swim but do not fly?",
+            "Which birds do not swim but fly?",
+        );
+        survives(
+            "Which birds swim but do not fly?",
+            "Which birds swim but don't fly?",
+        );
+    }
+
+    #[test]
+    fn opposites_in_each_others_place_are_another_question() {
+        different(
+            "antonyms",
+            "How do I turn the heating on and the light off?",
+            "How do I turn the heating off and the light on?",
+        );
+        survives(
+            "How do I switch it on or off?",
+            "How do I switch it off or on?",
+        );
+        survives(
+            "What is the difference between buying and selling?",
+            "What is the difference between selling and buying?",
+        );
+    }
+}

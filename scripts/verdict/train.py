@@ -77,6 +77,7 @@ def main():
             json.dump(figures, file, indent=1)
     if options.model:
         write(options.model, data.used, final, curve, options.features)
+        manifest(options.model, data, train, options, figures)
 
 
 def read(paths):
@@ -226,6 +227,44 @@ def write(path, names, fitted, curve, inputs):
     with open(path, "w", encoding="utf-8") as file:
         json.dump(model, file, separators=(",", ":"))
         file.write("\n")
+
+
+def digest_of(path):
+    with open(path, "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()
+
+
+def manifest(path, data, train, options, figures):
+    """What the model was made of, beside it, in TOML."""
+    with open(path, encoding="utf-8") as file:
+        version = json.load(file)["version"]
+    lines = [
+        f'version = "{version}"',
+        f'sha256 = "{digest_of(path)}"',
+        f'script_sha256 = "{digest_of(__file__)}"',
+        f"seed = {SEED}",
+        f"rounds = {options.rounds}",
+        f'parameters = "{PARAMETERS["num_leaves"]} leaves of at least {PARAMETERS["min_data_in_leaf"]} rows, '
+        f'rate {PARAMETERS["learning_rate"]}, L2 {PARAMETERS["lambda_l2"]}, monotone"',
+        'license = "Apache-2.0"',
+    ]
+    for file in sorted(set(data.file)):
+        at = data.file == file
+        told = figures[file]["all"]
+        lines += [
+            "",
+            "[[data]]",
+            f'file = "{file}"',
+            f"rows = {int(at.sum())}",
+            f"trained_on = {int((at & train).sum())}",
+            f'served_right = "{told["served1"]}/{told["label1"]}"',
+            f'served_wrong = "{told["served0"]}/{told["label0"]}"',
+            f"coverage_10pct = {told['coverage_10pct']:.3f}",
+        ]
+    lines.append("")
+    with open(path.replace("model.json", "MANIFEST.toml"), "w", encoding="utf-8") as file:
+        file.write(f"# Written by scripts/verdict/train.py. Served from {options.serve} on; out of fold where trained on.\n")
+        file.write("\n".join(lines))
 
 
 def flat(node):

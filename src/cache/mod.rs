@@ -1,8 +1,8 @@
 //! Memory first: finds the remembered answer that serves a request, and remembers
 //! fresh ones. A fault in here is a counted miss, never an error of the request.
 //!
-//! Read [`scope`] for what must be equal, [`memory`] and [`semantic`] for the two
-//! tiers, [`verdict`] for the decision, [`flight`] for requests that ask the same
+//! Read [`scope`] for what must be equal, [`history`] and [`conversation`] for what was said
+//! before, [`memory`] and [`semantic`] for the two tiers, [`verdict`] for the decision, [`flight`] for requests that ask the same
 //! at the same time, [`upkeep`] for what runs in the background.
 
 pub mod bound;

@@ -18,6 +18,20 @@ fn written(place: &Place, name: &str, rows: &[Value]) -> PathBuf {
     path
 }
 
+/// What is told of each tag.
+const MEMBERS: [&str; 10] = [
+    "n",
+    "label1",
+    "label0",
+    "served1",
+    "served0",
+    "auc",
+    "coverage_1pct",
+    "coverage_5pct",
+    "coverage_10pct",
+    "p50_ms",
+];
+
 /// Runs it without a data folder.
 fn eval(place: &Place, arguments: &[&str]) -> Output {
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_reprise"));
@@ -73,18 +87,7 @@ fn the_figures_of_pairs_have_their_names_and_say_what_is_served() {
     );
     let told = figures(&place, "pairs", &file, &[]);
     let all = told["all"].as_object().unwrap();
-    for member in [
-        "n",
-        "label1",
-        "label0",
-        "served1",
-        "served0",
-        "auc",
-        "coverage_1pct",
-        "coverage_5pct",
-        "coverage_10pct",
-        "p50_ms",
-    ] {
+    for member in MEMBERS {
         assert!(all.contains_key(member), "{member}: {told}");
     }
     assert_eq!((&all["n"], &all["label1"]), (&json!(4), &json!(2)));

@@ -193,6 +193,7 @@ impl Tree {
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
+    use sha2::{Digest, Sha256};
 
     use super::super::features::BASE;
     use super::super::guards::COUNT;
@@ -247,5 +248,13 @@ mod tests {
     fn the_committed_model_can_be_used() {
         let model = Model::parse(COMMITTED).unwrap();
         assert!(Model::committed().is_some() && !model.version().is_empty());
+        let manifest = include_str!("../../../models/verdict/MANIFEST.toml");
+        let told = |what: String| assert!(manifest.contains(&what), "{what}");
+        told(format!("version = \"{}\"", model.version()));
+        let sum: [u8; 32] = Sha256::digest(COMMITTED).into();
+        told(format!(
+            "\nsha256 = \"{}\"",
+            blake3::Hash::from_bytes(sum).to_hex()
+        ));
     }
 }

@@ -57,7 +57,10 @@ pub(super) fn modality(pair: &Pair<'_>) -> Finding {
             Some(Asked::How | Asked::HowLong | Asked::HowMany | Asked::HowOften)
         )
     };
-    if open(pair.a.asked()) || open(pair.b.asked()) {
+    // `What should I buy?` asks for much the same as `What can I buy?`, not for what must be bought.
+    let asks = pair.a.asked().is_some() || pair.b.asked().is_some();
+    let loose = asks && !is_duty(pair.a) && !is_duty(pair.b);
+    if loose || open(pair.a.asked()) || open(pair.b.asked()) {
         return Finding::Unsure("open_question");
     }
     if pair.likeness() < NEARLY_THE_SAME {
@@ -69,6 +72,14 @@ pub(super) fn modality(pair: &Pair<'_>) -> Finding {
         pair.strays() != (0, 0),
         "modality_changed",
     )
+}
+
+/// Whether a text speaks of what has to be.
+fn is_duty(reading: &Reading) -> bool {
+    let tokens = reading.tokens();
+    let has_to = |w: &[Token]| w[0].is_of(&["have", "has", "need"]) && w[1].is("to");
+    let must = |t: &Token| t.is_of(&["must", "required", "obliged"]);
+    tokens.iter().any(must) || tokens.windows(2).any(has_to)
 }
 
 /// Whether one of the words stands within `reach` tokens before a phrase.

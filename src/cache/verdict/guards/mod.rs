@@ -105,7 +105,7 @@ pub const GUARDS: [Guard; COUNT] = [
     english("comparison", true, comparison::examine),
     english("quantifiers", true, choices::quantifiers),
     // People ask "can I" and "should I" for the same answer more often than for two.
-    english("modality", false, choices::modality),
+    english("modality", true, choices::modality),
     english("language", true, choices::language),
     english("format", true, choices::format),
     english("audience", true, choices::audience),

@@ -52,7 +52,7 @@ fn default_probability() -> f32 {
 }
 
 /// Least probability of a hit unless something else is configured.
-pub const DEFAULT_PROBABILITY: f32 = 0.64;
+pub const DEFAULT_PROBABILITY: f32 = 0.65;
 
 fn never(date_ms: &u64) -> bool {
     *date_ms == 0

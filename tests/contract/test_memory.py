@@ -47,7 +47,7 @@ def test_the_same_question_in_other_words_is_a_semantic_hit(ask, mock):
 def test_another_question_is_a_miss_that_tells_how_near_the_best_was(ask, mock):
     ask(QUESTION)
     _, headers = ask(OTHER)
-    assert (kind(headers), headers["x-reprise-reason"]) == ("miss", "name_changed")
+    assert (kind(headers), headers["x-reprise-reason"]) == ("miss", "below_probability")
     assert float(headers["x-reprise-similarity"]) < 0.92
     assert mock.calls == 2
 

@@ -1,14 +1,18 @@
 //! Writes embeddings of real questions for the benches of index and start: questions on standard input, one a line;
 //! little-endian `f32` rows of 384 numbers to the file named by the only argument. Questions without a vector are left out.
 
+#[path = "encoder.rs"]
+mod encoder;
+
 use std::error::Error;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use encoder::encoder;
 use futures_util::future::join_all;
-use reprise::embed::{EmbedConfig, Embedder, Outcome};
+use reprise::embed::Outcome;
 
 /// Questions under way at once: what the threads need to fill their batches, and less than the queue takes.
 const AT_ONCE: usize = 128;
@@ -18,13 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .nth(1)
         .ok_or("usage: question_vectors FILE < QUESTIONS")?;
     let questions: Vec<String> = io::stdin().lock().lines().collect::<Result<_, _>>()?;
-    let embedder = Embedder::start(&EmbedConfig {
-        model_dir: Path::new(env!("CARGO_MANIFEST_DIR")).join("models/all-MiniLM-L6-v2"),
-        runtime_lib: None,
-        threads: std::thread::available_parallelism()?.get(),
-        queue: 256,
-        max_batch: 32,
-    })?;
+    let embedder = encoder()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()?;

@@ -1,17 +1,21 @@
 //! Writes what the verdict's model sees of labelled pairs, for `scripts/verdict/train.py`: JSONL files of pairs as
 //! arguments; on standard output a line of names, then one JSON object a pair and direction.
 
+#[path = "encoder.rs"]
+mod encoder;
+
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use encoder::encoder;
 use futures_util::future::join_all;
 use reprise::cache::verdict::features::Features;
 use reprise::cache::verdict::guards::{self, Finding, Pair, Reading};
 use reprise::cache::verdict::{Evidence, GuardSet};
-use reprise::embed::{EmbedConfig, Embedded, Embedder, Outcome, Question};
+use reprise::embed::{Embedded, Outcome, Question};
 use serde_json::{Value, json};
 
 /// Pairs under way at once: what the threads need to fill their batches.
@@ -22,13 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     if files.is_empty() {
         return Err("usage: verdict_features PAIRS.jsonl… > FEATURES.jsonl".into());
     }
-    let embedder = Embedder::start(&EmbedConfig {
-        model_dir: Path::new(env!("CARGO_MANIFEST_DIR")).join("models/all-MiniLM-L6-v2"),
-        runtime_lib: None,
-        threads: std::thread::available_parallelism()?.get(),
-        queue: 256,
-        max_batch: 32,
-    })?;
+    let embedder = encoder()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()?;

@@ -7,21 +7,18 @@ const PLACE: (&str, &str) = ("secrets", "asker");
 
 /// The key of this data folder. Where none can be kept, one for this start: what was remembered for one
 /// person is not found again then, which costs money and nothing else.
-pub(super) fn asker_key(state: &StateStore) -> [u8; 32] {
+pub(super) fn asker_key(state: &StateStore) -> Result<[u8; 32], getrandom::Error> {
     let stored = state.get(PLACE.0, PLACE.1);
     let stored = stored.as_ref().and_then(|row| row.as_str());
     if let Some(key) = stored.and_then(|hex| blake3::Hash::from_hex(hex).ok()) {
-        return *key.as_bytes();
+        return Ok(*key.as_bytes());
     }
     let mut key = [0; 32];
-    if let Err(cause) = getrandom::fill(&mut key) {
-        // Without randomness a name could be guessed from its hash: a key that nobody knows is still needed.
-        tracing::error!(%cause, "no randomness for the key of those who ask");
-        key = *blake3::hash(uuid::Uuid::new_v4().as_bytes()).as_bytes();
-    }
+    // Without randomness anybody could find out whom a hash stands for.
+    getrandom::fill(&mut key)?;
     let hex = blake3::Hash::from_bytes(key).to_hex().to_string();
     if let Err(cause) = state.put(PLACE.0, PLACE.1, &hex.into()) {
         tracing::warn!(%cause, "the key of those who ask is not kept");
     }
-    key
+    Ok(key)
 }

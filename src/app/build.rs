@@ -92,7 +92,7 @@ pub(super) fn build_around(
         tuned(default_policy(config, &state)),
         stored_policies(&state)?,
     ));
-    let asker_key = asker_key(&state);
+    let asker_key = asker_key(&state)?;
     let (cache, upkeep) = open_cache(config, &folder, &metrics)?;
     let gateway = Gateway::new(
         gateway_config(config, asker_key),

@@ -53,6 +53,8 @@ pub enum StartError {
     },
     #[error("cannot serve: {0}")]
     Socket(#[from] std::io::Error),
+    #[error("the system gives no randomness: {0}")]
+    Random(#[from] getrandom::Error),
     #[error("a stored policy cannot be read: {0}")]
     Policy(String),
 }

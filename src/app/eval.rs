@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::build::build_around;
 use super::default_policy::configured;
@@ -16,8 +17,8 @@ use super::{Environment, StartError};
 use crate::cache::policy::{Policy, PolicyDraft};
 use crate::chat::unix_ms;
 use crate::config::Config;
-use crate::eval::rows::{self, RowsError};
-use crate::eval::{Measured, Progress, Trial, conversations, pairs, plot, table, trace};
+use crate::eval::rows::{self, ConversationRow, PairRow, RowsError};
+use crate::eval::{Figures, Measured, Progress, Row, Trial, measure_rows, plot, table, trace};
 use crate::provider::Demo;
 
 /// What `reprise eval` measures on.
@@ -102,11 +103,11 @@ pub async fn eval(command: EvalCommand, config: Config) -> Result<(), EvalError>
     let (texts, value, lines) = match command {
         EvalCommand::Pairs { files, .. } => {
             let trial = trial(config, policy)?;
-            of_pairs(&trial, &files).await?
+            of_rows::<PairRow>(&trial, &files).await?
         }
         EvalCommand::Conversations { files, .. } => {
             let trial = trial(config, policy)?;
-            of_conversations(&trial, &files).await?
+            of_rows::<ConversationRow>(&trial, &files).await?
         }
         EvalCommand::Trace { file, .. } => {
             let rows = rows::read(&file)?;
@@ -135,25 +136,17 @@ pub async fn eval(command: EvalCommand, config: Config) -> Result<(), EvalError>
 /// Tables, the JSON of the same figures, and the rows behind them.
 type Told = (Vec<String>, serde_json::Value, Vec<(String, Vec<Measured>)>);
 
-async fn of_pairs(trial: &Trial, files: &[PathBuf]) -> Result<Told, EvalError> {
-    let read: Result<Vec<_>, _> = files.iter().map(|f| rows::read(f)).collect();
+/// Files of rows of one form.
+async fn of_rows<R: DeserializeOwned + Into<Row>>(
+    trial: &Trial,
+    files: &[PathBuf],
+) -> Result<Told, EvalError> {
+    let read: Result<Vec<Vec<R>>, _> = files.iter().map(|f| rows::read(f)).collect();
     let mut told = Telling::default();
     for (number, (path, rows)) in files.iter().zip(read?).enumerate() {
         let name = path.display().to_string();
         let progress = Progress::new(rows.len(), &name);
-        let outcomes = pairs(trial, number, rows, progress).await;
-        told.add(name, outcomes.figures(), outcomes.all);
-    }
-    told.finish()
-}
-
-async fn of_conversations(trial: &Trial, files: &[PathBuf]) -> Result<Told, EvalError> {
-    let read: Result<Vec<_>, _> = files.iter().map(|f| rows::read(f)).collect();
-    let mut told = Telling::default();
-    for (number, (path, rows)) in files.iter().zip(read?).enumerate() {
-        let name = path.display().to_string();
-        let progress = Progress::new(rows.len(), &name);
-        let outcomes = conversations(trial, number, rows, progress).await;
+        let outcomes = measure_rows(trial, number, rows, progress).await;
         told.add(name, outcomes.figures(), outcomes.all);
     }
     told.finish()
@@ -162,17 +155,12 @@ async fn of_conversations(trial: &Trial, files: &[PathBuf]) -> Result<Told, Eval
 #[derive(Default)]
 struct Telling {
     texts: Vec<String>,
-    figures: Vec<(String, BTreeMap<String, crate::eval::Figures>)>,
+    figures: Vec<(String, BTreeMap<String, Figures>)>,
     lines: Vec<(String, Vec<Measured>)>,
 }
 
 impl Telling {
-    fn add(
-        &mut self,
-        name: String,
-        figures: BTreeMap<String, crate::eval::Figures>,
-        rows: Vec<Measured>,
-    ) {
+    fn add(&mut self, name: String, figures: BTreeMap<String, Figures>, rows: Vec<Measured>) {
         self.texts.push(table::figures(&name, &figures));
         self.lines.push((short(&name), rows));
         self.figures.push((name, figures));

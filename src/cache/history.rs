@@ -25,25 +25,24 @@ impl History {
     /// Looks at what comes before a request's question.
     #[must_use]
     pub fn of(request: &ChatRequest) -> Self {
-        let turns: Vec<String> = request
-            .before()
-            .iter()
-            .filter(|m| is(m, "user"))
-            .map(|m| joined_text(m.get("content")))
-            .collect();
+        let user = |m: &&Value| is(m, "user");
+        let text = |m: &Value| joined_text(m.get("content"));
+        let turns: Vec<String> = request.before().iter().filter(user).map(text).collect();
         let turns: Vec<&str> = turns.iter().map(String::as_str).collect();
-        let Ok(question) = request.question() else {
-            return Self {
-                standing: Standing::Needs("no_question"),
-                personal: false,
-                earlier: marks(&turns),
-            };
+        let standing = match request.question() {
+            Ok(question) => standing(request.before(), question, &turns),
+            Err(_) => Standing::Needs("no_question"),
         };
-        let standing = standing(request.before(), question, &turns);
-        let of_self = |text: &&str| conversation::speaks_of_asker(text);
-        let before = standing != Standing::Alone && turns.iter().any(of_self);
+        let before = if standing == Standing::Alone {
+            &[][..]
+        } else {
+            &turns
+        };
+        // Also where nothing may be compared by meaning: a picture or a seed makes nobody else of the asker.
+        let last = request.last().filter(user).map(text);
+        let mut said = before.iter().copied().chain(last.as_deref());
         Self {
-            personal: before || conversation::speaks_of_asker(question),
+            personal: said.any(conversation::speaks_of_asker),
             earlier: marks(&turns),
             standing,
         }

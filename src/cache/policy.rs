@@ -52,7 +52,7 @@ fn default_probability() -> f32 {
 }
 
 /// Least probability of a hit unless something else is configured.
-pub const DEFAULT_PROBABILITY: f32 = 0.65;
+pub const DEFAULT_PROBABILITY: f32 = 0.68;
 
 fn never(date_ms: &u64) -> bool {
     *date_ms == 0
@@ -397,6 +397,30 @@ mod tests {
                 .unwrap()
                 .contains("forgotten")
         );
+    }
+
+    #[test]
+    fn a_number_that_the_kind_does_not_look_at_is_not_changed_in_silence() {
+        let refused = |json: &str| policies().change("a", 0, &draft(json), stored);
+        assert!(matches!(
+            refused(r#"{"probability":0.8}"#),
+            Err(PolicyError::OutOfRange {
+                param: "probability",
+                ..
+            })
+        ));
+        assert!(matches!(
+            refused(r#"{"kind":"probability","threshold":0.8}"#),
+            Err(PolicyError::OutOfRange {
+                param: "threshold",
+                ..
+            })
+        ));
+        let both = refused(r#"{"kind":"probability","probability":0.8}"#).unwrap();
+        assert_eq!(both.rule(None).probability, Some(0.8));
+        // A policy as it was shown can be sent back whole.
+        let whole = serde_json::to_string(&*policies().of("a")).unwrap();
+        refused(&whole).unwrap();
     }
 
     #[test]

@@ -65,6 +65,11 @@ impl Nearest {
         self.judgement.verdict == Verdict::Serve
     }
 
+    /// Whether it serves and no candidate of this similarity can be likelier.
+    fn beats(&self, similarity: f32, rule: &Rule) -> bool {
+        self.serves() && self.judgement.score >= rule.most(similarity)
+    }
+
     /// The better of two: one that serves before one that does not, then the more likely one.
     fn better(self, other: Self) -> Self {
         let rank = |n: &Self| (n.serves(), n.judgement.score);
@@ -80,13 +85,13 @@ impl Nearest {
 /// Whether one of the two questions was asked before the other in its own conversation: the answer
 /// to a turn is none to the next.
 fn follows(entry: &Cached, query: &Query<'_>) -> bool {
-    let stored = entry.question.as_ref().map(Question::mark);
-    let before = stored.is_some_and(|stored| query.earlier.contains(&stored));
-    let after = || {
-        let asked = Question::keep(query.question, false).mark();
-        entry.earlier.contains(&asked)
+    // Most questions come first and have none before them.
+    let holds = |earlier: &[u64], mark: &dyn Fn() -> Option<u64>| {
+        !earlier.is_empty() && mark().is_some_and(|mark| earlier.contains(&mark))
     };
-    before || !entry.earlier.is_empty() && after()
+    let stored = || entry.question.as_ref().map(Question::mark);
+    let asked = || Some(Question::keep(query.question, false).mark());
+    holds(query.earlier, &stored) || holds(&entry.earlier, &asked)
 }
 
 /// A candidate of the index, scored exactly.
@@ -175,11 +180,13 @@ impl Semantic {
     #[must_use]
     pub fn nearest(&self, query: &Query<'_>, memory: &Memory) -> Option<Nearest> {
         let ranked = self.ranked(query, memory)?;
-        let floor = query.rule.floor();
         let reading = Reading::of(query.question);
         let mut best: Option<Nearest> = None;
         for (rank, &(id, similarity)) in ranked.iter().enumerate() {
-            if similarity < floor && best.is_some() {
+            // Neither this one nor any behind it can serve, or be likelier than what does.
+            if let Some(best) = &best
+                && (!query.rule.may_serve(similarity) || best.beats(similarity, &query.rule))
+            {
                 break;
             }
             // Of the two best only one can be another's rival.
@@ -204,13 +211,12 @@ impl Semantic {
     fn ranked(&self, query: &Query<'_>, memory: &Memory) -> Option<Vec<(u64, f32)>> {
         let partition = self.partitions.get(query.scope)?.clone();
         let code = Code::of(&query.embedded.embedding).ok()?;
-        let floor = query.rule.floor() - CODE_ERROR;
         let mut ranked: Vec<_> = partition
             .search(&code, query.candidates, query.now_ms)
             .into_iter()
             .enumerate()
             // The nearest is read in any case, as evidence; the rest only if it may serve.
-            .filter(|(rank, near)| *rank == 0 || near.approx >= floor)
+            .filter(|(rank, near)| *rank == 0 || query.rule.may_serve(near.approx + CODE_ERROR))
             .filter_map(|(_, near)| {
                 let vector = memory.vector(near.id, query.scope)?;
                 Some((near.id, cosine(&query.embedded.embedding, &vector)))

@@ -10,8 +10,8 @@ use super::json::{inexact_numbers, parse_strict};
 use super::shape;
 use super::splice::{members, quoted, with_members};
 
-/// Members that change neither the answer nor who may see it. Everything else,
-/// known or not, is part of the scope: a field of tomorrow cannot be forgotten.
+/// Members that do not change the answer; who may see it is decided apart from these, see `end_user`.
+/// Everything else, known or not, is part of the scope: a field of tomorrow cannot be forgotten.
 const NOT_IN_SCOPE: [&str; 8] = [
     "stream",
     "stream_options",
@@ -219,6 +219,12 @@ impl ChatRequest {
         self.messages()
             .split_last()
             .map_or(&[], |(_, before)| before)
+    }
+
+    /// The last message.
+    #[must_use]
+    pub fn last(&self) -> Option<&Value> {
+        self.messages().last()
     }
 
     /// Whom the app says that it asks for: `safety_identifier`, or `user` as it was called before.

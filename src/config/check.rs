@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use super::layers::Layers;
-use super::sections::{Provider, ProviderKind, parse_bind};
-use super::{Config, MAX_ENTRY_BYTES};
+use super::sections::{Decide, Provider, ProviderKind, parse_bind};
+use super::{Config, MAX_ENTRY_BYTES, Origin};
 
 const MAX: f64 = f64::INFINITY;
 /// A day: no wait of ours is longer, and a number above it is a mistaken unit.
@@ -77,6 +77,7 @@ pub(super) fn ranges(layers: &mut Layers) {
 pub(super) fn relations(config: &Config, layers: &mut Layers) {
     let mut found = Found { layers };
     found.addresses(config);
+    found.decision(config);
     found.order(config);
     found.namespaces(config);
     found.providers(config);
@@ -105,6 +106,20 @@ impl Found<'_> {
         }
         if config.data.dir.trim().is_empty() {
             self.add("data.dir", "must not be empty");
+        }
+    }
+
+    /// A number that nothing looks at would be a rule that its writer believes in.
+    fn decision(&mut self, config: &Config) {
+        let (idle, decides) = match config.cache.decide {
+            Decide::Probability => ("cache.threshold", "threshold"),
+            Decide::Threshold => ("cache.probability", "probability"),
+        };
+        if self.layers.origin(idle) != Origin::Default && !self.layers.faults.at(idle) {
+            self.add(
+                idle,
+                format!("is not looked at unless `cache.decide` is \"{decides}\""),
+            );
         }
     }
 

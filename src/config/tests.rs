@@ -95,9 +95,19 @@ fn flags_win_over_the_environment_and_that_over_the_file() {
 }
 
 #[test]
+fn a_number_that_nothing_looks_at_is_told() {
+    let told = |file: &str| faults(file, &[], &[]).join("\n");
+    assert!(told("[cache]\nthreshold = 0.95").contains("cache.decide"));
+    let idle = told("[cache]\ndecide = 'threshold'\nprobability = 0.9");
+    assert!(idle.contains("cache.probability") && idle.contains("cache.decide"));
+    assert!(load("[cache]\ndecide = 'threshold'\nthreshold = 0.95", &[], &[]).is_ok());
+}
+
+#[test]
 fn every_type_can_come_from_the_environment() {
     let env = [
         ("REPRISE_SERVER__BIND", "0.0.0.0:0"),
+        ("REPRISE_CACHE__DECIDE", "threshold"),
         ("REPRISE_CACHE__THRESHOLD", "1"),
         ("REPRISE_CACHE__SEMANTIC", "false"),
         ("REPRISE_CACHE__INELIGIBLE", "bypass"),

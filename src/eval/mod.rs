@@ -14,7 +14,7 @@ mod trace;
 pub mod trial;
 
 pub use measure::{Figures, Measured};
-pub use pairs::{conversations, pairs};
+pub use pairs::{Row, measure as measure_rows};
 pub use progress::Progress;
 pub use trace::{TraceFigures, trace};
 pub use trial::Trial;

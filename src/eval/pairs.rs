@@ -41,47 +41,44 @@ impl Outcomes {
     }
 }
 
-/// A row in the form that both kinds of file share.
-struct Row {
+/// A row in the form that both kinds of file share: what is remembered, what is asked.
+pub struct Row {
     a: Vec<Value>,
     b: Vec<Value>,
     label: bool,
     tag: String,
 }
 
-/// Measures pairs; `file` tells the scopes of several files apart.
-pub async fn pairs(trial: &Trial, file: usize, rows: Vec<PairRow>, progress: Progress) -> Outcomes {
-    let rows = rows.into_iter().map(|row| Row {
-        a: question(&row.a),
-        b: question(&row.b),
-        label: row.label,
-        tag: row.tag,
-    });
-    measure(trial, file, rows, progress).await
+impl From<PairRow> for Row {
+    fn from(row: PairRow) -> Self {
+        Self {
+            a: question(&row.a),
+            b: question(&row.b),
+            label: row.label,
+            tag: row.tag,
+        }
+    }
 }
 
-/// Measures conversations.
-pub async fn conversations(
-    trial: &Trial,
-    file: usize,
-    rows: Vec<ConversationRow>,
-    progress: Progress,
-) -> Outcomes {
-    let rows = rows.into_iter().map(|row| Row {
-        a: row.a,
-        b: row.b,
-        label: row.label,
-        tag: row.kind,
-    });
-    measure(trial, file, rows, progress).await
+impl From<ConversationRow> for Row {
+    fn from(row: ConversationRow) -> Self {
+        Self {
+            a: row.a,
+            b: row.b,
+            label: row.label,
+            tag: row.kind,
+        }
+    }
 }
 
-async fn measure(
+/// Asks the rows of one file; `file` tells the scopes of several files apart.
+pub async fn measure(
     trial: &Trial,
     file: usize,
-    rows: impl Iterator<Item = Row>,
+    rows: Vec<impl Into<Row>>,
     mut progress: Progress,
 ) -> Outcomes {
+    let rows = rows.into_iter().map(Into::into);
     let asked = stream::iter(rows.enumerate())
         .map(|(number, row)| async move {
             let said = one(trial, Place::row(file, number), &row).await;

@@ -159,10 +159,10 @@ impl Gateway {
 
     fn access(&self, ask: &Ask, namespace: &Namespace, policy: &Policy, open: bool) -> Access {
         let question = match ask.request.question() {
+            Ok(_) if !within(ask.request.temperature(), policy) => Err("temperature"),
             // Nobody knows whose it is: only the same words may be answered by it.
             Ok(_) if !open => Err("personal"),
-            Ok(question) if within(ask.request.temperature(), policy) => Ok(question.to_owned()),
-            Ok(_) => Err("temperature"),
+            Ok(question) => Ok(question.to_owned()),
             Err(why) => Err(why.as_str()),
         };
         let bypass = match question {

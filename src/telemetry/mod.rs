@@ -1,11 +1,13 @@
 //! Being seen: metrics and logs. Knows what is counted, not why it happened.
 
+mod bar;
 mod labels;
 mod log;
 mod metrics;
 mod recorder;
 mod table;
 
+pub use bar::Bar;
 pub use labels::{Ending, Outcome, Stage};
 pub use log::{LogError, check as check_log, init as init_log, log_panics};
 pub use metrics::Metrics;

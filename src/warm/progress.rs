@@ -1,10 +1,9 @@
 //! What a run says on stderr while it goes on: a bar for people, a line now and then
 //! for logs, and the faults, of each sort a bounded number.
 
-use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use crate::telemetry::Bar;
 
 /// Time between two progress lines.
 const EVERY: Duration = Duration::from_secs(10);
@@ -13,7 +12,7 @@ const TOLD: u64 = 20;
 
 /// Where a run's progress is shown.
 pub struct Progress {
-    bar: Option<ProgressBar>,
+    bar: Bar,
     size: Option<u64>,
     said: Instant,
     bad: u64,
@@ -24,9 +23,12 @@ impl Progress {
     /// Shows progress through an input of `size` bytes, if that is known.
     #[must_use]
     pub fn new(size: Option<u64>) -> Self {
-        let bar = io::stderr().is_terminal().then(|| bar(size));
+        let form = match size {
+            Some(_) => "{bar:30} {percent:>3} %  {msg}  {eta}",
+            None => "{spinner}  {msg}",
+        };
         Self {
-            bar,
+            bar: Bar::new("warm", size, form),
             size,
             said: Instant::now(),
             bad: 0,
@@ -36,9 +38,9 @@ impl Progress {
 
     /// Shows how far it is: bytes of the input, and counts in words.
     pub fn at(&mut self, bytes: u64, words: impl FnOnce() -> String) {
-        if let Some(bar) = &self.bar {
-            bar.set_position(bytes);
-            bar.set_message(words());
+        if self.bar.is_shown() {
+            self.bar.at(bytes);
+            self.bar.words(words());
         } else if self.said.elapsed() >= EVERY {
             self.said = Instant::now();
             let size = self.size.filter(|s| *s > 0);
@@ -62,19 +64,12 @@ impl Progress {
 
     /// Says one line.
     pub fn say(&self, text: &str) {
-        // Nobody reading stderr is no reason to stop.
-        let write = || drop(writeln!(io::stderr(), "reprise warm: {text}"));
-        match &self.bar {
-            Some(bar) => bar.suspend(write),
-            None => write(),
-        }
+        self.bar.say(text);
     }
 
     /// Takes the bar away.
     pub fn done(self) {
-        if let Some(bar) = self.bar {
-            bar.finish_and_clear();
-        }
+        self.bar.done();
     }
 
     fn one_of(&self, count: u64, sort: &str, text: &str) {
@@ -85,20 +80,4 @@ impl Progress {
             self.say(&format!("further {sort} are only counted"));
         }
     }
-}
-
-fn bar(size: Option<u64>) -> ProgressBar {
-    let bar = match size {
-        Some(size) => ProgressBar::new(size),
-        None => ProgressBar::new_spinner(),
-    };
-    bar.set_draw_target(ProgressDrawTarget::stderr());
-    let template = match size {
-        Some(_) => "{bar:30} {percent:>3} %  {msg}  {eta}",
-        None => "{spinner}  {msg}",
-    };
-    if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style);
-    }
-    bar
 }

@@ -40,6 +40,20 @@ async fn the_body_names_the_user_as_well_and_the_header_wins() {
 }
 
 #[tokio::test]
+async fn what_is_compared_word_for_word_only_is_the_askers_as_well() {
+    let client = Client::new();
+    let several = |user: &str| client.ask(BALANCE).set("seed", 7).header(USER, user);
+    assert_eq!(several("ann").send().await.cache(), "miss");
+    assert_eq!(several("bob").send().await.cache(), "miss");
+    assert_eq!(several("ann").send().await.cache(), "hit-exact");
+    let told = json!([{"role": "user", "content": BALANCE},
+        {"role": "assistant", "content": "One moment."}]);
+    let prefilled = |user: &str| client.chat(told.clone()).header(USER, user);
+    assert_eq!(prefilled("ann").send().await.cache(), "miss");
+    assert_eq!(prefilled("bob").send().await.cache(), "miss");
+}
+
+#[tokio::test]
 async fn without_a_name_only_the_same_words_are_answered() {
     let client = Client::new();
     let ask = async |question: &str| {

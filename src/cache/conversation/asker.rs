@@ -7,6 +7,10 @@ use crate::cache::verdict::guards::Reading;
 /// Whether the answer to a question depends on who asks it.
 #[must_use]
 pub fn speaks_of_asker(question: &str) -> bool {
+    // Most questions hold no word of the first person, and need not be read.
+    if !may_speak(question) {
+        return false;
+    }
     let reading = Reading::of(question);
     let words = Words::of(&reading);
     // The way to do something is the same for everybody, also with one's own things.
@@ -26,6 +30,17 @@ pub fn speaks_of_asker(question: &str) -> bool {
         return false;
     }
     words.has(list("own")) || states(&words) || tells_of_self(&words)
+}
+
+/// Whether a text holds a word of the first person, contractions such as `I'm` and `im` included. Sees at
+/// least what the rules below see, and sooner.
+fn may_speak(text: &str) -> bool {
+    let word = |word: &str| {
+        let first = ["own", "self"].iter().flat_map(|name| list(name));
+        let mut first = first.chain(&["im", "ive", "lets"]);
+        first.any(|known| known.eq_ignore_ascii_case(word))
+    };
+    text.split(|c: char| !c.is_alphanumeric()).any(word)
 }
 
 /// Whether an earlier turn says something of the one who asks, which a later answer may depend on.

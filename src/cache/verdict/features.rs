@@ -47,6 +47,16 @@ impl Features {
         Self(all)
     }
 
+    /// The best that can be seen of two questions of this cosine: no guard finds anything. The model never
+    /// thinks less of a pair for a guard that says "equal", which a test holds it to.
+    #[must_use]
+    pub fn at_best(cosine: f32) -> Self {
+        let mut all = [f32::NAN; BASE.len() + COUNT];
+        all[0] = cosine;
+        all[BASE.len()..].fill(1.0);
+        Self(all)
+    }
+
     /// Where a feature stands.
     #[must_use]
     pub fn index_of(name: &str) -> Option<usize> {

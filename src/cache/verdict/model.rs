@@ -213,6 +213,24 @@ mod tests {
         model.probability(&features)
     }
 
+    proptest::proptest! {
+        /// A candidate that is not read because of its cosine could not have served.
+        #[test]
+        fn nothing_makes_a_pair_likelier_than_its_cosine_at_best(
+            cosine in -1.0_f32..1.0,
+            found in proptest::collection::vec(-1_i8..=1, COUNT),
+            less in 0.0_f32..0.5,
+        ) {
+            let model = Model::committed().unwrap();
+            let best = model.probability(&Features::at_best(cosine));
+            let mut other = Features::at_best(cosine - less);
+            for (feature, found) in other.0[BASE.len()..].iter_mut().zip(&found) {
+                *feature = f32::from(*found);
+            }
+            proptest::prop_assert!(model.probability(&other) <= best);
+        }
+    }
+
     #[test]
     fn a_walk_ends_in_a_leaf_and_on_the_curve() {
         assert!((probability(0.9) - 0.1).abs() < 1e-6);

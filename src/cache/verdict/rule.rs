@@ -34,10 +34,6 @@ pub struct Rule {
     pub when_unsure: WhenUnsure,
 }
 
-/// Least cosine of a candidate that is judged by its probability: below it no pair of the training
-/// data was likely enough to serve.
-const FLOOR: f32 = 0.6;
-
 impl Rule {
     /// One cosine, and the guards that are on by default.
     #[must_use]
@@ -50,12 +46,19 @@ impl Rule {
         }
     }
 
-    /// Least cosine of a candidate that is worth reading.
+    /// Whether a candidate of this cosine may serve, whatever its words: if not, it need not be read.
     #[must_use]
-    pub fn floor(&self) -> f32 {
-        match self.probability {
-            Some(_) => self.cosine.max(FLOOR),
-            None => self.cosine,
+    pub fn may_serve(&self, similarity: f32) -> bool {
+        similarity >= self.cosine && self.most(similarity) >= self.least()
+    }
+
+    /// The greatest measure that a candidate of this cosine can have.
+    #[must_use]
+    pub fn most(&self, similarity: f32) -> f32 {
+        match (self.probability, Model::committed()) {
+            (None, _) => similarity,
+            (Some(_), Some(model)) => model.probability(&Features::at_best(similarity)),
+            (Some(_), None) => 0.0,
         }
     }
 

@@ -13,6 +13,7 @@ import argparse
 import collections
 import hashlib
 import json
+import os
 import sys
 
 import lightgbm
@@ -262,7 +263,7 @@ def manifest(path, data, train, options, figures):
             f"coverage_10pct = {told['coverage_10pct']:.3f}",
         ]
     lines.append("")
-    with open(path.replace("model.json", "MANIFEST.toml"), "w", encoding="utf-8") as file:
+    with open(os.path.join(os.path.dirname(path), "MANIFEST.toml"), "w", encoding="utf-8") as file:
         file.write(f"# Written by scripts/verdict/train.py. Served from {options.serve} on; out of fold where trained on.\n")
         file.write("\n".join(lines))
 

@@ -19,7 +19,7 @@ use reprise::cache::history::History;
 use reprise::cache::memory::Memory;
 use reprise::cache::scope::{CacheKey, Ground, Namespace};
 use reprise::cache::verdict::guards::Reading;
-use reprise::cache::verdict::{Evidence, Rule, judge};
+use reprise::cache::verdict::{Evidence, Known, Rule, judge};
 use reprise::chat::{Answer, ChatRequest};
 use reprise::embed::{Question, TokenDigest};
 use reprise::index::{Code, IndexConfig, Partition, cosine};
@@ -153,6 +153,7 @@ fn comparing(criterion: &mut Criterion) {
         stored_tokens: &b,
         similarity: 0.97,
         gap: None,
+        known: Known::default(),
     };
     let rule = Rule {
         probability: Some(0.8),

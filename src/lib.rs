@@ -14,6 +14,8 @@ pub mod eval;
 
 pub mod gateway;
 
+pub mod evidence;
+
 pub mod cache;
 
 pub mod router;

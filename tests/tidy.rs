@@ -10,12 +10,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the top down; a module uses itself and what stands after it.
-const ORDER: [&str; 16] = [
+const ORDER: [&str; 17] = [
     "app",
     "server",
     "warm",
     "eval",
     "gateway",
+    "evidence",
     "cache",
     "router",
     "provider",

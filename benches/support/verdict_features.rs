@@ -12,9 +12,10 @@ use std::time::{Duration, Instant};
 
 use encoder::encoder;
 use futures_util::future::join_all;
+use reprise::cache::verdict::facts::different;
 use reprise::cache::verdict::features::Features;
 use reprise::cache::verdict::guards::{self, Finding, Pair, Reading};
-use reprise::cache::verdict::{Evidence, GuardSet};
+use reprise::cache::verdict::{Evidence, GuardSet, Known};
 use reprise::embed::{Embedded, Outcome, Question};
 use serde_json::{Value, json};
 
@@ -67,7 +68,7 @@ fn write_row(
     told["forth"] = numbers(&forth.0);
     told["back"] = numbers(&back.0);
     told["vetoed"] = GuardSet::chosen(&BTreeMap::new())
-        .veto(&forth.1)
+        .first_of(different(&forth.1))
         .is_some()
         .into();
     told["same_tokens"] = (a.tokens == b.tokens).into();
@@ -89,6 +90,7 @@ fn features(
         stored_tokens: &stored.1.tokens,
         similarity: reprise::index::cosine(&stored.1.embedding, &asked.1.embedding),
         gap: None,
+        known: Known::default(),
     };
     let findings = guards::examine(&pair);
     (Features::of(&evidence, &pair, &findings), findings)

@@ -4,7 +4,6 @@
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
-use crate::cache::decisions::Decisions;
 use crate::cache::memory::Memory;
 use crate::cache::policy::{Policies, Policy};
 use crate::cache::scope::Shared;
@@ -13,6 +12,7 @@ use crate::cache::upkeep::{self, Removals, Upkeep, UpkeepConfig};
 use crate::cache::{Cache, CacheLimits};
 use crate::config::{Config, find_model_dir, model_search_starts};
 use crate::embed::{self, EmbedConfig, Embedder};
+use crate::evidence::{Evidence, EvidenceConfig};
 use crate::gateway::{Gateway, GatewayConfig, Parts};
 use crate::identity::{Access, KeyFacts, Keyring, bootstrap_key, start_rule};
 use crate::index::IndexConfig;
@@ -92,16 +92,17 @@ pub(super) fn build_around(
         tuned(default_policy(config, &state)),
         stored_policies(&state)?,
     ));
-    let asker_key = asker_key(&state)?;
     let (cache, upkeep) = open_cache(config, &folder, &metrics)?;
+    let kept = evidence_config(config, &folder);
+    let evidence = Evidence::open(&kept, &metrics, cache.semantic().reach());
     let gateway = Gateway::new(
-        gateway_config(config, asker_key),
+        gateway_config(config, asker_key(&state)?),
         Parts {
             cache,
             router: Arc::new(router),
             keyring,
             policies,
-            decisions: Arc::new(Decisions::new(config.cache.decisions)),
+            evidence: Arc::new(evidence),
             prices: Arc::new(Prices::new(&config.prices)),
             metrics,
         },
@@ -143,6 +144,14 @@ fn stored_policies(state: &StateStore) -> Result<Vec<Policy>, StartError> {
         .into_iter()
         .map(|(name, row)| serde_json::from_value(row).map_err(|_| StartError::Policy(name)))
         .collect()
+}
+
+fn evidence_config(config: &Config, folder: &DataFolder) -> EvidenceConfig {
+    EvidenceConfig {
+        folder: Some(folder.evidence()),
+        decisions: config.cache.decisions,
+        labels: config.cache.labels,
+    }
 }
 
 fn gateway_config(config: &Config, asker_key: [u8; 32]) -> GatewayConfig {

@@ -8,7 +8,6 @@
 pub mod bound;
 pub mod controls;
 pub mod conversation;
-pub mod decisions;
 mod directives;
 pub mod entry;
 pub mod flight;
@@ -16,6 +15,7 @@ pub mod freshness;
 pub mod history;
 pub mod memory;
 pub mod policy;
+pub mod reach;
 pub mod scope;
 pub mod semantic;
 pub mod upkeep;

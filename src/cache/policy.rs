@@ -54,6 +54,9 @@ fn default_probability() -> f32 {
 /// Least probability of a hit unless something else is configured.
 pub const DEFAULT_PROBABILITY: f32 = 0.68;
 
+/// Below this more often wrong than right: no policy goes there.
+pub const PROBABILITY_MIN: f32 = 0.5;
+
 fn never(date_ms: &u64) -> bool {
     *date_ms == 0
 }
@@ -237,7 +240,7 @@ impl Policy {
         if !(0.0..=1.0).contains(&self.threshold) {
             return out("threshold", "between 0 and 1");
         }
-        if !(0.5..=1.0).contains(&self.probability) {
+        if !(PROBABILITY_MIN..=1.0).contains(&self.probability) {
             return out("probability", "between 0.5 and 1");
         }
         if GuardSet::unknown(&self.guards).is_some() {

@@ -9,8 +9,9 @@ use dashmap::DashMap;
 use super::entry::Cached;
 use super::freshness::Freshness;
 use super::memory::Memory;
+use super::reach::{Pair, Reach};
 use super::verdict::guards::Reading;
-use super::verdict::{Evidence, Judgement, Rule, Verdict, judge};
+use super::verdict::{Evidence, Judgement, Known, Rule, Verdict, judge};
 use crate::embed::{Embedded, Question};
 use crate::index::{Code, IndexConfig, Partition, cosine};
 
@@ -23,6 +24,7 @@ const CODE_ERROR: f32 = 0.02;
 pub struct Semantic {
     partitions: DashMap<Scope, Arc<Partition>>,
     config: IndexConfig,
+    reach: Reach,
 }
 
 /// What is asked of a scope.
@@ -56,6 +58,8 @@ pub struct Nearest {
     pub gap: Option<f32>,
     /// Whether it serves, and why.
     pub judgement: Judgement,
+    /// The others that were judged.
+    pub others: Vec<Nearest>,
 }
 
 impl Nearest {
@@ -70,15 +74,17 @@ impl Nearest {
         self.serves() && self.judgement.score >= rule.most(similarity)
     }
 
-    /// The better of two: one that serves before one that does not, then the more likely one.
-    fn better(self, other: Self) -> Self {
+    /// The better of two, with the other behind it: one that serves before one that does not, then the
+    /// more likely one.
+    fn better(mut self, mut other: Self) -> Self {
         let rank = |n: &Self| (n.serves(), n.judgement.score);
         // In the order of likeness, so that the first stays where they are equal.
         if rank(&other) > rank(&self) {
-            other
-        } else {
-            self
+            std::mem::swap(&mut self, &mut other);
         }
+        self.others.append(&mut other.others);
+        self.others.push(other);
+        self
     }
 }
 
@@ -109,7 +115,14 @@ impl Semantic {
         Self {
             partitions: DashMap::new(),
             config,
+            reach: Reach::default(),
         }
+    }
+
+    /// What was said of the answers in it.
+    #[must_use]
+    pub fn reach(&self) -> &Reach {
+        &self.reach
     }
 
     /// Whether a scope holds anything at all; if not, its question need not be embedded.
@@ -256,16 +269,28 @@ impl Semantic {
             stored_tokens: entry.tokens.as_ref()?,
             similarity: near.similarity,
             gap: near.gap,
+            known: Known {
+                earlier_turn: follows(&entry, query),
+                blocked: self.blocks(&entry, query),
+                history: self.reach.history((near.id, entry.created_ms)),
+            },
         };
-        let judgement = match follows(&entry, query) {
-            true => Judgement::earlier_turn(),
-            false => judge(&evidence, &query.rule),
-        };
+        let judgement = judge(&evidence, &query.rule);
         Some(Nearest {
             similarity: near.similarity,
             gap: near.gap,
             judgement,
             entry,
+            others: Vec::new(),
+        })
+    }
+
+    fn blocks(&self, entry: &Cached, query: &Query<'_>) -> bool {
+        let stored = entry.question.as_ref().filter(|_| self.reach.blocks_any());
+        stored.is_some_and(|stored| {
+            let asked = Question::keep(query.question, false).mark();
+            self.reach
+                .is_blocked(Pair::of(&entry.namespace, asked, stored.mark()))
         })
     }
 

@@ -1,8 +1,10 @@
 //! Ids and the wall clock they are stamped with.
 
 use std::fmt;
+use std::str::FromStr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use uuid::Uuid;
 
 /// Names one request in logs, headers and the decision log.
@@ -15,11 +17,49 @@ impl RequestId {
     pub fn fresh() -> Self {
         Self(Uuid::new_v4())
     }
+
+    /// A number drawn evenly from 0 to 1, the same for the same request.
+    #[must_use]
+    pub fn draw(self) -> f32 {
+        let [a, b, c, ..] = *self.0.as_bytes();
+        // 24 bits, which a float holds exactly. The first 48 of such an id are random.
+        #[allow(clippy::cast_precision_loss, reason = "24 bits")]
+        let bits = u32::from_be_bytes([0, a, b, c]) as f32;
+        bits / 16_777_216.0
+    }
 }
 
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "req_{}", self.0.as_simple())
+    }
+}
+
+/// That is no request's id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a request's id is `req_` and 32 hexadecimal digits")]
+pub struct NotAnId;
+
+impl FromStr for RequestId {
+    type Err = NotAnId;
+
+    fn from_str(text: &str) -> Result<Self, NotAnId> {
+        let digits = text.strip_prefix("req_").filter(|d| d.len() == 32);
+        let id = digits.and_then(|d| Uuid::try_parse(d).ok());
+        id.map(Self).ok_or(NotAnId)
+    }
+}
+
+impl Serialize for RequestId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for RequestId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        text.parse().map_err(de::Error::custom)
     }
 }
 

@@ -47,6 +47,7 @@ const RANGES: &[(&str, f64, f64)] = &[
     ("cache.flight_wait_ms", 1.0, DAY_MS),
     ("cache.lookup_deadline_ms", 1.0, DAY_MS),
     ("cache.decisions", 0.0, 10_000_000.0),
+    ("cache.labels", 0.0, 10_000_000.0),
     ("deadlines.connect_ms", 1.0, DAY_MS),
     ("deadlines.first_byte_ms", 1.0, DAY_MS),
     ("deadlines.idle_ms", 1.0, DAY_MS),

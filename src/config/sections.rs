@@ -142,6 +142,7 @@ pub struct Cache {
     pub lookup_deadline_ms: u64,
     pub keep_text: bool,
     pub decisions: usize,
+    pub labels: usize,
 }
 
 /// `[deadlines]`: how long a provider may take.

@@ -53,6 +53,10 @@ pub struct Plan {
     pub origin: String,
     /// Whom it is asked for, by keyed hash.
     pub asker: Option<AskerId>,
+    /// Whether only that person may be answered from what is remembered.
+    pub personal: bool,
+    /// Why the turns before count, or that they do not.
+    pub history: &'static str,
     /// What is looked up.
     pub lookup: Lookup,
     /// Milliseconds for which the answer may be remembered; 0: not at all.
@@ -143,6 +147,8 @@ impl Gateway {
             route,
             origin,
             asker,
+            personal,
+            history: history.standing.as_str(),
             lookup,
         })
     }

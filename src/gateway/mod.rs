@@ -3,7 +3,9 @@
 
 pub mod ask;
 pub mod error;
+pub mod feedback;
 mod fetch;
+mod note;
 mod serve;
 pub mod via;
 
@@ -11,15 +13,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::cache::controls::Read;
-use crate::cache::decisions::{Decision, DecisionOutcome, Decisions};
-use crate::cache::entry;
 use crate::cache::flight::{Boarding, Flights};
 use crate::cache::policy::Policies;
 use crate::cache::scope::{AskerId, Shared};
-use crate::cache::semantic::Nearest;
 use crate::cache::{Cache, Found};
-use crate::chat::unix_ms;
 use crate::config::Ineligible;
+use crate::evidence::Evidence;
 use crate::gateway::ask::{Ask, Plan};
 use crate::gateway::error::ApiError;
 use crate::gateway::fetch::AnswerFlight;
@@ -30,6 +29,7 @@ use crate::telemetry::{Metrics, Stage};
 
 pub use crate::telemetry::Outcome;
 pub use ask::Served;
+pub use note::hex;
 pub use serve::{Body, LiveAnswer, Piece, error_event};
 pub use via::Via;
 
@@ -57,7 +57,7 @@ pub struct Gateway {
     pub(crate) router: Arc<Router>,
     pub(crate) keyring: Arc<Keyring>,
     pub(crate) policies: Arc<Policies>,
-    pub(crate) decisions: Arc<Decisions>,
+    pub(crate) evidence: Arc<Evidence>,
     pub(crate) prices: Arc<Prices>,
     pub(crate) metrics: Arc<Metrics>,
     flights: Flights<AnswerFlight>,
@@ -73,7 +73,7 @@ impl Gateway {
             router: parts.router,
             keyring: parts.keyring,
             policies: parts.policies,
-            decisions: parts.decisions,
+            evidence: parts.evidence,
             prices: parts.prices,
             metrics: parts.metrics,
             flights: Flights::default(),
@@ -88,15 +88,19 @@ impl Gateway {
         let plan = Arc::new(self.admit(ask)?);
         let found = self.look_up(&plan).await;
         let miss = match found {
-            Found::Exact(entry) => return self.serve_hit(&plan, &entry, None),
+            Found::Exact(entry) => {
+                self.note_exact(&plan, &entry);
+                return self.serve_hit(&plan, &entry, None);
+            }
             Found::Similar(nearest) => {
-                self.note(&plan, &nearest, DecisionOutcome::Hit);
+                self.note_nearest(&plan, &nearest);
                 return self.serve_hit(&plan, &nearest.entry, Some(nearest.similarity));
             }
             Found::Nothing(miss) => miss,
         };
-        if let Some(nearest) = &miss.nearest {
-            self.note(&plan, nearest, DecisionOutcome::NearMiss);
+        match &miss.nearest {
+            Some(nearest) => self.note_nearest(&plan, nearest),
+            None => self.note_miss(&plan, &miss),
         }
         if plan.only {
             return Err(serve::withheld(&plan, &miss));
@@ -166,8 +170,8 @@ impl Gateway {
 
     /// The analyst's evidence.
     #[must_use]
-    pub fn decisions(&self) -> &Decisions {
-        &self.decisions
+    pub fn evidence(&self) -> &Arc<Evidence> {
+        &self.evidence
     }
 
     /// What is counted.
@@ -179,31 +183,6 @@ impl Gateway {
     /// All models of all providers.
     pub async fn models(&self) -> Models {
         self.router.models().await
-    }
-
-    /// Writes a decision by meaning down for the analyst.
-    fn note(&self, plan: &Plan, nearest: &Nearest, outcome: DecisionOutcome) {
-        let keep = plan.policy.keep_text;
-        let question = plan.lookup.question.as_ref().ok().filter(|_| keep).cloned();
-        self.decisions.add(Decision {
-            time_ms: unix_ms(),
-            request_id: plan.ask.id.to_string(),
-            namespace: plan.namespace.label.clone(),
-            outcome,
-            question,
-            candidate: nearest
-                .entry
-                .question_text()
-                .filter(|_| keep)
-                .map(str::to_owned),
-            entry: entry::label(nearest.entry.id),
-            similarity: nearest.similarity,
-            score: nearest.judgement.score,
-            threshold: plan.lookup.rule.cosine,
-            probability: plan.lookup.rule.probability,
-            policy_version: plan.policy.version,
-            reason: nearest.judgement.verdict.as_str(),
-        });
     }
 }
 
@@ -218,7 +197,7 @@ pub struct Parts {
     /// How alike is alike enough.
     pub policies: Arc<Policies>,
     /// The analyst's evidence.
-    pub decisions: Arc<Decisions>,
+    pub evidence: Arc<Evidence>,
     /// What tokens cost.
     pub prices: Arc<Prices>,
     /// What is counted.

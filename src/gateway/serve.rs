@@ -222,9 +222,8 @@ impl Gateway {
 
     fn saved(&self, plan: &Plan, answer: &Answer) {
         if let Some((prompt, completion)) = answer.tokens() {
-            let model = plan.ask.request.model();
-            let usd = self.prices.cost(model, prompt, completion);
-            self.metrics.saved(prompt, completion, usd);
+            self.metrics
+                .saved(prompt, completion, self.price(plan, answer));
         }
     }
 }

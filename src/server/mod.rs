@@ -8,6 +8,7 @@ mod caller;
 mod connection;
 mod control;
 mod drain;
+mod feedback;
 mod head;
 mod listen;
 mod openai;
@@ -69,6 +70,7 @@ pub struct Limits {
 fn routes(config: &mut web::ServiceConfig) {
     config
         .service(Address::at("/v1/chat/completions").post(web::to(openai::chat)))
+        .service(Address::at("/v1/feedback").post(web::to(feedback::feedback)))
         .service(Address::at("/v1/models").get(web::to(openai::models)))
         .service(Address::at("/v1/models/{id:.+}").get(web::to(openai::model)))
         .service(Address::at("/healthz").get(web::to(ops::healthz)))

@@ -91,6 +91,12 @@ impl DataFolder {
         self.root.join("audit")
     }
 
+    /// What was decided and what was said of it; made by whoever writes there first.
+    #[must_use]
+    pub fn evidence(&self) -> PathBuf {
+        self.root.join("evidence")
+    }
+
     /// Bytes this user may still write here.
     ///
     /// # Errors

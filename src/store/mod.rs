@@ -1,10 +1,11 @@
 //! The truth on disk. Knows folders, records and checksums; knows nothing of HTTP, runtimes, embeddings or policies.
 //!
-//! Three kinds of data live under one data folder, because losing them means three different things:
+//! Four kinds of data live under one data folder, because losing them means four different things:
 //! - `cache/` ([`CacheStore`]): entries and vectors. Losing one costs money, so any doubt becomes a miss and a
 //!   folder that cannot be opened is put aside.
 //! - `state/` ([`StateStore`]): keys and policies. Losing one is a breach, so any doubt stops the start.
 //! - `audit/` ([`AuditLog`]): append-only. A broken record is reported and the rest stays readable.
+//! - `evidence/` ([`Journal`]): decisions and labels. Losing one costs knowledge, so a broken line is left out.
 //!
 //! Everything here blocks; call it from threads that may wait.
 
@@ -15,6 +16,7 @@ mod bytes;
 mod entries;
 mod export;
 mod folder;
+mod journal;
 mod load;
 mod memory;
 mod open;
@@ -38,6 +40,7 @@ mod small_disk;
 pub use audit::{AuditError, AuditEvent, AuditLog, AuditRecord, Broken};
 pub use entries::CacheStore;
 pub use folder::{DataFolder, FolderError};
+pub use journal::{Held, Journal};
 pub use record::Entry;
 pub use scan::{EntryFilter, Order, Page};
 pub use state::{StateError, StateStore};

@@ -99,6 +99,11 @@ impl Metrics {
         counter!(table::NOT_STORED, "reason" => reason).increment(1);
     }
 
+    /// Counts what was said of an answer. Both come from our own words, never from outside.
+    pub fn label(&self, source: &'static str, verdict: &'static str) {
+        counter!(table::LABELS, "source" => source, "verdict" => verdict).increment(1);
+    }
+
     /// Counts a fault of the cache that became a miss.
     pub fn cache_fault(&self, fault: &'static str) {
         counter!(table::CACHE_FAULTS, "fault" => fault).increment(1);

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use super::lines::{Item, Key};
 use crate::cache::verdict::guards::Reading;
-use crate::cache::verdict::{Evidence, Rule, Verdict, WhenUnsure, judge};
+use crate::cache::verdict::{Evidence, Known, Rule, Verdict, WhenUnsure, judge};
 use crate::embed::{Embedded, Question};
 
 /// Questions looked back at by meaning. It need only cover those still on their way: a
@@ -125,14 +125,20 @@ impl Recent {
         if self.scope != scope {
             return false;
         }
+        let similarity = dot(&self.embedded.embedding, &asked.embedded.embedding);
+        // Most are far away: their words need not be read.
+        if similarity < cosine {
+            return false;
+        }
         let evidence = Evidence {
             asked: asked.question,
             reading: asked.reading,
             asked_tokens: &asked.embedded.tokens,
             stored: &self.question,
             stored_tokens: &self.embedded.tokens,
-            similarity: dot(&self.embedded.embedding, &asked.embedded.embedding),
+            similarity,
             gap: None,
+            known: Known::default(),
         };
         let rule = Rule {
             when_unsure: WhenUnsure::Serve,

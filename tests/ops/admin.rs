@@ -36,6 +36,12 @@ impl<'a> Admin<'a> {
         self.get(path)["data"].as_array().unwrap().clone()
     }
 
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Reply {
+        let headers = [("authorization", self.bearer.as_str())];
+        self.gateway
+            .send(("POST", path), &headers, Some(&body.to_string()))
+    }
+
     pub(crate) fn put(&self, namespace: &str, version: Option<&str>, policy: &Value) -> Reply {
         let mut headers = vec![("authorization", self.bearer.as_str())];
         headers.extend(version.map(|v| ("if-match", v)));

@@ -18,6 +18,7 @@ mod disk;
 mod drain;
 mod edge;
 mod eval;
+mod evidence;
 mod helpers;
 mod http;
 mod index;

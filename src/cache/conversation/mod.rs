@@ -18,6 +18,17 @@ pub enum Standing {
     Needs(&'static str),
 }
 
+impl Standing {
+    /// As decisions spell it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Alone => "alone",
+            Self::Needs(why) => why,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

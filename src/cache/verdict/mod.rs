@@ -1,9 +1,11 @@
 //! Decides whether a remembered answer serves a question: typed guards that can veto, then one
 //! cosine or one calibrated probability, as the policy says. Pure.
 //!
-//! Read [`judge`] for the decision, [`guards`] for what two texts may not differ in, [`features`]
-//! and [`model`] for the probability. A reader of both questions would be one more feature.
+//! Read [`judge`] for the decision, [`facts`] for what of it depends on the policy, [`guards`] for what two
+//! texts may not differ in, [`features`] and [`model`] for the probability. A reader of both questions would
+//! be one more feature.
 
+pub mod facts;
 pub mod features;
 pub mod guards;
 pub mod model;
@@ -13,8 +15,10 @@ mod tests;
 
 pub use rule::{GuardSet, Rule, WhenUnsure};
 
+use self::facts::{Call, Facts, History, Standing};
 use self::features::Features;
 use self::guards::{Finding, Pair, Reading};
+use self::model::Model;
 use crate::embed::{Question, TokenDigest};
 
 /// What is known of the question asked and of one remembered.
@@ -34,6 +38,19 @@ pub struct Evidence<'a> {
     pub similarity: f32,
     /// By how much it is more alike than the best of the others; none without others.
     pub gap: Option<f32>,
+    /// What is known of the one remembered besides its words.
+    pub known: Known,
+}
+
+/// What is known of a remembered question besides its words.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Known {
+    /// Whether it and the one asked are turns of one conversation.
+    pub earlier_turn: bool,
+    /// Whether its answer was said to be wrong for the one asked.
+    pub blocked: bool,
+    /// What was said of its answer before.
+    pub history: History,
 }
 
 /// The decision, with its reason where it is no.
@@ -51,6 +68,8 @@ pub enum Verdict {
     Vetoed(&'static str),
     /// It answers another turn of the same conversation.
     EarlierTurn,
+    /// It was said to be wrong for this question.
+    Blocked,
     /// The guards cannot read them, and the policy takes no chances.
     Unsure(&'static str),
 }
@@ -64,6 +83,7 @@ impl Verdict {
             Self::BelowThreshold => "below_threshold",
             Self::BelowProbability => "below_probability",
             Self::EarlierTurn => "earlier_turn",
+            Self::Blocked => "reported_wrong",
             Self::SameTokens => "same_tokens_other_text",
             Self::Vetoed(why) | Self::Unsure(why) => why,
         }
@@ -77,79 +97,97 @@ pub struct Judgement {
     pub verdict: Verdict,
     /// How likely the answer serves by the measure that decided, 0 to 1; 0 after a veto.
     pub score: f32,
-    /// What each guard found, in the order of [`guards::GUARDS`]; none without both texts.
-    pub findings: Option<[Finding; guards::COUNT]>,
-    /// What the model saw; none where it was not asked.
-    pub features: Option<Features>,
+    /// What the policy decided on.
+    pub facts: Facts,
+    /// What else was found where both texts were read.
+    pub read: Option<Read>,
 }
 
-impl Judgement {
-    /// One question was asked before the other in the same conversation.
-    #[must_use]
-    pub fn earlier_turn() -> Self {
-        Self::no(Verdict::EarlierTurn, 0.0)
-    }
-
-    fn no(verdict: Verdict, score: f32) -> Self {
-        Self {
-            verdict,
-            score,
-            findings: None,
-            features: None,
-        }
-    }
+/// What was found in two texts.
+#[derive(Debug, Clone, Copy)]
+pub struct Read {
+    /// What each guard found, in the order of [`guards::GUARDS`].
+    pub findings: [Finding; guards::COUNT],
+    /// What the model saw.
+    pub features: Features,
+    /// Why the guards cannot read the texts, if they cannot.
+    pub unreadable: Option<&'static str>,
 }
 
 /// Judges one remembered question.
 #[must_use]
 pub fn judge(evidence: &Evidence<'_>, rule: &Rule) -> Judgement {
-    let similarity = evidence.similarity;
-    // Written so that a similarity that is not a number is a no.
-    let alike = similarity >= rule.cosine;
-    if !alike && rule.probability.is_none() {
-        return Judgement::no(Verdict::BelowThreshold, similarity.max(0.0));
-    }
-    let blind = evidence.asked_tokens == evidence.stored_tokens;
-    if blind && !evidence.stored.is(evidence.asked) {
-        return Judgement::no(Verdict::SameTokens, 0.0);
-    }
-    match evidence.stored.text() {
-        // The encoder sees the same tokens, and the words are the same question: nothing to compare.
-        _ if blind && alike => Judgement::no(Verdict::Serve, 1.0),
-        Some(stored) => judge_texts(evidence, &Reading::of(stored), rule),
-        None => unread(evidence, rule),
+    let (standing, read) = look(evidence);
+    let facts = Facts {
+        similarity: evidence.similarity,
+        standing,
+        different: read.as_ref().map_or(0, |r| facts::different(&r.findings)),
+        history: evidence.known.history,
+    };
+    let (call, score) = rule.call(&facts);
+    Judgement {
+        verdict: verdict(call, read.as_ref()),
+        score,
+        facts,
+        read,
     }
 }
 
-fn judge_texts(evidence: &Evidence<'_>, stored: &Reading, rule: &Rule) -> Judgement {
+fn verdict(call: Call, read: Option<&Read>) -> Verdict {
+    match call {
+        Call::Serve => Verdict::Serve,
+        Call::Vetoed(guard) => match read.map(|r| r.findings[guard]) {
+            Some(Finding::Different(why)) => Verdict::Vetoed(why),
+            _ => Verdict::Vetoed("guard"),
+        },
+        Call::BelowThreshold => Verdict::BelowThreshold,
+        Call::BelowProbability => Verdict::BelowProbability,
+        Call::Unsure => {
+            Verdict::Unsure(read.map_or(TEXT_NOT_KEPT, |r| r.unreadable.unwrap_or("unsure")))
+        }
+        Call::SameTokens => Verdict::SameTokens,
+        Call::EarlierTurn => Verdict::EarlierTurn,
+        Call::Blocked => Verdict::Blocked,
+    }
+}
+
+const TEXT_NOT_KEPT: &str = "text_not_kept";
+
+fn look(evidence: &Evidence<'_>) -> (Standing, Option<Read>) {
+    if evidence.known.earlier_turn {
+        return (Standing::EarlierTurn, None);
+    }
+    if evidence.known.blocked {
+        return (Standing::Blocked, None);
+    }
+    let blind = evidence.asked_tokens == evidence.stored_tokens;
+    if blind && !evidence.stored.is(evidence.asked) {
+        return (Standing::SameTokens, None);
+    }
+    match evidence.stored.text() {
+        // The encoder sees the same tokens, and the words are the same question: nothing to compare.
+        _ if blind => (Standing::SameQuestion, None),
+        Some(stored) => read(evidence, &Reading::of(stored)),
+        None => (Standing::NoText, None),
+    }
+}
+
+fn read(evidence: &Evidence<'_>, stored: &Reading) -> (Standing, Option<Read>) {
     let pair = Pair::of(stored, evidence.reading);
     let findings = guards::examine(&pair);
     let features = Features::of(evidence, &pair, &findings);
-    let judged = |verdict, score| Judgement {
-        verdict,
-        score,
-        findings: Some(findings),
-        features: Some(features),
+    let unreadable = unreadable(&pair);
+    let standing = Standing::Compared {
+        // Without a model nothing is likely.
+        probability: Model::committed().map_or(0.0, |m| m.probability(&features)),
+        readable: unreadable.is_none(),
     };
-    if let Some(why) = rule.guards.veto(&findings) {
-        return judged(Verdict::Vetoed(why), 0.0);
-    }
-    let score = rule.measure(evidence.similarity, &features);
-    let least = match unreadable(&pair) {
-        Some(why) if rule.when_unsure != WhenUnsure::Serve => match rule.strict() {
-            Some(least) if score >= least => least,
-            _ => return judged(Verdict::Unsure(why), score),
-        },
-        _ => rule.least(),
+    let read = Read {
+        findings,
+        features,
+        unreadable,
     };
-    // Written so that what is not a number is a no.
-    let enough = score >= least && evidence.similarity >= rule.cosine;
-    let verdict = match (enough, rule.probability) {
-        (true, _) => Verdict::Serve,
-        (false, Some(least)) if score < least => Verdict::BelowProbability,
-        (false, _) => Verdict::BelowThreshold,
-    };
-    judged(verdict, score)
+    (standing, Some(read))
 }
 
 /// Why the guards cannot read a pair, if they cannot.
@@ -160,15 +198,4 @@ fn unreadable(pair: &Pair<'_>) -> Option<&'static str> {
     }
     let foreign = both.iter().any(|reading| !reading.is_english());
     foreign.then_some("not_english")
-}
-
-/// Without the stored text only the cosine is known.
-fn unread(evidence: &Evidence<'_>, rule: &Rule) -> Judgement {
-    let similarity = evidence.similarity;
-    match (rule.probability, rule.strict()) {
-        (None, Some(least)) if similarity >= least => Judgement::no(Verdict::Serve, similarity),
-        (None, _) => Judgement::no(Verdict::Unsure("text_not_kept"), similarity),
-        // No text, no probability: a cosine cannot stand for one.
-        (Some(_), _) => Judgement::no(Verdict::Unsure("text_not_kept"), 0.0),
-    }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::features::Features;
-use super::guards::{COUNT, Finding, GUARDS};
+use super::guards::GUARDS;
 use super::model::Model;
 
 /// What becomes of a hit where the guards cannot read the texts: another language, or too long.
@@ -62,15 +62,6 @@ impl Rule {
         }
     }
 
-    /// What is compared with [`Rule::least`].
-    pub(super) fn measure(&self, similarity: f32, features: &Features) -> f32 {
-        match (self.probability, Model::committed()) {
-            (None, _) => similarity,
-            (Some(_), Some(model)) => model.probability(features),
-            (Some(_), None) => 0.0,
-        }
-    }
-
     /// Least measure of a hit.
     pub(super) fn least(&self) -> f32 {
         self.probability.unwrap_or(self.cosine)
@@ -113,17 +104,23 @@ impl GuardSet {
         chosen.keys().map(String::as_str).find(|name| !known(name))
     }
 
-    /// The reason of the first guard of these that says no.
+    /// The first of these guards among `different`, one bit each.
     #[must_use]
-    pub fn veto(self, findings: &[Finding; COUNT]) -> Option<&'static str> {
-        let on = |i: &usize| self.0 & (1 << i) != 0;
-        findings
-            .iter()
-            .enumerate()
-            .filter(|(i, _)| on(i))
-            .find_map(|(_, finding)| match finding {
-                Finding::Different(why) => Some(*why),
-                _ => None,
-            })
+    pub fn first_of(self, different: u32) -> Option<usize> {
+        let both = self.0 & different;
+        (both != 0).then(|| both.trailing_zeros() as usize)
+    }
+
+    /// All of these guards among `different`.
+    #[must_use]
+    pub fn all_of(self, different: u32) -> Vec<usize> {
+        let both = self.0 & different;
+        (0..GUARDS.len()).filter(|i| both & (1 << i) != 0).collect()
+    }
+
+    /// These guards but for some.
+    #[must_use]
+    pub fn without(self, some: u32) -> Self {
+        Self(self.0 & !some)
     }
 }

@@ -34,6 +34,7 @@ fn judged(case: &Case<'_>, rule: &Rule) -> Judgement {
         stored_tokens: if case.blind { &a } else { &b },
         similarity: case.similarity,
         gap: None,
+        known: Known::default(),
     };
     judge(&evidence, rule)
 }
@@ -117,9 +118,9 @@ fn a_star_stands_for_the_guards_that_are_not_named() {
     findings[0] = Finding::Different("first");
     findings[1] = Finding::Different("second");
     assert_eq!(guards::GUARDS[0].name, "numbers");
-    assert_eq!(only.veto(&findings), Some("first"));
+    assert_eq!(only.first_of(facts::different(&findings)), Some(0));
     findings[0] = Finding::Unsure("first");
-    assert_eq!(only.veto(&findings), None);
+    assert_eq!(only.first_of(facts::different(&findings)), None);
     assert_eq!(
         GuardSet::unknown(&chosen(&[("*", true), ("numbres", true)])),
         Some("numbres")

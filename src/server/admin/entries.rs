@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 use super::{Door, PAGE, Reply, audit, blocking, caller, finish, query, rows};
 use crate::cache::entry::{Cached, label, parse_label};
 use crate::chat::RequestId;
+use crate::evidence::Whose;
 use crate::gateway::error::{ApiError, Code};
+use crate::gateway::hex;
 use crate::identity::{Caller, Role};
 use crate::store::{EntryFilter, Order};
 
@@ -35,6 +37,16 @@ impl EntryQuery {
             });
         }
         Ok(())
+    }
+
+    fn whose(&self, door: &Door) -> Whose {
+        Whose {
+            asker: self.filter(door).asker.map(|asker| hex(&asker)),
+            tenant: self.tenant.clone(),
+            namespace: self.namespace.clone(),
+            model: self.model.clone(),
+            entry: None,
+        }
     }
 
     fn filter(&self, door: &Door) -> EntryFilter {
@@ -140,20 +152,28 @@ fn delete_one(door: &Door, caller: &Caller, entry: u64) -> Reply {
         ("entry.delete", &target),
         (before, Value::Null),
     )?;
+    let whose = Whose {
+        entry: Some(entry),
+        ..Whose::default()
+    };
     match cache.forget(&[entry]) {
         0 => Err(no_entry()),
-        deleted => written(door).map(|()| json!({"deleted": deleted})),
+        deleted => written(door, &whose).map(|()| json!({"deleted": deleted})),
     }
 }
 
-/// Waits until what was deleted is gone from the disk: a crash must not bring it back.
-fn written(door: &Door) -> Result<(), ApiError> {
-    let flushed = door.gateway.cache().memory().store().flush();
-    flushed.map_err(|cause| {
+/// Waits until what was deleted is gone from the disk: a crash must not bring it back. The decisions about it
+/// stay, without their texts.
+fn written(door: &Door, whose: &Whose) -> Result<(), ApiError> {
+    let failed = |cause: &dyn std::error::Error| {
         tracing::error!(%cause, "a deletion could not be written");
         let told = "It is not served any more, but its deletion could not be written to disk.";
         ApiError::new(Code::StorageFailed, told)
-    })
+    };
+    let flushed = door.gateway.cache().memory().store().flush();
+    flushed.map_err(|cause| failed(&cause))?;
+    let wiped = door.gateway.evidence().forget_texts(whose);
+    wiped.map_err(|cause| failed(&cause))
 }
 
 pub(super) async fn delete_entries(request: HttpRequest, door: web::Data<Door>) -> HttpResponse {
@@ -191,7 +211,7 @@ fn delete_where(door: &Door, caller: &Caller, query: &EntryQuery) -> Reply {
             break;
         }
     }
-    let written = written(door);
+    let written = written(door, &query.whose(door));
     let target = json!({"tenant": query.tenant, "namespace": query.namespace, "model": query.model,
             // Not who it was: the trail is kept for ever.
             "of_one_user": query.user.is_some()});

@@ -1,9 +1,10 @@
-//! The admin API: policies, decisions, entries, figures and snapshots. An analyst
+//! The admin API: policies, decisions, labels, entries, figures and snapshots. An analyst
 //! sees the own tenant, an admin all of them; what is changed is audited.
 
 mod entries;
 mod evidence;
 mod figures;
+mod labels;
 mod policies;
 
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -16,6 +17,8 @@ use crate::chat::{RequestId, unix_ms};
 use crate::gateway::error::{ApiError, Code};
 use crate::identity::{Caller, Role};
 use crate::store::AuditEvent;
+
+pub(super) use labels::Saying;
 
 type Reply = Result<Value, ApiError>;
 
@@ -30,6 +33,13 @@ pub(in crate::server) fn routes(config: &mut web::ServiceConfig) {
                 .put(web::to(policies::put_policy)),
         )
         .service(Address::at("/admin/v1/decisions").get(web::to(evidence::decisions)))
+        .service(Address::at("/admin/v1/explain/{request_id}").get(web::to(evidence::explain)))
+        .service(Address::at("/admin/v1/queue").get(web::to(evidence::queue)))
+        .service(
+            Address::at("/admin/v1/labels")
+                .get(web::to(labels::list))
+                .post(web::to(labels::add)),
+        )
         .service(
             Address::at("/admin/v1/entries")
                 .get(web::to(entries::entries))
@@ -44,7 +54,7 @@ pub(in crate::server) fn routes(config: &mut web::ServiceConfig) {
         .service(Address::at("/admin/v1/snapshot").post(web::to(figures::snapshot)));
 }
 
-fn finish(id: RequestId, outcome: Reply) -> HttpResponse {
+pub(super) fn finish(id: RequestId, outcome: Reply) -> HttpResponse {
     match outcome {
         Ok(value) => reply::json(id, &value),
         Err(error) => reply::error(id, &error),
@@ -119,7 +129,7 @@ fn audit(
 }
 
 /// Runs what may wait for the disk on a thread that may wait.
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
 ) -> Result<T, ApiError> {
     tokio::task::spawn_blocking(work)

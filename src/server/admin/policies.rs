@@ -7,6 +7,7 @@ use serde_json::json;
 use super::{Door, audit, blocking, body, caller, must_see, reply};
 use crate::cache::policy::{Policy, PolicyDraft, PolicyError};
 use crate::chat::RequestId;
+use crate::evidence::Whose;
 use crate::gateway::error::{ApiError, Code};
 use crate::identity::{Caller, Role};
 
@@ -69,9 +70,24 @@ fn change_policy(
     let policies = door.gateway.policies();
     let after = policies.change(namespace, expected, draft, store)?;
     if !after.keep_text {
-        door.gateway.decisions().forget_texts(namespace);
+        forget_texts(door, namespace)?;
     }
     Ok(Policy::clone(&after))
+}
+
+/// The policy is in force already: what cannot be wiped from the disk now is not shown any more.
+fn forget_texts(door: &Door, namespace: &str) -> Result<(), ApiError> {
+    let whose = Whose {
+        namespace: Some(namespace.to_owned()),
+        ..Whose::default()
+    };
+    door.gateway.evidence().forget_texts(&whose).map_err(|cause| {
+        tracing::error!(%cause, "the texts of decisions could not be wiped");
+        ApiError::new(
+            Code::StorageFailed,
+            "The policy is changed, but texts of earlier decisions are on the disk still: send it again.",
+        )
+    })
 }
 
 fn store(door: &Door, policy: &Policy) -> Result<(), ApiError> {

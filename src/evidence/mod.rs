@@ -1,0 +1,209 @@
+//! What the analysts go by: each decision with what led to it, and what was said of it afterwards. Pure where
+//! it reckons, bounded in what it keeps; knows nothing of HTTP and asks nobody.
+//!
+//! Read [`decision`] and [`label`] for what is kept, [`log`] and [`book`] for how, [`explain`] for one
+//! decision.
+
+pub mod book;
+pub mod candidate;
+pub mod decision;
+pub mod explain;
+pub mod label;
+pub mod log;
+mod wire;
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use self::book::{Book, Turned};
+use self::decision::Decision;
+use self::label::Label;
+use self::log::Log;
+use crate::cache::reach::Reach;
+use crate::chat::RequestId;
+use crate::telemetry::Metrics;
+
+/// How much is kept, and where.
+#[derive(Debug, Clone)]
+pub struct EvidenceConfig {
+    /// Folder of the files; none: in memory only.
+    pub folder: Option<PathBuf>,
+    /// Decisions of each of the two logs.
+    pub decisions: usize,
+    /// Labels.
+    pub labels: usize,
+}
+
+/// Decisions and labels.
+pub struct Evidence {
+    /// Requests for which something was compared by meaning.
+    compared: Log,
+    /// All others, which are many: kept apart, so that they push none of the former out.
+    plain: Log,
+    book: Option<Book>,
+}
+
+impl Evidence {
+    /// Opens what was kept, and tells `reach` what was said of entries that may still be there.
+    #[must_use]
+    pub fn open(config: &EvidenceConfig, metrics: &Arc<Metrics>, reach: &Reach) -> Self {
+        let folder = config.folder.as_deref();
+        let log = |name| Log::open(folder, name, config.decisions, metrics.clone());
+        let book = Book::open(folder, config.labels);
+        let book = book.inspect_err(
+            |cause| tracing::error!(%cause, "labels are refused: their file cannot be opened"),
+        );
+        let evidence = Self {
+            compared: log("compared"),
+            plain: log("plain"),
+            book: book.ok(),
+        };
+        for label in evidence.labels(usize::MAX, |_| true) {
+            if evidence.counts(&label) {
+                reach.hear(&label.said());
+            }
+        }
+        evidence
+    }
+
+    /// Takes a decision down.
+    pub fn note(&self, decision: Decision) {
+        if decision.compared() {
+            self.compared.add(decision);
+        } else {
+            self.plain.add(decision);
+        }
+    }
+
+    /// The decision of one request, which outlives the process once this has returned. Blocks.
+    #[must_use]
+    pub fn find(&self, id: RequestId) -> Option<Arc<Decision>> {
+        let log = match self.compared.find(id) {
+            Some(_) => &self.compared,
+            None => &self.plain,
+        };
+        let found = log.find(id)?;
+        log.settle();
+        Some(found)
+    }
+
+    /// Up to `limit` decisions by meaning that pass `keep`, newest first; they outlive the process. Blocks.
+    #[must_use]
+    pub fn decisions(&self, limit: usize, keep: impl Fn(&Decision) -> bool) -> Vec<Arc<Decision>> {
+        let found = self.compared.list(limit, keep);
+        self.compared.settle();
+        found
+    }
+
+    /// Up to `limit` decisions without a comparison that pass `keep`, newest first. Blocks.
+    #[must_use]
+    pub fn plain(&self, limit: usize, keep: impl Fn(&Decision) -> bool) -> Vec<Arc<Decision>> {
+        let found = self.plain.list(limit, keep);
+        self.plain.settle();
+        found
+    }
+
+    /// Takes down what somebody said of a decision, and tells `reach`. On disk when this returns. Blocks.
+    ///
+    /// # Errors
+    /// What the file system refuses; nothing changed then.
+    pub fn opine(&self, label: Label, reach: &Reach) -> io::Result<Turned> {
+        let turned = self.book()?.add(label)?;
+        if let Some(before) = &turned.before {
+            reach.retract(&before.said());
+        }
+        if let Some(after) = &turned.after {
+            reach.hear(&after.said());
+        }
+        for gone in &turned.gone {
+            reach.retract(&gone.said());
+        }
+        Ok(turned)
+    }
+
+    /// All that was said of one request, the most trusted last.
+    #[must_use]
+    pub fn said_of(&self, request: RequestId) -> Vec<Arc<Label>> {
+        let book = self.book.as_ref();
+        book.map(|b| b.all_of(request)).unwrap_or_default()
+    }
+
+    /// What counts of all that was said of one request.
+    #[must_use]
+    pub fn label_of(&self, request: RequestId) -> Option<Arc<Label>> {
+        self.book.as_ref()?.of(request)
+    }
+
+    /// Up to `limit` labels that pass `keep`, newest first.
+    #[must_use]
+    pub fn labels(&self, limit: usize, keep: impl Fn(&Label) -> bool) -> Vec<Arc<Label>> {
+        let book = self.book.as_ref();
+        book.map(|b| b.list(limit, keep)).unwrap_or_default()
+    }
+
+    /// Whether a label is what counts of its request.
+    #[must_use]
+    pub fn counts(&self, label: &Arc<Label>) -> bool {
+        let counted = self.label_of(label.request_id);
+        counted.is_some_and(|counted| Arc::ptr_eq(&counted, label))
+    }
+
+    /// Drops the texts of what `whose` names, here and on disk. Blocks.
+    ///
+    /// # Errors
+    /// What the file system refuses.
+    pub fn forget_texts(&self, whose: &Whose) -> io::Result<()> {
+        self.compared.forget_texts(|d| whose.decided(d));
+        self.plain.forget_texts(|d| whose.decided(d));
+        let book = self.book.as_ref();
+        book.map_or(Ok(()), |book| book.forget_texts(|l| whose.labelled(l)))
+    }
+
+    fn book(&self) -> io::Result<&Book> {
+        let missing = || io::Error::other("the file of labels could not be opened at the start");
+        self.book.as_ref().ok_or_else(missing)
+    }
+}
+
+/// Whose texts are meant; what is none means all.
+#[derive(Debug, Clone, Default)]
+pub struct Whose {
+    /// Of this tenant.
+    pub tenant: Option<String>,
+    /// In this namespace.
+    pub namespace: Option<String>,
+    /// Asked for this model.
+    pub model: Option<String>,
+    /// Asked by this person, by keyed hash in hexadecimal.
+    pub asker: Option<String>,
+    /// That speak of this entry.
+    pub entry: Option<u64>,
+}
+
+impl Whose {
+    fn decided(&self, d: &Decision) -> bool {
+        is(&self.tenant, &d.tenant)
+            && is(&self.namespace, &d.namespace)
+            && is(&self.model, &d.model)
+            && is_one(&self.asker, &d.key.asker)
+            && self
+                .entry
+                .is_none_or(|e| d.entry == Some(e) || d.candidates.iter().any(|c| c.entry == e))
+    }
+
+    fn labelled(&self, l: &Label) -> bool {
+        is(&self.tenant, &l.tenant)
+            && is(&self.namespace, &l.namespace)
+            && is_one(&self.asker, &l.asker)
+            && self.entry.is_none_or(|e| l.candidate.entry == e)
+    }
+}
+
+fn is(wanted: &Option<String>, has: &str) -> bool {
+    wanted.as_ref().is_none_or(|w| w == has)
+}
+
+fn is_one(wanted: &Option<String>, has: &Option<String>) -> bool {
+    wanted.is_none() || wanted == has
+}

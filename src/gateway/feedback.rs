@@ -1,0 +1,104 @@
+//! What apps and analysts say of an answer: taken down, and in force at once.
+
+use super::Gateway;
+use super::error::{ApiError, Code};
+use super::note::from_hex;
+use crate::cache::entry::Cached;
+use crate::evidence::decision::{Decision, DecisionOutcome};
+use crate::evidence::label::{Label, Opined, Opinion};
+
+/// What saying so did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// Nothing had been served or compared: there is nothing to learn from it.
+    None,
+    /// It counts as evidence; the entry reaches as far as that allows.
+    Counted,
+    /// The two questions are kept apart from now on.
+    Blocked,
+    /// The entry is gone: its answer was wrong for its own question.
+    Forgotten,
+}
+
+impl Effect {
+    /// As replies spell it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Counted => "counted",
+            Self::Blocked => "blocked",
+            Self::Forgotten => "forgotten",
+        }
+    }
+}
+
+impl Gateway {
+    /// Takes down what an app says of the answer that it was given. One that came from a provider says nothing of
+    /// what was remembered; if it was wrong, it is not remembered any more either. Blocks.
+    ///
+    /// # Errors
+    /// As [`Gateway::opine`].
+    pub fn hear(&self, decision: &Decision, opined: Opined) -> Result<Effect, ApiError> {
+        use DecisionOutcome::{Hit, HitExact};
+        if matches!(decision.outcome, Hit | HitExact) {
+            return self.opine(decision, opined);
+        }
+        let wrong = Some(opined.verdict).filter(|v| *v == Opinion::Wrong);
+        let exact = wrong.and_then(|_| from_hex(&decision.key.exact));
+        let memory = self.cache.memory();
+        let stored = exact.and_then(|e| memory.hot(&e).or_else(|| memory.load_exact(&e)));
+        // What was remembered before is not the answer that this request was given.
+        let own = stored.filter(|e| e.created_ms >= decision.time_ms);
+        Ok(match own {
+            Some(entry) => self.forget_own(&entry, decision),
+            None => Effect::None,
+        })
+    }
+
+    /// Forgets an entry, if whoever says that it is wrong may: in a shared namespace it may be another's.
+    fn forget_own(&self, entry: &Cached, decision: &Decision) -> Effect {
+        if entry.tenant != decision.tenant {
+            return Effect::Counted;
+        }
+        self.cache.forget(&[entry.id]);
+        Effect::Forgotten
+    }
+
+    /// Takes down what somebody says of a decision. On disk and in force when this returns. Blocks.
+    ///
+    /// # Errors
+    /// [`Code::StorageFailed`]; nothing changed then.
+    pub fn opine(&self, decision: &Decision, opined: Opined) -> Result<Effect, ApiError> {
+        let verdict = opined.verdict;
+        let Some(label) = Label::of(decision, opined) else {
+            return Ok(Effect::None);
+        };
+        let (said, entry) = (label.said(), label.candidate.entry);
+        let entry = self.cache.memory().load(entry);
+        let entry = entry.filter(|e| e.created_ms == said.entry.1);
+        let source = label.source;
+        let turned = self.evidence.opine(label, self.cache.semantic().reach());
+        let turned = turned.map_err(|cause| {
+            tracing::error!(%cause, "a label could not be written");
+            ApiError::new(Code::StorageFailed, "It could not be written down.")
+        })?;
+        self.metrics.label(source.as_str(), verdict.as_str());
+        // A more trusted word may say otherwise.
+        let wrong = turned.after.is_some_and(|l| l.verdict == Opinion::Wrong);
+        if !wrong || verdict == Opinion::Right {
+            return Ok(Effect::Counted);
+        }
+        // For its own question no other block can help.
+        let own = said.pair.is_none() && decision.outcome != DecisionOutcome::NearMiss;
+        if let Some(entry) = entry.filter(|_| own && said.trust >= 1.0) {
+            return Ok(self.forget_own(&entry, decision));
+        }
+        match said.pair {
+            Some(pair) if self.cache.semantic().reach().is_blocked(Some(pair)) => {
+                Ok(Effect::Blocked)
+            }
+            _ => Ok(Effect::Counted),
+        }
+    }
+}

@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use super::verdict::{GuardSet, Rule, WhenUnsure};
+use crate::chat::number::short;
 use crate::chat::unix_ms;
 
 /// How a namespace decides.
@@ -21,9 +22,10 @@ pub struct Policy {
     /// How it decides.
     pub kind: PolicyKind,
     /// Least cosine similarity of a hit, where the kind is `threshold`.
+    #[serde(serialize_with = "short")]
     pub threshold: f32,
     /// Least probability that the stored answer serves, where the kind is `probability`.
-    #[serde(default = "default_probability")]
+    #[serde(default = "default_probability", serialize_with = "short")]
     pub probability: f32,
     /// Guards switched on or off by name, where that differs from the default; `*` means all others.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -72,7 +74,7 @@ pub enum PolicyKind {
 }
 
 /// A change to a policy as an analyst sends it.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PolicyDraft {
     /// Must name the namespace of the address, if it is there.
@@ -111,7 +113,29 @@ pub struct PolicyDraft {
     /// As before if absent.
     #[serde(default)]
     pub keep_text: Option<bool>,
+    /// Why, for whoever looks at the versions later.
+    #[serde(default)]
+    pub reason: Option<String>,
 }
+
+impl PolicyDraft {
+    /// Whether its reason is short enough to be kept.
+    ///
+    /// # Errors
+    /// [`PolicyError::OutOfRange`] if not.
+    pub fn check_reason(&self) -> Result<(), PolicyError> {
+        match &self.reason {
+            Some(reason) if reason.chars().count() > REASON_MAX => Err(PolicyError::OutOfRange {
+                param: "reason",
+                expected: "at most 1000 characters",
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Characters of a reason.
+const REASON_MAX: usize = 1000;
 
 /// Why a change is refused.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -168,6 +192,21 @@ impl Policy {
         }
         self.moves_nothing(&next)?;
         next.check()
+    }
+
+    /// The policy after going back to `old`, one version on, from `now_ms` (Unix milliseconds) on.
+    ///
+    /// # Errors
+    /// [`PolicyError::OutOfRange`] if it was made under other rules.
+    pub fn restored(&self, old: &Self, now_ms: u64) -> Result<Self, PolicyError> {
+        let back = Self {
+            namespace: self.namespace.clone(),
+            version: self.version + 1,
+            // What died in the meantime stays dead.
+            forgotten_before_ms: self.forgotten_when(old.ttl_s, now_ms),
+            ..old.clone()
+        };
+        back.check()
     }
 
     /// How two questions are judged under it. `at_least` is a cosine that the request asks for on top.
@@ -278,16 +317,22 @@ impl Policies {
         }
     }
 
+    /// The configured default for a namespace, which is version 0.
+    #[must_use]
+    pub fn configured(&self, namespace: &str) -> Policy {
+        Policy {
+            namespace: namespace.to_owned(),
+            ..self.default.clone()
+        }
+    }
+
     /// The policy in force for a namespace.
     #[must_use]
     pub fn of(&self, namespace: &str) -> Arc<Policy> {
         if let Some(policy) = self.by_namespace.load().get(namespace) {
             return policy.clone();
         }
-        Arc::new(Policy {
-            namespace: namespace.to_owned(),
-            ..self.default.clone()
-        })
+        Arc::new(self.configured(namespace))
     }
 
     /// Changes one, if it still is at version `expected`. `store` gets it as it was and as it will be, and
@@ -302,13 +347,29 @@ impl Policies {
         draft: &PolicyDraft,
         store: impl FnOnce(&Policy, &Policy) -> Result<(), E>,
     ) -> Result<Arc<Policy>, E> {
+        draft.check_reason()?;
+        let change = |before: &Policy| before.changed(draft, unix_ms());
+        self.change_by(namespace, expected, change, store)
+    }
+
+    /// Changes one to what `change` makes of it, as [`Policies::change`] does.
+    ///
+    /// # Errors
+    /// [`PolicyError`], or what `store` said; nothing changed then.
+    pub fn change_by<E: From<PolicyError>>(
+        &self,
+        namespace: &str,
+        expected: u64,
+        change: impl FnOnce(&Policy) -> Result<Policy, PolicyError>,
+        store: impl FnOnce(&Policy, &Policy) -> Result<(), E>,
+    ) -> Result<Arc<Policy>, E> {
         let _one_at_a_time = self.changing.lock();
         let before = self.of(namespace);
         if before.version != expected {
             let current = before.version;
             return Err(PolicyError::Stale { current }.into());
         }
-        let after = Arc::new(before.changed(draft, unix_ms())?);
+        let after = Arc::new(change(&before)?);
         store(&before, &after)?;
         let mut all = HashMap::clone(&self.by_namespace.load());
         all.insert(namespace.to_owned(), after.clone());

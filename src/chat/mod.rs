@@ -7,6 +7,7 @@ mod chunk;
 mod frame;
 mod ids;
 mod json;
+pub mod number;
 mod readable;
 mod record;
 mod replay;

@@ -6,12 +6,13 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::decision::Word;
-use super::wire::{one_entry, short, short_option, shortest};
+use super::wire::one_entry;
 use crate::cache::semantic::Nearest;
 use crate::cache::verdict::Read;
 use crate::cache::verdict::facts::{Facts, History, Standing};
 use crate::cache::verdict::features::BASE;
 use crate::cache::verdict::guards::{Finding, GUARDS};
+use crate::chat::number::{short, short_option, shortest};
 
 /// One candidate.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::candidate::Candidate;
-use super::wire::{entry_label, short, short_option};
+use super::wire::entry_label;
 use crate::cache::semantic::Nearest;
 use crate::cache::verdict::{GuardSet, Rule, WhenUnsure};
 use crate::chat::RequestId;
+use crate::chat::number::{short, short_option};
 
 /// A word of our own, or one read back from disk.
 pub type Word = Cow<'static, str>;
@@ -76,8 +77,8 @@ pub struct Decision {
     pub care: Care,
     /// Version of the policy in force.
     pub policy_version: u64,
-    /// US dollars that a hit spared, by list price.
-    pub usd_saved: Option<f64>,
+    /// US dollars by list price of the answer in question: what a hit spared, or would have.
+    pub usd: Option<f64>,
     /// A number drawn evenly from 0 to 1: whoever takes the smallest draws first takes a fair sample.
     #[serde(serialize_with = "short")]
     pub draw: f32,
@@ -131,6 +132,12 @@ impl Decision {
             guards: GuardSet::chosen(&self.care.guards),
             when_unsure: self.care.when_unsure,
         }
+    }
+
+    /// Whether another wording's answer was served.
+    #[must_use]
+    pub fn is_hit(&self) -> bool {
+        self.outcome == DecisionOutcome::Hit
     }
 
     /// Whether anything was compared.

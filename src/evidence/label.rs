@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::candidate::Candidate;
 use super::decision::{Decision, DecisionOutcome};
-use super::wire::short;
 use crate::cache::reach::{Pair, Said};
 use crate::chat::RequestId;
+use crate::chat::number::short;
 
 /// Right or wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -92,6 +92,9 @@ pub struct Label {
     pub decided_ms: u64,
     /// Version of the policy that decided.
     pub policy_version: u64,
+    /// Whether chance chose the decision to be looked at, so that it may stand for others.
+    #[serde(default)]
+    pub sampled: bool,
     /// The decision's draw: see [`Decision::draw`].
     #[serde(serialize_with = "short")]
     pub draw: f32,
@@ -116,6 +119,8 @@ pub struct Opined {
     pub by: Option<String>,
     /// Their words.
     pub note: Option<String>,
+    /// Whether chance chose the decision to be looked at.
+    pub sampled: bool,
 }
 
 impl Label {
@@ -134,6 +139,7 @@ impl Label {
             outcome: decision.outcome,
             decided_ms: decision.time_ms,
             policy_version: decision.policy_version,
+            sampled: opined.sampled,
             draw: decision.draw,
             question: decision.question.clone(),
             asker: decision.key.asker.clone(),

@@ -2,14 +2,16 @@
 //! it reckons, bounded in what it keeps; knows nothing of HTTP and asks nobody.
 //!
 //! Read [`decision`] and [`label`] for what is kept, [`log`] and [`book`] for how, [`explain`] for one
-//! decision.
+//! decision, [`whatif`] for what another policy would have made of them, [`estimate`] for what labels prove.
 
 pub mod book;
 pub mod candidate;
 pub mod decision;
+pub mod estimate;
 pub mod explain;
 pub mod label;
 pub mod log;
+pub mod whatif;
 mod wire;
 
 use std::io;
@@ -20,6 +22,7 @@ use self::book::{Book, Turned};
 use self::decision::Decision;
 use self::label::Label;
 use self::log::Log;
+use self::whatif::Case;
 use crate::cache::reach::Reach;
 use crate::chat::RequestId;
 use crate::telemetry::Metrics;
@@ -140,6 +143,17 @@ impl Evidence {
     pub fn labels(&self, limit: usize, keep: impl Fn(&Label) -> bool) -> Vec<Arc<Label>> {
         let book = self.book.as_ref();
         book.map(|b| b.list(limit, keep)).unwrap_or_default()
+    }
+
+    /// The decisions by meaning of a namespace, newest first, each with what counts of all that was said of it.
+    #[must_use]
+    pub fn cases(&self, namespace: &str) -> Vec<Case> {
+        let found = self.compared.list(usize::MAX, |d| d.namespace == namespace);
+        let case = |d: Arc<Decision>| {
+            let label = self.label_of(d.request_id);
+            Case::of(d, label)
+        };
+        found.into_iter().map(case).collect()
     }
 
     /// Whether a label is what counts of its request.

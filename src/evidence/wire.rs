@@ -1,27 +1,4 @@
-//! How numbers and entries of the evidence are spelled, on the wire and on disk.
-
-use serde::{Serialize, Serializer};
-
-/// The number that prints as short as the original does.
-pub(super) fn shortest(value: f32) -> f64 {
-    value
-        .to_string()
-        .parse()
-        .unwrap_or_else(|_| f64::from(value))
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it so")]
-pub(super) fn short<S: Serializer>(value: &f32, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_f64(shortest(*value))
-}
-
-#[allow(clippy::ref_option, reason = "serde asks for it so")]
-pub(super) fn short_option<S: Serializer>(
-    value: &Option<f32>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    value.map(shortest).serialize(serializer)
-}
+//! How entries of the evidence are spelled, on the wire and on disk.
 
 /// Entries as headers and the admin API call them.
 pub(super) mod one_entry {

@@ -17,7 +17,7 @@ impl Gateway {
         self.evidence.note(Decision {
             entry: Some(entry.id),
             entry_created_ms: Some(entry.created_ms),
-            usd_saved: usd,
+            usd,
             ..self.passage(plan, DecisionOutcome::HitExact, "same_request")
         });
     }
@@ -30,7 +30,6 @@ impl Gateway {
             true => DecisionOutcome::Hit,
             false => DecisionOutcome::NearMiss,
         };
-        let served = nearest.serves().then(|| nearest.entry.replay.answer());
         let candidate = nearest.entry.question_text().filter(|_| keep);
         let mark = Question::keep(asked, false).mark();
         self.evidence.note(Decision {
@@ -40,7 +39,7 @@ impl Gateway {
             entry_created_ms: Some(nearest.entry.created_ms),
             similarity: Some(nearest.similarity),
             score: Some(nearest.judgement.score),
-            usd_saved: served.and_then(|answer| self.price(plan, answer)),
+            usd: self.price(plan, nearest.entry.replay.answer()),
             candidates: Decision::candidates(nearest, mark, keep),
             ..self.passage(plan, outcome, nearest.judgement.verdict.as_str())
         });
@@ -80,7 +79,7 @@ impl Gateway {
                 when_unsure: plan.policy.when_unsure,
             },
             policy_version: plan.policy.version,
-            usd_saved: None,
+            usd: None,
             draw: plan.ask.id.draw(),
             key: KeyParts {
                 scope: hex(&key.scope),

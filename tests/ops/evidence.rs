@@ -89,7 +89,7 @@ fn every_way_a_request_can_go_is_explained_also_after_a_kill() {
     assert_eq!(before[2]["question"], REWORDED);
     assert_eq!(before[2]["candidates"][0]["question"], ASKED);
     assert!(before[2]["candidates"][0]["features"]["overlap"].is_f64());
-    assert!(before[2]["usd_saved"].is_null(), "no price is known of it");
+    assert!(before[2]["usd"].is_null(), "no price is known of it");
     let gateway = killed(&place, gateway);
     assert_eq!(told(&gateway), before);
 }

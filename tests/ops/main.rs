@@ -10,6 +10,7 @@
 )]
 
 mod admin;
+mod analyst;
 mod check;
 mod counts;
 mod crash;

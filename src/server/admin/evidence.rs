@@ -57,7 +57,7 @@ fn list(door: &Door, caller: &Caller, query: &DecisionQuery, limit: usize) -> Va
 }
 
 /// A decision that was under way when the policy stopped keeping text has it still, but does not show it.
-fn shown(door: &Door, decision: &Arc<Decision>) -> Arc<Decision> {
+pub(super) fn shown(door: &Door, decision: &Arc<Decision>) -> Arc<Decision> {
     let mut decision = decision.clone();
     let keeps = door.gateway.policies().of(&decision.namespace).keep_text;
     if !keeps && decision.has_texts() {
@@ -136,7 +136,7 @@ struct QueueQuery {
 /// Which decisions are worth a look first.
 #[derive(Deserialize, Clone, Copy, Default, PartialEq)]
 #[serde(rename_all = "snake_case")]
-enum QueueOrder {
+pub(super) enum QueueOrder {
     /// A fair sample: what is said of it may be counted.
     #[default]
     Random,

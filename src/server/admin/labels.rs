@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::evidence::decided;
+use super::evidence::{QueueOrder, decided};
 use super::{Door, blocking, body, caller, finish, must_see, query, rows, sees};
 use crate::chat::{RequestId, unix_ms};
 use crate::evidence::label::{Label, Opined, Opinion, Source};
@@ -21,6 +21,7 @@ pub(in crate::server) struct Saying {
     pub(in crate::server) request_id: String,
     verdict: Opinion,
     note: Option<String>,
+    queue: Option<QueueOrder>,
 }
 
 impl Saying {
@@ -56,6 +57,8 @@ impl Saying {
             source,
             by,
             note: self.note.filter(|_| keep_text),
+            // What an app chooses to speak of stands for nothing but itself.
+            sampled: source == Source::Analyst && self.queue == Some(QueueOrder::Random),
         }
     }
 }

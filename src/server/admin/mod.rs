@@ -6,6 +6,8 @@ mod evidence;
 mod figures;
 mod labels;
 mod policies;
+mod quality;
+mod versions;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::Value;
@@ -32,8 +34,13 @@ pub(in crate::server) fn routes(config: &mut web::ServiceConfig) {
                 .get(web::to(policies::policy))
                 .put(web::to(policies::put_policy)),
         )
+        .service(Address::at("/admin/v1/versions").get(web::to(versions::list)))
+        .service(Address::at("/admin/v1/rollback").post(web::to(versions::rollback)))
         .service(Address::at("/admin/v1/decisions").get(web::to(evidence::decisions)))
         .service(Address::at("/admin/v1/explain/{request_id}").get(web::to(evidence::explain)))
+        .service(Address::at("/admin/v1/quality").get(web::to(quality::quality)))
+        .service(Address::at("/admin/v1/curve").get(web::to(quality::hit_curve)))
+        .service(Address::at("/admin/v1/preview").post(web::to(quality::preview)))
         .service(Address::at("/admin/v1/queue").get(web::to(evidence::queue)))
         .service(
             Address::at("/admin/v1/labels")

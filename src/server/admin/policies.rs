@@ -4,6 +4,7 @@ use actix_web::http::header::{ETAG, IF_MATCH};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::json;
 
+use super::versions::{self, Made};
 use super::{Door, audit, blocking, body, caller, must_see, reply};
 use crate::cache::policy::{Policy, PolicyDraft, PolicyError};
 use crate::chat::RequestId;
@@ -56,23 +57,50 @@ fn change_policy(
     expected: u64,
     draft: &PolicyDraft,
 ) -> Result<Policy, ApiError> {
-    let store = |before: &Policy, after: &Policy| {
-        // The trail comes first: a change that nobody could account for is not made.
-        let target = ("policy.put", namespace);
-        audit(door, caller, target, (json!(before), json!(after)))?;
-        store(door, after).inspect_err(|_| {
-            // It already tells of a change that was not made. If this line fails as well, it is the
-            // next change that shows it: that one's `before` is not this one's `after`.
-            let target = ("policy.put.failed", namespace);
-            drop(audit(door, caller, target, (json!(after), json!(before))));
-        })
+    let made = Made {
+        by: caller,
+        reason: draft.reason.as_deref(),
+        back_to: None,
     };
+    let store = |before: &Policy, after: &Policy| write_down(door, &made, before, after);
     let policies = door.gateway.policies();
     let after = policies.change(namespace, expected, draft, store)?;
-    if !after.keep_text {
-        forget_texts(door, namespace)?;
+    in_force(door, &after)
+}
+
+/// Audits a change and stores it with its version.
+///
+/// # Errors
+/// What could not be written: the change is not made then.
+pub(super) fn write_down(
+    door: &Door,
+    made: &Made<'_>,
+    before: &Policy,
+    after: &Policy,
+) -> Result<(), ApiError> {
+    let namespace = after.namespace.as_str();
+    // The trail comes first: a change that nobody could account for is not made.
+    let target = ("policy.put", namespace);
+    audit(door, made.by, target, (json!(before), json!(after)))?;
+    // The version comes before the policy: one that never came into force is written over by the next.
+    let stored = versions::keep(door, made, after).and_then(|()| store(door, after));
+    stored.inspect_err(|_| {
+        // It already tells of a change that was not made. If this line fails as well, it is the
+        // next change that shows it: that one's `before` is not this one's `after`.
+        let target = ("policy.put.failed", namespace);
+        drop(audit(door, made.by, target, (json!(after), json!(before))));
+    })
+}
+
+/// What follows from a policy that has come into force.
+///
+/// # Errors
+/// Texts that could not be wiped from the disk.
+pub(super) fn in_force(door: &Door, policy: &Policy) -> Result<Policy, ApiError> {
+    if !policy.keep_text {
+        forget_texts(door, &policy.namespace)?;
     }
-    Ok(Policy::clone(&after))
+    Ok(policy.clone())
 }
 
 /// The policy is in force already: what cannot be wiped from the disk now is not shown any more.
@@ -103,7 +131,7 @@ fn store(door: &Door, policy: &Policy) -> Result<(), ApiError> {
     })
 }
 
-fn policy_reply(id: RequestId, policy: &Policy) -> HttpResponse {
+pub(super) fn policy_reply(id: RequestId, policy: &Policy) -> HttpResponse {
     let mut response = reply::json(id, policy);
     if let Ok(tag) = format!("\"{}\"", policy.version).parse() {
         response.headers_mut().insert(ETAG, tag);

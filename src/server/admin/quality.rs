@@ -1,0 +1,162 @@
+//! How good a policy is, and how good another one would be: by what was decided and by what was said of it.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::evidence::shown;
+use super::{Door, Reply, blocking, body, caller, finish, must_see, query};
+use crate::cache::policy::{PolicyDraft, PolicyKind};
+use crate::chat::number::shortest;
+use crate::chat::{RequestId, unix_ms};
+use crate::evidence::estimate::{Stratum, estimate, labels_needed};
+use crate::evidence::label::{Opinion, Source};
+use crate::evidence::whatif::{Case, compare, curve, nearest_boundary};
+use crate::gateway::error::{ApiError, Code};
+use crate::identity::Role;
+
+/// Decisions that a preview names as worth a label.
+const TO_LABEL: usize = 20;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct QualityQuery {
+    namespace: String,
+}
+
+/// `GET /admin/v1/quality`
+pub(super) async fn quality(request: HttpRequest, door: web::Data<Door>) -> HttpResponse {
+    let id = RequestId::fresh();
+    let told = async {
+        let caller = caller::with_role(&request, &door, Role::Analyst)?;
+        let query: QualityQuery = query(&request)?;
+        must_see(&caller, &query.namespace)?;
+        let door = door.clone();
+        blocking(move || Ok(live(&door, &query.namespace))).await
+    };
+    finish(id, told.await)
+}
+
+/// The share of wrong hits among those that were served.
+fn live(door: &Door, namespace: &str) -> Value {
+    let policy = door.gateway.policies().of(namespace);
+    let cases = door.gateway.evidence().cases(namespace);
+    let now = |c: &&Case| c.decision.policy_version == policy.version;
+    let all: Vec<&Case> = cases.iter().collect();
+    let current: Vec<&Case> = cases.iter().filter(now).collect();
+    json!({
+        "object": "quality",
+        "namespace": namespace,
+        "policy_version": policy.version,
+        "under_this_version": served(&current),
+        "all_remembered": served(&all),
+        "labels_needed": {"1_percent": labels_needed(0.01), "5_percent": labels_needed(0.05)},
+    })
+}
+
+fn served(cases: &[&Case]) -> Value {
+    let hits = || cases.iter().filter(|c| c.decision.is_hit());
+    let labels = || hits().filter_map(|c| c.label.as_deref());
+    let sampled = || labels().filter(|l| l.sampled);
+    let stratum = Stratum {
+        hits: hits().count(),
+        labelled: sampled().count(),
+        wrong: sampled().filter(|l| l.verdict == Opinion::Wrong).count(),
+    };
+    let told = |verdict| {
+        let apps = labels().filter(|l| l.source == Source::App);
+        apps.filter(|l| l.verdict == verdict).count()
+    };
+    let usd: f64 = hits().filter_map(|c| c.decision.usd).sum();
+    let mut told = json!({
+        "decisions": cases.len(),
+        "reported": {"right": told(Opinion::Right), "wrong": told(Opinion::Wrong)},
+        "usd_saved": usd,
+    });
+    // Beside each other, so that nobody reads the share without its bound.
+    if let (Value::Object(told), Value::Object(known)) = (&mut told, json!(estimate(&[stratum]))) {
+        told.extend(known);
+    }
+    told
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CurveQuery {
+    namespace: String,
+    kind: Option<PolicyKind>,
+}
+
+/// `GET /admin/v1/curve`
+pub(super) async fn hit_curve(request: HttpRequest, door: web::Data<Door>) -> HttpResponse {
+    let id = RequestId::fresh();
+    let told = async {
+        let caller = caller::with_role(&request, &door, Role::Analyst)?;
+        let query: CurveQuery = query(&request)?;
+        must_see(&caller, &query.namespace)?;
+        let door = door.clone();
+        blocking(move || points(&door, &query)).await
+    };
+    finish(id, told.await)
+}
+
+fn points(door: &Door, query: &CurveQuery) -> Reply {
+    let policy = door.gateway.policies().of(&query.namespace);
+    let kind = query.kind.unwrap_or(policy.kind);
+    let draft = PolicyDraft {
+        kind: Some(kind),
+        ..PolicyDraft::default()
+    };
+    let rule = policy.changed(&draft, unix_ms())?.rule(None);
+    let cases = door.gateway.evidence().cases(&query.namespace);
+    Ok(json!({
+        "object": "curve",
+        "namespace": query.namespace,
+        "kind": kind,
+        "now": shortest(rule.probability.unwrap_or(rule.cosine)),
+        "decisions": cases.len(),
+        "points": curve(&cases, &rule),
+    }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Draft {
+    namespace: String,
+    policy: PolicyDraft,
+}
+
+/// `POST /admin/v1/preview`
+pub(super) async fn preview(
+    request: HttpRequest,
+    payload: web::Payload,
+    door: web::Data<Door>,
+) -> HttpResponse {
+    let id = RequestId::fresh();
+    let told = async {
+        let caller = caller::with_role(&request, &door, Role::Analyst)?;
+        let body = body::read(&request, payload, door.limits).await?;
+        let draft: Draft = serde_json::from_slice(&body)
+            .map_err(|e| ApiError::new(Code::InvalidRequest, format!("Not a preview: {e}")))?;
+        must_see(&caller, &draft.namespace)?;
+        let door = door.clone();
+        blocking(move || tried(&door, &draft)).await
+    };
+    finish(id, told.await)
+}
+
+fn tried(door: &Door, draft: &Draft) -> Reply {
+    let policy = door.gateway.policies().of(&draft.namespace);
+    let after = policy.changed(&draft.policy, unix_ms())?;
+    let (before, after) = (policy.rule(None), after.rule(None));
+    let cases = door.gateway.evidence().cases(&draft.namespace);
+    let to_label = nearest_boundary(&cases, &after, TO_LABEL);
+    let to_label: Vec<_> = to_label.iter().map(|c| shown(door, &c.decision)).collect();
+    Ok(json!({
+        "object": "preview",
+        "namespace": draft.namespace,
+        "policy_version": policy.version,
+        "comparison": compare(&cases, &before, &after),
+        "to_label": to_label,
+    }))
+}

@@ -12,11 +12,19 @@ pub fn shortest(value: f32) -> f64 {
         .unwrap_or_else(|_| f64::from(value))
 }
 
+/// For `serialize_with`.
+///
+/// # Errors
+/// The serializer's own.
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it so")]
 pub fn short<S: Serializer>(value: &f32, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(shortest(*value))
 }
 
+/// The same where there may be none.
+///
+/// # Errors
+/// The serializer's own.
 #[allow(clippy::ref_option, reason = "serde asks for it so")]
 pub fn short_option<S: Serializer>(value: &Option<f32>, serializer: S) -> Result<S::Ok, S::Error> {
     value.map(shortest).serialize(serializer)

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::candidate::Candidate;
-use super::wire::entry_label;
+use super::wire::{entry_label, hash};
 use crate::cache::semantic::Nearest;
 use crate::cache::verdict::{GuardSet, Rule, WhenUnsure};
 use crate::chat::RequestId;
@@ -101,10 +101,12 @@ pub struct Care {
 /// What had to be equal before anything was compared.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyParts {
-    /// Hash of all but the question, in hexadecimal.
-    pub scope: String,
-    /// Hash of the whole request, in hexadecimal.
-    pub exact: String,
+    /// Hash of all but the question.
+    #[serde(with = "hash")]
+    pub scope: [u8; 32],
+    /// Hash of the whole request.
+    #[serde(with = "hash")]
+    pub exact: [u8; 32],
     /// Provider, base URL and model that a miss asks first.
     pub origin: String,
     /// Who asked, by keyed hash in hexadecimal, if the app said so.
@@ -173,5 +175,40 @@ impl Decision {
     pub fn has_texts(&self) -> bool {
         let candidates = self.candidates.iter().any(|c| c.question.is_some());
         self.question.is_some() || self.candidate.is_some() || candidates
+    }
+}
+
+/// A hit, for tests.
+#[cfg(test)]
+pub(super) fn sample(question: &str) -> Decision {
+    Decision {
+        time_ms: 1,
+        request_id: RequestId::fresh(),
+        tenant: "t".into(),
+        namespace: "t".into(),
+        model: "m".into(),
+        outcome: DecisionOutcome::Hit,
+        reason: "similar".into(),
+        question: Some(question.to_owned()),
+        candidate: Some("what?".into()),
+        entry: Some(7),
+        entry_created_ms: Some(1),
+        similarity: Some(0.97),
+        score: Some(0.9),
+        threshold: 0.0,
+        probability: Some(0.7),
+        care: Care::default(),
+        policy_version: 0,
+        usd: None,
+        draw: 0.5,
+        key: KeyParts {
+            scope: [1; 32],
+            exact: [2; 32],
+            origin: "o".into(),
+            asker: None,
+            personal: false,
+            history: "alone".into(),
+        },
+        candidates: Vec::new(),
     }
 }

@@ -78,6 +78,8 @@ pub struct Label {
     pub tenant: String,
     /// Label of its namespace.
     pub namespace: String,
+    /// The model asked for.
+    pub model: String,
     /// What was said.
     pub verdict: Opinion,
     /// By whom.
@@ -132,6 +134,7 @@ impl Label {
             request_id: decision.request_id,
             tenant: decision.tenant.clone(),
             namespace: decision.namespace.clone(),
+            model: decision.model.clone(),
             verdict: opined.verdict,
             source: opined.source,
             by: opined.by,

@@ -1,19 +1,20 @@
-//! The newest decisions: in memory to be asked, in two files that take turns to outlive the process. A
-//! request never waits for a disk: a thread of its own writes, and what does not fit its queue is not written.
+//! The newest decisions: in memory to be asked, in files that outlive the process. A request never waits for
+//! a disk: a thread of its own reads and writes, and what does not fit its queue is not written.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded};
 use parking_lot::Mutex;
 
 use super::decision::Decision;
+use super::files::Files;
 use crate::chat::RequestId;
-use crate::store::Journal;
 use crate::telemetry::Metrics;
 
 /// Decisions waiting to be written.
@@ -25,8 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The newest decisions.
 pub struct Log {
-    newest: Mutex<Newest>,
-    capacity: usize,
+    newest: Arc<Mutex<Newest>>,
     orders: Option<Sender<Order>>,
     writer: Option<JoinHandle<()>>,
     metrics: Arc<Metrics>,
@@ -34,20 +34,25 @@ pub struct Log {
 
 #[derive(Default)]
 struct Newest {
+    /// Oldest first.
     in_order: VecDeque<Arc<Decision>>,
     by_id: HashMap<RequestId, Arc<Decision>>,
+    capacity: usize,
 }
 
+/// What the writer is told. By name, so that what it writes is what is kept at that moment: a text that
+/// was forgotten meanwhile must not come back from its queue.
 enum Order {
-    Write(Arc<Decision>),
-    /// Puts these in the place of all that is written.
-    Rewrite(Vec<Arc<Decision>>),
-    /// Says when all before is written.
+    Write(RequestId),
+    /// Puts what is kept in the place of all that is written, and says whether that worked.
+    Rewrite(Sender<io::Result<()>>),
+    /// Says when all before is done.
     Tell(Sender<()>),
 }
 
 impl Log {
-    /// The log `name` of a folder, with up to `capacity` decisions; without a folder in memory only.
+    /// The log `name` of a folder, with up to `capacity` decisions; without a folder in memory only. What the
+    /// folder holds is read beside, so that no start waits for it.
     #[must_use]
     pub fn open(
         folder: Option<&Path>,
@@ -55,63 +60,70 @@ impl Log {
         capacity: usize,
         metrics: Arc<Metrics>,
     ) -> Self {
-        let mut log = Self {
-            newest: Mutex::default(),
+        let newest = Arc::new(Mutex::new(Newest {
             capacity,
+            ..Newest::default()
+        }));
+        let mut log = Self {
+            newest: newest.clone(),
             orders: None,
             writer: None,
-            metrics,
+            metrics: metrics.clone(),
         };
-        let Some(folder) = folder.filter(|_| capacity > 0) else {
-            return log;
-        };
-        match Files::open(folder, name, capacity) {
-            Ok((files, held)) => {
-                for decision in held {
-                    log.keep(Arc::new(decision));
+        if let Some(folder) = folder.filter(|_| capacity > 0).map(PathBuf::from) {
+            let (orders, inbox) = bounded(QUEUE);
+            let run = move || match Files::open(&folder, name, capacity) {
+                Ok((files, held)) => {
+                    newest.lock().put_before(held);
+                    Writer {
+                        files,
+                        newest,
+                        waiting: Vec::with_capacity(BATCH),
+                        metrics,
+                    }
+                    .run(&inbox);
                 }
-                let (orders, inbox) = bounded(QUEUE);
-                let told = log.metrics.clone();
-                let writer = std::thread::Builder::new().name(format!("evidence-{name}"));
-                log.writer = writer.spawn(move || write(&inbox, files, &told)).ok();
-                log.orders = log.writer.is_some().then_some(orders);
-            }
-            Err(cause) => {
-                tracing::error!(%cause, "decisions are kept in memory only: their file cannot be opened");
-            }
+                Err(cause) => {
+                    tracing::error!(%cause, "decisions are kept in memory only: their file cannot be opened");
+                }
+            };
+            let writer = std::thread::Builder::new().name(format!("evidence-{name}"));
+            log.writer = writer.spawn(run).ok();
+            log.orders = log.writer.is_some().then_some(orders);
         }
         log
     }
 
     /// Adds one and forgets the oldest when full.
     pub fn add(&self, decision: Decision) {
-        if self.capacity == 0 {
+        let id = decision.request_id;
+        if !self.newest.lock().put(Arc::new(decision)) {
             return;
         }
-        let decision = Arc::new(decision);
-        self.keep(decision.clone());
         let Some(orders) = &self.orders else { return };
-        if let Err(TrySendError::Full(_)) = orders.try_send(Order::Write(decision)) {
-            self.metrics.cache_fault("evidence_queue_full");
+        if orders.try_send(Order::Write(id)).is_err() {
+            self.metrics.evidence_lost("queue_full", 1);
         }
     }
 
-    /// The decision of one request.
+    /// The decision of one request; it outlives the process once this has returned. Blocks.
     #[must_use]
     pub fn find(&self, id: RequestId) -> Option<Arc<Decision>> {
+        self.settle();
         self.newest.lock().by_id.get(&id).cloned()
     }
 
-    /// Up to `limit` that pass `keep`, newest first.
+    /// Up to `limit` that pass `keep`, newest first; they outlive the process once this has returned. Blocks.
     #[must_use]
     pub fn list(&self, limit: usize, keep: impl Fn(&Decision) -> bool) -> Vec<Arc<Decision>> {
+        self.settle();
         let newest = self.newest.lock();
         let kept = newest.in_order.iter().rev().filter(|d| keep(d));
         kept.take(limit).cloned().collect()
     }
 
-    /// Waits until what was added before is written; what was shown then outlives the process. Blocks.
-    pub fn settle(&self) {
+    /// Waits until all before is read and written.
+    fn settle(&self) {
         let Some(orders) = &self.orders else { return };
         let (tell, told) = bounded(1);
         if orders.send_timeout(Order::Tell(tell), PATIENCE).is_ok() {
@@ -121,36 +133,20 @@ impl Log {
     }
 
     /// Drops the texts of those that `which` names, here and on disk. Blocks.
-    pub fn forget_texts(&self, which: impl Fn(&Decision) -> bool) {
-        let kept: Vec<Arc<Decision>> = {
-            let mut newest = self.newest.lock();
-            let mut forgot = false;
-            let Newest { in_order, by_id } = &mut *newest;
-            for decision in in_order.iter_mut().filter(|d| which(d) && d.has_texts()) {
-                Arc::make_mut(decision).forget_texts();
-                by_id.insert(decision.request_id, decision.clone());
-                forgot = true;
-            }
-            if !forgot {
-                return;
-            }
-            in_order.iter().cloned().collect()
+    ///
+    /// # Errors
+    /// What the file system refuses, or a writer that does not answer: what is on disk may be there still.
+    pub fn forget_texts(&self, which: impl Fn(&Decision) -> bool) -> io::Result<()> {
+        self.settle();
+        let forgot = self.newest.lock().forget_texts(which);
+        let Some(orders) = self.orders.as_ref().filter(|_| forgot) else {
+            return Ok(());
         };
-        if let Some(orders) = &self.orders {
-            drop(orders.send_timeout(Order::Rewrite(kept), PATIENCE));
-            self.settle();
-        }
-    }
-
-    fn keep(&self, decision: Arc<Decision>) {
-        let mut newest = self.newest.lock();
-        if newest.in_order.len() >= self.capacity
-            && let Some(oldest) = newest.in_order.pop_front()
-        {
-            newest.by_id.remove(&oldest.request_id);
-        }
-        newest.by_id.insert(decision.request_id, decision.clone());
-        newest.in_order.push_back(decision);
+        let (tell, told) = bounded(1);
+        let late = || io::Error::from(io::ErrorKind::TimedOut);
+        let sent = orders.send_timeout(Order::Rewrite(tell), PATIENCE);
+        sent.map_err(|_| late())?;
+        told.recv_timeout(PATIENCE).map_err(|_| late())?
     }
 }
 
@@ -164,96 +160,176 @@ impl Drop for Log {
     }
 }
 
-fn write(inbox: &Receiver<Order>, mut files: Files, metrics: &Metrics) {
-    let mut waiting: Vec<Arc<Decision>> = Vec::with_capacity(BATCH);
-    while let Ok(first) = inbox.recv() {
-        let mut next = Some(first);
-        while let Some(order) = next {
-            match order {
-                Order::Write(decision) => {
-                    waiting.push(decision);
-                    if waiting.len() >= BATCH {
-                        flush(&mut files, &mut waiting, metrics);
-                    }
-                }
-                Order::Rewrite(all) => {
-                    // They are among them.
-                    waiting.clear();
-                    count(files.rewrite(&all), metrics);
-                }
-                Order::Tell(who) => {
-                    flush(&mut files, &mut waiting, metrics);
-                    // Whoever asked may have lost patience.
-                    who.send(()).unwrap_or(());
+impl Newest {
+    /// Whether it is kept.
+    fn put(&mut self, decision: Arc<Decision>) -> bool {
+        if self.capacity == 0 {
+            return false;
+        }
+        if self.in_order.len() >= self.capacity
+            && let Some(oldest) = self.in_order.pop_front()
+        {
+            self.by_id.remove(&oldest.request_id);
+        }
+        self.by_id.insert(decision.request_id, decision.clone());
+        self.in_order.push_back(decision);
+        true
+    }
+
+    /// Adds what was written by the process before, oldest first.
+    fn put_before(&mut self, held: Vec<Decision>) {
+        for decision in held.into_iter().rev() {
+            if self.in_order.len() >= self.capacity {
+                return;
+            }
+            let decision = Arc::new(decision);
+            // The files may hold one twice, and the queue one that is here already.
+            if let Entry::Vacant(free) = self.by_id.entry(decision.request_id) {
+                free.insert(decision.clone());
+                self.in_order.push_front(decision);
+            }
+        }
+    }
+
+    /// Whether there were any.
+    fn forget_texts(&mut self, which: impl Fn(&Decision) -> bool) -> bool {
+        let mut forgot = false;
+        let told = self.in_order.iter_mut();
+        for decision in told.filter(|d| which(d) && d.has_texts()) {
+            Arc::make_mut(decision).forget_texts();
+            self.by_id.insert(decision.request_id, decision.clone());
+            forgot = true;
+        }
+        forgot
+    }
+}
+
+/// The thread that knows the files.
+struct Writer {
+    files: Files,
+    newest: Arc<Mutex<Newest>>,
+    waiting: Vec<RequestId>,
+    metrics: Arc<Metrics>,
+}
+
+impl Writer {
+    fn run(mut self, inbox: &Receiver<Order>) {
+        while let Ok(first) = inbox.recv() {
+            let mut next = Some(first);
+            while let Some(order) = next {
+                self.obey(order);
+                next = inbox.try_recv().ok();
+            }
+            self.flush();
+        }
+    }
+
+    fn obey(&mut self, order: Order) {
+        match order {
+            Order::Write(id) => {
+                self.waiting.push(id);
+                if self.waiting.len() >= BATCH {
+                    self.flush();
                 }
             }
-            next = inbox.try_recv().ok();
+            Order::Rewrite(who) => {
+                // They are among what is kept.
+                self.waiting.clear();
+                let kept: Vec<_> = self.newest.lock().in_order.iter().cloned().collect();
+                who.send(self.files.rewrite(&kept)).unwrap_or(());
+            }
+            Order::Tell(who) => {
+                self.flush();
+                // Whoever asked may have lost patience.
+                who.send(()).unwrap_or(());
+            }
         }
-        flush(&mut files, &mut waiting, metrics);
-    }
-}
-
-fn flush(files: &mut Files, waiting: &mut Vec<Arc<Decision>>, metrics: &Metrics) {
-    if !waiting.is_empty() {
-        count(files.append(waiting), metrics);
-        waiting.clear();
-    }
-}
-
-fn count(written: io::Result<()>, metrics: &Metrics) {
-    if let Err(cause) = written {
-        tracing::debug!(%cause, "decisions could not be written");
-        metrics.cache_fault("evidence_not_written");
-    }
-}
-
-/// Two files that take turns: when one is full the other, which holds the older half, begins anew.
-struct Files {
-    files: [Journal; 2],
-    current: usize,
-    capacity: usize,
-}
-
-impl Files {
-    fn open(folder: &Path, name: &str, capacity: usize) -> io::Result<(Self, Vec<Decision>)> {
-        let open = |turn| Journal::open(&folder.join(format!("{name}.{turn}.log")));
-        let ((first, a), (second, b)) = (open(0)?, open(1)?);
-        let read = |lines: &[Vec<u8>]| -> Vec<Decision> {
-            let decisions = lines.iter().map(|line| serde_json::from_slice(line));
-            // A line of a build that knew other fields is as good as lost.
-            decisions.filter_map(Result::ok).collect()
-        };
-        let (a_held, b_held) = (read(&a.lines), read(&b.lines));
-        let newest = |held: &[Decision]| held.last().map_or(0, |d| d.time_ms);
-        let current = usize::from(newest(&b_held) > newest(&a_held));
-        let mut held = [a_held, b_held].concat();
-        held.sort_by_key(|d| d.time_ms);
-        let files = Self {
-            files: [first, second],
-            current,
-            capacity,
-        };
-        Ok((files, held))
     }
 
-    fn append(&mut self, decisions: &[Arc<Decision>]) -> io::Result<()> {
-        if self.files[self.current].len() >= self.capacity {
-            let next = 1 - self.current;
-            self.files[next].rewrite(&[])?;
-            self.current = next;
+    fn flush(&mut self) {
+        if self.waiting.is_empty() {
+            return;
         }
-        self.files[self.current].append(&lines(decisions))
+        let decisions: Vec<_> = {
+            let newest = self.newest.lock();
+            let kept = self.waiting.drain(..);
+            kept.filter_map(|id| newest.by_id.get(&id).cloned())
+                .collect()
+        };
+        let written = self.files.append(&decisions);
+        self.count(written, decisions.len());
     }
 
-    fn rewrite(&mut self, decisions: &[Arc<Decision>]) -> io::Result<()> {
-        // The one that holds texts goes first, whatever becomes of the other.
-        let other = self.files[1 - self.current].rewrite(&[]);
-        self.files[self.current].rewrite(&lines(decisions))?;
-        other
+    fn count(&self, written: io::Result<()>, decisions: usize) {
+        if let Err(cause) = written {
+            tracing::debug!(%cause, "decisions could not be written");
+            self.metrics.evidence_lost("not_written", decisions as u64);
+        }
     }
 }
 
-fn lines(decisions: &[Arc<Decision>]) -> Vec<Vec<u8>> {
-    let lines = decisions.iter().map(|d| serde_json::to_vec(&**d));
-    lines.filter_map(Result::ok).collect()
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::decision::sample;
+    use crate::telemetry::Recorder;
+
+    fn metrics() -> Arc<Metrics> {
+        Arc::new(Recorder::install().unwrap().metrics())
+    }
+
+    fn at(time_ms: u64) -> Decision {
+        Decision {
+            time_ms,
+            ..sample("who?")
+        }
+    }
+
+    fn times(log: &Log) -> Vec<u64> {
+        log.list(9, |_| true).iter().map(|d| d.time_ms).collect()
+    }
+
+    #[test]
+    fn the_newest_come_first_and_the_oldest_are_forgotten_also_by_the_next_process() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || Log::open(Some(folder.path()), "x", 3, metrics());
+        let log = open();
+        for time in 0..5 {
+            log.add(at(time));
+        }
+        assert_eq!(times(&log), [4, 3, 2]);
+        drop(log);
+        let log = open();
+        assert_eq!(times(&log), [4, 3, 2]);
+        log.add(at(9));
+        assert_eq!(times(&log), [9, 4, 3]);
+    }
+
+    #[test]
+    fn a_forgotten_text_is_not_written_by_what_was_queued_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = Log::open(Some(folder.path()), "x", 100, metrics());
+        for time in 0..50 {
+            log.add(at(time));
+            if time % 10 == 0 {
+                log.forget_texts(|_| true).unwrap();
+            }
+        }
+        log.forget_texts(|_| true).unwrap();
+        for turn in 0..2 {
+            let bytes = std::fs::read(folder.path().join(format!("x.{turn}.log"))).unwrap();
+            assert!(!bytes.windows(4).any(|w| w == b"who?"));
+        }
+        assert_eq!(log.list(100, |d| d.question.is_none()).len(), 50);
+    }
+
+    #[test]
+    fn without_a_folder_or_room_nothing_is_written_and_nothing_breaks() {
+        let log = Log::open(None, "x", 2, metrics());
+        log.add(at(1));
+        assert_eq!(times(&log), [1]);
+        let none = Log::open(None, "x", 0, metrics());
+        none.add(at(1));
+        assert!(times(&none).is_empty());
+    }
 }

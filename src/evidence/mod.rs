@@ -9,14 +9,18 @@ pub mod candidate;
 pub mod decision;
 pub mod estimate;
 pub mod explain;
+mod files;
 pub mod label;
 pub mod log;
 pub mod whatif;
 mod wire;
 
+use std::collections::HashSet;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+
+pub use wire::hex;
 
 use self::book::{Book, Turned};
 use self::decision::Decision;
@@ -82,29 +86,19 @@ impl Evidence {
     /// The decision of one request, which outlives the process once this has returned. Blocks.
     #[must_use]
     pub fn find(&self, id: RequestId) -> Option<Arc<Decision>> {
-        let log = match self.compared.find(id) {
-            Some(_) => &self.compared,
-            None => &self.plain,
-        };
-        let found = log.find(id)?;
-        log.settle();
-        Some(found)
+        self.compared.find(id).or_else(|| self.plain.find(id))
     }
 
     /// Up to `limit` decisions by meaning that pass `keep`, newest first; they outlive the process. Blocks.
     #[must_use]
     pub fn decisions(&self, limit: usize, keep: impl Fn(&Decision) -> bool) -> Vec<Arc<Decision>> {
-        let found = self.compared.list(limit, keep);
-        self.compared.settle();
-        found
+        self.compared.list(limit, keep)
     }
 
     /// Up to `limit` decisions without a comparison that pass `keep`, newest first. Blocks.
     #[must_use]
     pub fn plain(&self, limit: usize, keep: impl Fn(&Decision) -> bool) -> Vec<Arc<Decision>> {
-        let found = self.plain.list(limit, keep);
-        self.plain.settle();
-        found
+        self.plain.list(limit, keep)
     }
 
     /// Takes down what somebody said of a decision, and tells `reach`. On disk when this returns. Blocks.
@@ -168,8 +162,8 @@ impl Evidence {
     /// # Errors
     /// What the file system refuses.
     pub fn forget_texts(&self, whose: &Whose) -> io::Result<()> {
-        self.compared.forget_texts(|d| whose.decided(d));
-        self.plain.forget_texts(|d| whose.decided(d));
+        self.compared.forget_texts(|d| whose.decided(d))?;
+        self.plain.forget_texts(|d| whose.decided(d))?;
         let book = self.book.as_ref();
         book.map_or(Ok(()), |book| book.forget_texts(|l| whose.labelled(l)))
     }
@@ -180,7 +174,8 @@ impl Evidence {
     }
 }
 
-/// Whose texts are meant; what is none means all.
+/// Whose texts are meant: those of requests to which all applies that is said, and those that speak of certain
+/// entries.
 #[derive(Debug, Clone, Default)]
 pub struct Whose {
     /// Of this tenant.
@@ -191,33 +186,53 @@ pub struct Whose {
     pub model: Option<String>,
     /// Asked by this person, by keyed hash in hexadecimal.
     pub asker: Option<String>,
-    /// That speak of this entry.
-    pub entry: Option<u64>,
+    /// Whoever asked: what was compared with one of these.
+    pub entries: HashSet<u64>,
 }
 
 impl Whose {
     fn decided(&self, d: &Decision) -> bool {
-        is(&self.tenant, &d.tenant)
-            && is(&self.namespace, &d.namespace)
-            && is(&self.model, &d.model)
-            && is_one(&self.asker, &d.key.asker)
-            && self
-                .entry
-                .is_none_or(|e| d.entry == Some(e) || d.candidates.iter().any(|c| c.entry == e))
+        let mut near = d.candidates.iter().map(|c| c.entry).chain(d.entry);
+        near.any(|e| self.entries.contains(&e))
+            || self.fits([&d.tenant, &d.namespace, &d.model], d.key.asker.as_ref())
     }
 
     fn labelled(&self, l: &Label) -> bool {
-        is(&self.tenant, &l.tenant)
-            && is(&self.namespace, &l.namespace)
-            && is_one(&self.asker, &l.asker)
-            && self.entry.is_none_or(|e| l.candidate.entry == e)
+        self.entries.contains(&l.candidate.entry)
+            || self.fits([&l.tenant, &l.namespace, &l.model], l.asker.as_ref())
+    }
+
+    fn fits(&self, has: [&String; 3], asker: Option<&String>) -> bool {
+        let wanted = [&self.tenant, &self.namespace, &self.model].map(Option::as_ref);
+        let (wanted, has) = (
+            wanted.into_iter().chain([self.asker.as_ref()]),
+            has.map(Some).into_iter().chain([asker]),
+        );
+        let mut said = wanted
+            .zip(has)
+            .filter(|(wanted, _)| wanted.is_some())
+            .peekable();
+        said.peek().is_some() && said.all(|(wanted, has)| wanted == has)
     }
 }
 
-fn is(wanted: &Option<String>, has: &str) -> bool {
-    wanted.as_ref().is_none_or(|w| w == has)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn is_one(wanted: &Option<String>, has: &Option<String>) -> bool {
-    wanted.is_none() || wanted == has
+    #[test]
+    fn what_is_not_said_means_all_and_nothing_said_means_none() {
+        let [tenant, namespace, model, ann] = ["t", "n", "m", "ann"].map(str::to_owned);
+        let has = [&tenant, &namespace, &model];
+        assert!(!Whose::default().fits(has, Some(&ann)));
+        let whose = Whose {
+            tenant: Some(tenant.clone()),
+            asker: Some(ann.clone()),
+            ..Whose::default()
+        };
+        assert!(whose.fits(has, Some(&ann)));
+        assert!(
+            !whose.fits(has, None) && !whose.fits([&namespace, &namespace, &model], Some(&ann))
+        );
+    }
 }

@@ -2,7 +2,6 @@
 
 use super::Gateway;
 use super::error::{ApiError, Code};
-use super::note::from_hex;
 use crate::cache::entry::Cached;
 use crate::evidence::decision::{Decision, DecisionOutcome};
 use crate::evidence::label::{Label, Opined, Opinion};
@@ -45,9 +44,8 @@ impl Gateway {
             return self.opine(decision, opined);
         }
         let wrong = Some(opined.verdict).filter(|v| *v == Opinion::Wrong);
-        let exact = wrong.and_then(|_| from_hex(&decision.key.exact));
-        let memory = self.cache.memory();
-        let stored = exact.and_then(|e| memory.hot(&e).or_else(|| memory.load_exact(&e)));
+        let (memory, exact) = (self.cache.memory(), &decision.key.exact);
+        let stored = wrong.and_then(|_| memory.hot(exact).or_else(|| memory.load_exact(exact)));
         // What was remembered before is not the answer that this request was given.
         let own = stored.filter(|e| e.created_ms >= decision.time_ms);
         Ok(match own {

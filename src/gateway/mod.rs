@@ -29,7 +29,6 @@ use crate::telemetry::{Metrics, Stage};
 
 pub use crate::telemetry::Outcome;
 pub use ask::Served;
-pub use note::hex;
 pub use serve::{Body, LiveAnswer, Piece, error_event};
 pub use via::Via;
 

@@ -8,6 +8,7 @@ use crate::cache::semantic::Nearest;
 use crate::chat::{Answer, unix_ms};
 use crate::embed::Question;
 use crate::evidence::decision::{Care, Decision, DecisionOutcome, KeyParts, Word};
+use crate::evidence::hex;
 use crate::telemetry::Outcome;
 
 impl Gateway {
@@ -24,7 +25,8 @@ impl Gateway {
 
     /// Something was compared, and served or not.
     pub(super) fn note_nearest(&self, plan: &Plan, nearest: &Nearest) {
-        let keep = plan.policy.keep_text;
+        // Asked again: the policy may have changed meanwhile.
+        let keep = self.policies.of(&plan.namespace.label).keep_text;
         let asked = plan.lookup.question.as_deref().unwrap_or_default();
         let outcome = match nearest.serves() {
             true => DecisionOutcome::Hit,
@@ -82,8 +84,8 @@ impl Gateway {
             usd: None,
             draw: plan.ask.id.draw(),
             key: KeyParts {
-                scope: hex(&key.scope),
-                exact: hex(&key.exact),
+                scope: key.scope,
+                exact: key.exact,
                 origin: plan.origin.clone(),
                 asker: plan.asker.as_ref().map(|asker| hex(asker)),
                 personal: plan.personal,
@@ -99,27 +101,4 @@ impl Gateway {
         self.prices
             .cost(plan.ask.request.model(), prompt, completion)
     }
-}
-
-/// How hashes are written where people see them.
-#[must_use]
-pub fn hex(bytes: &[u8]) -> String {
-    const DIGITS: [char; 16] = [
-        '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
-    ];
-    let nibbles = bytes.iter().flat_map(|b| [b >> 4, b & 15]);
-    nibbles.map(|n| DIGITS[usize::from(n)]).collect()
-}
-
-/// A hash as [`hex`] wrote it.
-pub(super) fn from_hex(text: &str) -> Option<[u8; 32]> {
-    let mut hash = [0; 32];
-    let digits = text.as_bytes().chunks_exact(2);
-    if text.len() != 2 * hash.len() {
-        return None;
-    }
-    for (byte, pair) in hash.iter_mut().zip(digits) {
-        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-    }
-    Some(hash)
 }

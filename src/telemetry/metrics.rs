@@ -104,6 +104,11 @@ impl Metrics {
         counter!(table::LABELS, "source" => source, "verdict" => verdict).increment(1);
     }
 
+    /// Counts decisions that are in memory only.
+    pub fn evidence_lost(&self, reason: &'static str, decisions: u64) {
+        counter!(table::EVIDENCE_LOST, "reason" => reason).increment(decisions);
+    }
+
     /// Counts a fault of the cache that became a miss.
     pub fn cache_fault(&self, fault: &'static str) {
         counter!(table::CACHE_FAULTS, "fault" => fault).increment(1);

@@ -81,6 +81,7 @@ pub(super) const EVICTIONS: &str = "reprise_evictions_total";
 pub(super) const ERRORS: &str = "reprise_errors_total";
 pub(super) const NOT_STORED: &str = "reprise_not_stored_total";
 pub(super) const LABELS: &str = "reprise_labels_total";
+pub(super) const EVIDENCE_LOST: &str = "reprise_evidence_lost_total";
 pub(super) const CACHE_FAULTS: &str = "reprise_cache_faults_total";
 pub(super) const BUILD_INFO: &str = "reprise_build_info";
 
@@ -154,6 +155,11 @@ pub const METRICS: &[Metric] = &[
         LABELS,
         Unit::Count,
         "What was said of answers from memory, by source and verdict.",
+    ),
+    counter(
+        EVIDENCE_LOST,
+        Unit::Count,
+        "Decisions that would not outlive the process, by reason.",
     ),
     counter(
         CACHE_FAULTS,

@@ -1,5 +1,7 @@
 //! What is remembered: listed, shown and forgotten.
 
+use std::collections::HashSet;
+
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -7,9 +9,8 @@ use serde_json::{Value, json};
 use super::{Door, PAGE, Reply, audit, blocking, caller, finish, query, rows};
 use crate::cache::entry::{Cached, label, parse_label};
 use crate::chat::RequestId;
-use crate::evidence::Whose;
+use crate::evidence::{Whose, hex};
 use crate::gateway::error::{ApiError, Code};
-use crate::gateway::hex;
 use crate::identity::{Caller, Role};
 use crate::store::{EntryFilter, Order};
 
@@ -45,7 +46,7 @@ impl EntryQuery {
             tenant: self.tenant.clone(),
             namespace: self.namespace.clone(),
             model: self.model.clone(),
-            entry: None,
+            entries: HashSet::new(),
         }
     }
 
@@ -153,7 +154,7 @@ fn delete_one(door: &Door, caller: &Caller, entry: u64) -> Reply {
         (before, Value::Null),
     )?;
     let whose = Whose {
-        entry: Some(entry),
+        entries: [entry].into(),
         ..Whose::default()
     };
     match cache.forget(&[entry]) {
@@ -197,21 +198,26 @@ pub(super) async fn delete_entries(request: HttpRequest, door: web::Data<Door>) 
 
 fn delete_where(door: &Door, caller: &Caller, query: &EntryQuery) -> Reply {
     let (cache, filter) = (door.gateway.cache(), query.filter(door));
+    let mut whose = query.whose(door);
+    let mut forget = |ids: Vec<u64>| {
+        whose.entries.extend(&ids);
+        cache.forget(&ids)
+    };
     let transient = cache.memory().transients(&filter);
-    let mut deleted = cache.forget(&transient.iter().map(|e| e.id).collect::<Vec<_>>());
+    let mut deleted = forget(transient.iter().map(|e| e.id).collect());
     let mut cursor = None;
     loop {
         let page = cache
             .memory()
             .store()
             .list(&filter, Order::Newest, cursor, PAGE);
-        deleted += cache.forget(&page.entries.iter().map(|e| e.id).collect::<Vec<_>>());
+        deleted += forget(page.entries.iter().map(|e| e.id).collect());
         cursor = page.cursor;
         if cursor.is_none() {
             break;
         }
     }
-    let written = written(door, &query.whose(door));
+    let written = written(door, &whose);
     let target = json!({"tenant": query.tenant, "namespace": query.namespace, "model": query.model,
             // Not who it was: the trail is kept for ever.
             "of_one_user": query.user.is_some()});

@@ -9,7 +9,7 @@ use super::{Door, blocking, body, caller, finish, must_see, query, rows, sees};
 use crate::chat::{RequestId, unix_ms};
 use crate::evidence::label::{Label, Opined, Opinion, Source};
 use crate::gateway::error::{ApiError, Code};
-use crate::identity::Role;
+use crate::identity::{Caller, Role};
 
 /// Characters of a note.
 const NOTE: usize = 1000;
@@ -109,21 +109,27 @@ struct LabelQuery {
 /// `GET /admin/v1/labels`
 pub(super) async fn list(request: HttpRequest, door: web::Data<Door>) -> HttpResponse {
     let id = RequestId::fresh();
-    let listed = caller::with_role(&request, &door, Role::Analyst).and_then(|caller| {
+    let listed = async {
+        let caller = caller::with_role(&request, &door, Role::Analyst)?;
         let query: LabelQuery = query(&request)?;
         if let Some(namespace) = &query.namespace {
             must_see(&caller, namespace)?;
         }
-        let labels = door.gateway.evidence().labels(rows(query.limit)?, |l| {
-            query.namespace.as_ref().is_none_or(|n| *n == l.namespace)
-                && query.source.is_none_or(|s| s == l.source)
-                && query.verdict.is_none_or(|v| v == l.verdict)
-                && sees(&caller, &l.namespace)
-        });
-        let data: Vec<_> = labels.iter().map(|l| shown(&door, l)).collect();
-        Ok(json!({"object": "list", "data": data}))
+        let (door, limit) = (door.clone(), rows(query.limit)?);
+        blocking(move || Ok(found(&door, &caller, &query, limit))).await
+    };
+    finish(id, listed.await)
+}
+
+fn found(door: &Door, caller: &Caller, query: &LabelQuery, limit: usize) -> Value {
+    let labels = door.gateway.evidence().labels(limit, |l| {
+        query.namespace.as_ref().is_none_or(|n| *n == l.namespace)
+            && query.source.is_none_or(|s| s == l.source)
+            && query.verdict.is_none_or(|v| v == l.verdict)
+            && sees(caller, &l.namespace)
     });
-    finish(id, listed)
+    let data: Vec<_> = labels.iter().map(|l| shown(door, l)).collect();
+    json!({"object": "list", "data": data})
 }
 
 /// A label as it is shown; without texts where the policy keeps none any more.

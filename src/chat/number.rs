@@ -12,6 +12,12 @@ pub fn shortest(value: f32) -> f64 {
         .unwrap_or_else(|_| f64::from(value))
 }
 
+/// US dollars to a thousand-millionth: finer than any price is, and without the digits that adding up leaves.
+#[must_use]
+pub fn usd(amount: f64) -> f64 {
+    (amount * 1e9).round() / 1e9
+}
+
 /// For `serialize_with`.
 ///
 /// # Errors

@@ -12,6 +12,9 @@ use super::label::{Label, Source};
 use crate::chat::RequestId;
 use crate::store::Journal;
 
+/// Replaced labels that are kept in any case, so that few labels are not sorted out each time.
+const SPARE: usize = 64;
+
 /// The labels.
 pub struct Book {
     pages: Mutex<Pages>,
@@ -24,6 +27,8 @@ struct Pages {
     by_request: HashMap<RequestId, BTreeMap<Source, Arc<Label>>>,
     /// As they came; one that was replaced since is found to be no longer current.
     order: VecDeque<Arc<Label>>,
+    /// Those of them that are.
+    current: usize,
 }
 
 /// What taking a label down changed: what counts of its request before and after.
@@ -157,25 +162,34 @@ impl Pages {
             .is_some_and(|current| Arc::ptr_eq(current, label))
     }
 
-    fn put(&mut self, label: &Arc<Label>) {
+    /// Gives the one whose place it takes.
+    fn put(&mut self, label: &Arc<Label>) -> Option<Arc<Label>> {
         let said = self.by_request.entry(label.request_id).or_default();
-        said.insert(label.source, label.clone());
+        said.insert(label.source, label.clone())
     }
 
     fn add(&mut self, label: Arc<Label>) {
-        self.put(&label);
+        if self.put(&label).is_none() {
+            self.current += 1;
+        }
         self.order.push_back(label);
+        // Somebody who says the same again and again must not push out what others said.
+        if self.order.len() > 2 * self.current + SPARE {
+            let all = std::mem::take(&mut self.order);
+            self.order = all.into_iter().filter(|l| self.is_current(l)).collect();
+        }
     }
 
     /// Forgets the oldest; gives those that counted.
     fn shrink(&mut self, capacity: usize) -> Vec<Arc<Label>> {
         let mut gone = Vec::new();
-        while self.order.len() > capacity
+        while self.current > capacity
             && let Some(oldest) = self.order.pop_front()
         {
             if !self.is_current(&oldest) {
                 continue;
             }
+            self.current -= 1;
             let counted = self.counts(oldest.request_id);
             gone.extend(counted.filter(|counted| Arc::ptr_eq(counted, &oldest)));
             if let Some(said) = self.by_request.get_mut(&oldest.request_id) {
@@ -186,5 +200,97 @@ impl Pages {
             }
         }
         gone
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::decision::{Decision, sample};
+    use crate::evidence::label::{Opined, Opinion};
+
+    fn label(decision: &Decision, source: Source, verdict: Opinion) -> Label {
+        let opined = Opined {
+            time_ms: 1,
+            verdict,
+            source,
+            by: None,
+            note: Some("a note".into()),
+            sampled: false,
+        };
+        Label::of(decision, opined).unwrap()
+    }
+
+    fn book(folder: &tempfile::TempDir, capacity: usize) -> Book {
+        Book::open(Some(folder.path()), capacity).unwrap()
+    }
+
+    #[test]
+    fn the_last_word_of_each_and_of_all_the_most_trusted_counts_also_after_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
+        let decision = sample("who?");
+        let kept = book(&folder, 10);
+        let said = [
+            (Source::App, Opinion::Right),
+            (Source::Analyst, Opinion::Wrong),
+            (Source::App, Opinion::Wrong),
+            (Source::Analyst, Opinion::Right),
+            (Source::Refresh, Opinion::Wrong),
+        ];
+        for (source, verdict) in said {
+            kept.add(label(&decision, source, verdict)).unwrap();
+        }
+        for kept in [kept, book(&folder, 10)] {
+            let counts = kept.of(decision.request_id).unwrap();
+            assert_eq!(
+                (counts.source, counts.verdict),
+                (Source::Analyst, Opinion::Right)
+            );
+            assert_eq!(kept.all_of(decision.request_id).len(), 3);
+            assert_eq!(kept.list(9, |_| true).len(), 3);
+        }
+    }
+
+    #[test]
+    fn what_changed_is_told_and_so_is_what_was_forgotten_for_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let kept = book(&folder, 2);
+        let decisions = [(); 3].map(|()| Decision {
+            request_id: RequestId::fresh(),
+            ..sample("who?")
+        });
+        let add = |d, verdict| kept.add(label(d, Source::App, verdict)).unwrap();
+        assert_eq!(add(&decisions[0], Opinion::Wrong).before, None);
+        let turned = add(&decisions[0], Opinion::Right);
+        assert_eq!(turned.before.unwrap().verdict, Opinion::Wrong);
+        assert_eq!(turned.after.unwrap().verdict, Opinion::Right);
+        add(&decisions[1], Opinion::Right);
+        let turned = add(&decisions[2], Opinion::Right);
+        assert_eq!(turned.gone.len(), 1);
+        assert_eq!(kept.of(decisions[0].request_id), None);
+        for _ in 0..9 {
+            add(&decisions[2], Opinion::Right);
+        }
+        let again = book(&folder, 2);
+        assert_eq!(again.list(9, |_| true).len(), kept.list(9, |_| true).len());
+        assert!(
+            again.journal.unwrap().len() <= 5,
+            "the file does not grow for ever"
+        );
+    }
+
+    #[test]
+    fn a_forgotten_text_is_gone_from_memory_and_disk_and_the_verdict_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let kept = book(&folder, 9);
+        let decision = sample("who?");
+        kept.add(label(&decision, Source::App, Opinion::Wrong))
+            .unwrap();
+        kept.forget_texts(|_| true).unwrap();
+        let bytes = std::fs::read(folder.path().join("labels.log")).unwrap();
+        let holds = |text: &[u8]| bytes.windows(text.len()).any(|w| w == text);
+        assert!(!holds(b"who?") && !holds(b"a note") && holds(b"wrong"));
+        let counts = kept.of(decision.request_id).unwrap();
+        assert_eq!((&counts.question, counts.verdict), (&None, Opinion::Wrong));
     }
 }

@@ -105,7 +105,9 @@ impl Evidence {
     ///
     /// # Errors
     /// What the file system refuses; nothing changed then.
-    pub fn opine(&self, label: Label, reach: &Reach) -> io::Result<Turned> {
+    pub fn opine(&self, mut label: Label, reach: &Reach) -> io::Result<Turned> {
+        // What chance chose stays chosen by chance, whoever corrects it.
+        label.sampled |= self.said_of(label.request_id).iter().any(|l| l.sampled);
         let turned = self.book()?.add(label)?;
         if let Some(before) = &turned.before {
             reach.retract(&before.said());

@@ -14,7 +14,7 @@ use super::estimate::{Estimate, Stratum, estimate};
 use super::label::{Label, Opinion};
 use crate::cache::verdict::Rule;
 use crate::cache::verdict::facts::{Call, Facts};
-use crate::chat::number::short;
+use crate::chat::number::{short, usd};
 
 /// A decision by meaning, ready to be decided again.
 #[derive(Debug, Clone)]
@@ -114,25 +114,26 @@ pub fn compare(cases: &[Case], before: &Rule, after: &Rule) -> Comparison {
         after: known(cases, after),
     };
     for case in cases {
-        let usd = case.decision.usd.unwrap_or(0.0);
+        let price = case.decision.usd.unwrap_or(0.0);
         let (was, is) = (case.serves(before), case.serves(after));
         let said = |place| case.opinion(place).map(|l| l.verdict);
         match (was, is) {
             (None, Some(place)) => {
                 told.gained += 1;
-                told.usd += usd;
+                told.usd += price;
                 told.gained_right += usize::from(said(place) == Some(Opinion::Right));
                 told.gained_wrong += usize::from(said(place) == Some(Opinion::Wrong));
             }
             (Some(place), None) => {
                 told.lost += 1;
-                told.usd -= usd;
+                told.usd -= price;
                 told.lost_right += usize::from(said(place) == Some(Opinion::Right));
                 told.lost_wrong += usize::from(said(place) == Some(Opinion::Wrong));
             }
             _ => {}
         }
     }
+    told.usd = usd(told.usd);
     told
 }
 

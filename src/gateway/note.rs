@@ -5,6 +5,7 @@ use super::ask::Plan;
 use crate::cache::Miss;
 use crate::cache::entry::Cached;
 use crate::cache::semantic::Nearest;
+use crate::chat::number::usd;
 use crate::chat::{Answer, unix_ms};
 use crate::embed::Question;
 use crate::evidence::decision::{Care, Decision, DecisionOutcome, KeyParts, Word};
@@ -14,11 +15,10 @@ use crate::telemetry::Outcome;
 impl Gateway {
     /// The same request was answered from memory.
     pub(super) fn note_exact(&self, plan: &Plan, entry: &Cached) {
-        let usd = self.price(plan, entry.replay.answer());
         self.evidence.note(Decision {
             entry: Some(entry.id),
             entry_created_ms: Some(entry.created_ms),
-            usd,
+            usd: self.price(plan, entry.replay.answer()),
             ..self.passage(plan, DecisionOutcome::HitExact, "same_request")
         });
     }
@@ -98,7 +98,7 @@ impl Gateway {
     /// What an answer cost, by list price.
     pub(super) fn price(&self, plan: &Plan, answer: &Answer) -> Option<f64> {
         let (prompt, completion) = answer.tokens()?;
-        self.prices
-            .cost(plan.ask.request.model(), prompt, completion)
+        let model = plan.ask.request.model();
+        self.prices.cost(model, prompt, completion).map(usd)
     }
 }

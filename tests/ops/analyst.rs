@@ -92,6 +92,14 @@ fn quality_counts_what_chance_chose_and_tells_what_apps_report_beside_it() {
         "{told}"
     );
     assert_eq!(told["wrong_share"], 0.5);
+    // Corrected, it is still one that chance chose.
+    label(&analyst, &second, "right", None);
+    let told = quality();
+    assert_eq!(
+        (&told["labelled"], &told["wrong"]),
+        (&json!(2), &json!(0)),
+        "{told}"
+    );
     let needed = analyst.get("/admin/v1/quality?namespace=acme")["labels_needed"].clone();
     assert_eq!(needed, json!({"1_percent": 299, "5_percent": 59}));
 }

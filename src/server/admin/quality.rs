@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::evidence::shown;
 use super::{Door, Reply, blocking, body, caller, finish, must_see, query};
 use crate::cache::policy::{PolicyDraft, PolicyKind};
-use crate::chat::number::shortest;
+use crate::chat::number::{shortest, usd};
 use crate::chat::{RequestId, unix_ms};
 use crate::evidence::estimate::{Stratum, estimate, labels_needed};
 use crate::evidence::label::{Opinion, Source};
@@ -67,11 +67,11 @@ fn served(cases: &[&Case]) -> Value {
         let apps = labels().filter(|l| l.source == Source::App);
         apps.filter(|l| l.verdict == verdict).count()
     };
-    let usd: f64 = hits().filter_map(|c| c.decision.usd).sum();
+    let saved: f64 = hits().filter_map(|c| c.decision.usd).sum();
     let mut told = json!({
         "decisions": cases.len(),
         "reported": {"right": told(Opinion::Right), "wrong": told(Opinion::Wrong)},
-        "usd_saved": usd,
+        "usd_saved": usd(saved),
     });
     // Beside each other, so that nobody reads the share without its bound.
     if let (Value::Object(told), Value::Object(known)) = (&mut told, json!(estimate(&[stratum]))) {

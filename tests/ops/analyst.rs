@@ -133,6 +133,8 @@ fn a_preview_says_what_the_policy_then_does_and_changes_nothing() {
         (&told["before"]["hits"], &told["after"]["hits"]),
         (&json!(2), &json!(0))
     );
+    // Of a label that nobody drew by chance no share is made.
+    assert_eq!(told["before"]["labelled"], 0, "{told}");
     let loose = preview(&json!({"threshold": 0.0}));
     let told = &loose["comparison"];
     assert_eq!(

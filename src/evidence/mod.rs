@@ -12,6 +12,7 @@ pub mod explain;
 mod files;
 pub mod label;
 pub mod log;
+mod throttle;
 pub mod whatif;
 mod wire;
 
@@ -26,6 +27,7 @@ use self::book::{Book, Turned};
 use self::decision::Decision;
 use self::label::Label;
 use self::log::Log;
+use self::throttle::Throttle;
 use self::whatif::Case;
 use crate::cache::reach::Reach;
 use crate::chat::RequestId;
@@ -48,8 +50,12 @@ pub struct Evidence {
     compared: Log,
     /// All others, which are many: kept apart, so that they push none of the former out.
     plain: Log,
+    throttle: Throttle,
     book: Option<Book>,
 }
+
+/// Requests for which nothing was compared that are taken down in a second.
+const PLAIN_PER_SECOND: u32 = 200;
 
 impl Evidence {
     /// Opens what was kept, and tells `reach` what was said of entries that may still be there.
@@ -64,6 +70,7 @@ impl Evidence {
         let evidence = Self {
             compared: log("compared"),
             plain: log("plain"),
+            throttle: Throttle::new(PLAIN_PER_SECOND),
             book: book.ok(),
         };
         for label in evidence.labels(usize::MAX, |_| true) {
@@ -72,6 +79,12 @@ impl Evidence {
             }
         }
         evidence
+    }
+
+    /// Whether one more request for which nothing was compared is to be taken down now.
+    #[must_use]
+    pub fn wants_plain(&self, now_ms: u64) -> bool {
+        self.throttle.take(now_ms)
     }
 
     /// Takes a decision down.

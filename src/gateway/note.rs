@@ -15,6 +15,9 @@ use crate::telemetry::Outcome;
 impl Gateway {
     /// The same request was answered from memory.
     pub(super) fn note_exact(&self, plan: &Plan, entry: &Cached) {
+        if !self.notes_plain() {
+            return;
+        }
         self.evidence.note(Decision {
             entry: Some(entry.id),
             entry_created_ms: Some(entry.created_ms),
@@ -49,12 +52,23 @@ impl Gateway {
 
     /// Nothing was compared.
     pub(super) fn note_miss(&self, plan: &Plan, miss: &Miss) {
+        if !self.notes_plain() {
+            return;
+        }
         let (outcome, reason) = match plan.unread {
             Some((Outcome::Bypass, why)) => (DecisionOutcome::Bypass, why),
             Some((_, why)) => (DecisionOutcome::Refresh, why),
             None => (DecisionOutcome::Miss, miss.reason),
         };
         self.evidence.note(self.passage(plan, outcome, reason));
+    }
+
+    fn notes_plain(&self) -> bool {
+        let wanted = self.evidence.wants_plain(unix_ms());
+        if !wanted {
+            self.metrics.decisions_left_out.increment(1);
+        }
+        wanted
     }
 
     /// What holds for every request.

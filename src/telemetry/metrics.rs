@@ -28,6 +28,8 @@ pub struct Metrics {
     pub index_dead_share: Gauge,
     /// Entries dropped for room.
     pub evictions: Counter,
+    /// Decisions that are not taken down, since there are too many.
+    pub decisions_left_out: Counter,
 }
 
 impl Metrics {
@@ -54,6 +56,7 @@ impl Metrics {
             index_entries: gauge!(table::INDEX_ENTRIES),
             index_dead_share: gauge!(table::INDEX_DEAD),
             evictions: counter!(table::EVICTIONS),
+            decisions_left_out: counter!(table::EVIDENCE_LOST, "reason" => "too_many"),
         }
     }
 

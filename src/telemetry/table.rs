@@ -159,7 +159,7 @@ pub const METRICS: &[Metric] = &[
     counter(
         EVIDENCE_LOST,
         Unit::Count,
-        "Decisions that would not outlive the process, by reason.",
+        "Decisions that are not kept, or would not outlive the process, by reason.",
     ),
     counter(
         CACHE_FAULTS,

@@ -76,7 +76,7 @@ const PRIOR: f32 = 4.0;
 
 impl History {
     /// A probability after what was said of the entry: the mean of a beta distribution that starts at the
-    /// model's opinion with the weight [`PRIOR`].
+    /// model's opinion with the weight of four judgements.
     #[must_use]
     pub fn shrink(self, probability: f32) -> f32 {
         if self == Self::default() {

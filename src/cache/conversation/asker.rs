@@ -8,28 +8,53 @@ use crate::cache::verdict::guards::Reading;
 #[must_use]
 pub fn speaks_of_asker(question: &str) -> bool {
     // Most questions hold no word of the first person, and need not be read.
-    if !may_speak(question) {
+    if !may_speak(question) || asks_plain_way(question) {
         return false;
     }
+    reads_of_asker(question)
+}
+
+/// Ways to do something, which are the same for everybody, also with one's own things.
+const WAYS: [&str; 10] = [
+    "how do i",
+    "how do we",
+    "how can i",
+    "how can we",
+    "how should i",
+    "how to",
+    "how would i",
+    "what is the best way to",
+    "steps to",
+    "can you explain how",
+];
+
+fn reads_of_asker(question: &str) -> bool {
     let reading = Reading::of(question);
     let words = Words::of(&reading);
-    // The way to do something is the same for everybody, also with one's own things.
-    let way = [
-        "how do i",
-        "how do we",
-        "how can i",
-        "how can we",
-        "how should i",
-        "how to",
-        "how would i",
-        "what is the best way to",
-        "steps to",
-        "can you explain how",
-    ];
-    if way.iter().any(|p| words.begins(p)) && !states(&words) {
+    if WAYS.iter().any(|p| words.begins(p)) && !states(&words) {
         return false;
     }
     words.has(list("own")) || states(&words) || tells_of_self(&words)
+}
+
+/// Whether a text of nothing but plain words asks for a way to do something. Such a question is met with most
+/// often of all that hold a first person, and to read it in full would cost a good part of an exact hit.
+fn asks_plain_way(text: &str) -> bool {
+    let text = text.trim_end_matches(['?', '.', '!', ' ']);
+    let plain = |c: u8| c.is_ascii_alphabetic() || c == b' ';
+    if !text.bytes().all(plain) {
+        return false;
+    }
+    let words: Vec<&str> = text.split_ascii_whitespace().collect();
+    let is = |i: usize, word: &str| words.get(i).is_some_and(|w| w.eq_ignore_ascii_case(word));
+    let begins = |way: &&str| way.split(' ').enumerate().all(|(i, word)| is(i, word));
+    // A first person other than the one that asks may state something: that is looked at closely.
+    WAYS.iter().any(begins) && !words.iter().skip(3).any(|w| is_self(w))
+}
+
+fn is_self(word: &str) -> bool {
+    let all = ["i", "we", "im", "ive", "id", "ill", "weve", "were", "lets"];
+    all.iter().any(|known| known.eq_ignore_ascii_case(word))
 }
 
 /// Whether a text holds a word of the first person, contractions such as `I'm` and `im` included. Sees at
@@ -90,4 +115,45 @@ fn in_frame(words: &Words<'_>, at: usize) -> bool {
         let length = frame.split(' ').count();
         (at.saturating_sub(length)..=at).any(|i| words.phrase_at(i, frame) && i + length > at)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const WORDS: [&str; 24] = [
+        "How", "do", "can", "should", "would", "I", "i", "we", "to", "my", "our", "me", "us",
+        "have", "owe", "am", "did", "if", "im", "reset", "password", "the", "what", "steps",
+    ];
+
+    #[test]
+    fn the_common_way_to_ask_is_known_without_reading() {
+        assert!(asks_plain_way("How do I reset my password?"));
+        assert!(asks_plain_way("how can we pay our bill"));
+        for other in [
+            "How much do I owe?",
+            "How do I pay what I owe?",
+            "What is my balance?",
+            "How do I's",
+        ] {
+            assert!(!asks_plain_way(other), "{other}");
+        }
+    }
+
+    proptest! {
+        /// What is known at once is what reading would have told.
+        #[test]
+        fn a_short_cut_leads_where_the_way_leads(
+            way in 0..WAYS.len(),
+            words in prop::collection::vec(0..WORDS.len(), 0..8),
+            end in "[?.!]{0,2}",
+        ) {
+            let words: Vec<_> = words.into_iter().map(|i| WORDS[i]).collect();
+            let text = format!("{} {}{end}", WAYS[way], words.join(" "));
+            if asks_plain_way(&text) {
+                prop_assert!(!reads_of_asker(&text), "{text}");
+            }
+        }
+    }
 }

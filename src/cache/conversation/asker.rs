@@ -49,7 +49,8 @@ fn asks_plain_way(text: &str) -> bool {
     let is = |i: usize, word: &str| words.get(i).is_some_and(|w| w.eq_ignore_ascii_case(word));
     let begins = |way: &&str| way.split(' ').enumerate().all(|(i, word)| is(i, word));
     // A first person other than the one that asks may state something: that is looked at closely.
-    WAYS.iter().any(begins) && !words.iter().skip(3).any(|w| is_self(w))
+    let states = ["have", "owe", "qualify"].iter().any(|word| is(3, word));
+    WAYS.iter().any(begins) && !states && !words.iter().skip(3).any(|w| is_self(w))
 }
 
 fn is_self(word: &str) -> bool {
@@ -124,7 +125,7 @@ mod tests {
 
     const WORDS: [&str; 24] = [
         "How", "do", "can", "should", "would", "I", "i", "we", "to", "my", "our", "me", "us",
-        "have", "owe", "am", "did", "if", "im", "reset", "password", "the", "what", "steps",
+        "have", "owe", "am", "did", "if", "im", "qualify", "password", "the", "what", "steps",
     ];
 
     #[test]
@@ -134,6 +135,7 @@ mod tests {
         for other in [
             "How much do I owe?",
             "How do I pay what I owe?",
+            "How do I qualify for a loan?",
             "What is my balance?",
             "How do I's",
         ] {

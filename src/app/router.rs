@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::error::{Lines, StartError};
 use crate::config::{Config, ProviderKind, ResolvedProvider};
 use crate::provider::{Deadlines, Demo, OpenAi, Provider, ProviderError};
-use crate::router::{Retry, Route, Router, RouterConfig};
+use crate::router::{Keeping, Retry, Route, Router, RouterConfig};
 
 /// A provider and the patterns of the models that it answers.
 type Claiming = (Arc<dyn Provider>, Vec<String>);
@@ -35,7 +35,11 @@ fn router_of(config: &Config, providers: Vec<Claiming>) -> Result<Router, Lines<
             .iter()
             .map(|c| (c.provider.clone(), c.model.clone()))
             .collect(),
-        store_fallback: route.store_fallback,
+        keeping: Keeping {
+            fallback: route.store_fallback,
+            tool_calls: route.store_tool_calls,
+            personal: route.store_personal,
+        },
     });
     let router = Router::new(RouterConfig {
         providers,

@@ -102,7 +102,8 @@ impl Cached {
     #[must_use]
     pub fn from_stored(entry: Entry) -> Option<Arc<Self>> {
         let answer = Answer::parse(entry.answer.get().as_bytes()).ok()?;
-        answer.storable().ok()?;
+        // What a route allowed once it allowed for as long as the entry lives.
+        answer.storable_with(true).ok()?;
         Some(Arc::new(Self {
             id: entry.id,
             key: CacheKey {

@@ -13,6 +13,7 @@ pub mod entry;
 pub mod flight;
 pub mod freshness;
 pub mod history;
+pub mod hygiene;
 pub mod memory;
 pub mod policy;
 pub mod reach;

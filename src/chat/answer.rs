@@ -76,7 +76,7 @@ impl Answer {
         Ok(Self {
             storable: match storable {
                 _ if failed => Err(Unstorable::Error),
-                Ok(()) if !readable => Err(Unstorable::Unparseable),
+                Ok(()) | Err(Unstorable::ToolCalls) if !readable => Err(Unstorable::Unparseable),
                 other => other,
             },
             json: json.into(),
@@ -100,6 +100,17 @@ impl Answer {
     /// The reason why not.
     pub fn storable(&self) -> Result<(), Unstorable> {
         self.storable
+    }
+
+    /// The same where a complete call of tools may be remembered as well, if `tool_calls` says so.
+    ///
+    /// # Errors
+    /// The reason why not.
+    pub fn storable_with(&self, tool_calls: bool) -> Result<(), Unstorable> {
+        match self.storable {
+            Err(Unstorable::ToolCalls) if tool_calls => Ok(()),
+            other => other,
+        }
     }
 
     /// Whether its members can be read. One where they cannot is only good for a client
@@ -140,6 +151,26 @@ impl Answer {
         let text = members.pointer("/choices/0/message/content");
         text.and_then(Value::as_str).unwrap_or_default().to_owned()
     }
+
+    /// All texts of the first choice's message, those that it hands to tools included.
+    #[must_use]
+    pub fn texts(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        let mut members = Value::Object(self.members());
+        if let Some(message) = members.pointer_mut("/choices/0/message") {
+            gather(message.take(), &mut found);
+        }
+        found
+    }
+}
+
+fn gather(value: Value, found: &mut Vec<String>) {
+    match value {
+        Value::String(text) => found.push(text),
+        Value::Array(items) => items.into_iter().for_each(|item| gather(item, found)),
+        Value::Object(members) => members.into_iter().for_each(|(_, v)| gather(v, found)),
+        _ => {}
+    }
 }
 
 impl Serialize for Answer {
@@ -165,14 +196,25 @@ fn storable(choices: &RawValue) -> Result<Result<(), Unstorable>, AnswerError> {
         return Ok(Err(Unstorable::SeveralChoices));
     };
     let finish = choice.finish_reason.map(RawValue::get);
-    let stopped = finish.is_some_and(|f| matches!(serde_json::from_str(f), Ok("stop")));
-    Ok(if !stopped {
-        Err(Unstorable::FinishReason)
-    } else if choice.message.is_some_and(calls_tools) {
-        Err(Unstorable::ToolCalls)
-    } else {
-        Ok(())
+    let finish: Option<&str> = finish.and_then(|f| serde_json::from_str(f).ok());
+    let calls = choice.message.is_some_and(calls_tools);
+    Ok(match finish {
+        Some("length") => Err(Unstorable::Truncated),
+        Some("content_filter") => Err(Unstorable::Filtered),
+        _ if choice.message.is_some_and(refuses) => Err(Unstorable::Refusal),
+        Some("stop" | "tool_calls" | "function_call") if calls => Err(Unstorable::ToolCalls),
+        Some("stop") => Ok(()),
+        _ => Err(Unstorable::FinishReason),
     })
+}
+
+/// Whether a message says in the place for it why the model will not answer.
+fn refuses(message: &RawValue) -> bool {
+    let members = members(message.get()).unwrap_or_default();
+    let said = |value: &RawValue| !matches!(value.get(), "null" | "\"\"");
+    members
+        .iter()
+        .any(|(name, value)| name.as_ref() == "refusal" && said(value))
 }
 
 /// Whether a message wants something done, whatever its choice says of how it ended.
@@ -204,10 +246,19 @@ mod tests {
     fn only_a_complete_single_answer_may_be_stored() {
         let parse = |v: &Value| Answer::parse(v.to_string().as_bytes()).unwrap();
         assert_eq!(parse(&answer("stop")).storable(), Ok(()));
-        for finish in ["length", "content_filter", "tool_calls"] {
-            let why = parse(&answer(finish)).storable();
-            assert_eq!(why, Err(Unstorable::FinishReason), "{finish}");
+        for (finish, why) in [
+            ("length", Unstorable::Truncated),
+            ("content_filter", Unstorable::Filtered),
+            // It ends in calls, and there are none.
+            ("tool_calls", Unstorable::FinishReason),
+        ] {
+            assert_eq!(parse(&answer(finish)).storable(), Err(why), "{finish}");
         }
+        let mut refused = answer("stop");
+        refused["choices"][0]["message"]["refusal"] = json!("I can't help with that.");
+        assert_eq!(parse(&refused).storable(), Err(Unstorable::Refusal));
+        refused["choices"][0]["message"]["refusal"] = Value::Null;
+        assert_eq!(parse(&refused).storable(), Ok(()));
         let mut two = answer("stop");
         two["choices"] = json!([two["choices"][0], two["choices"][0]]);
         assert_eq!(parse(&two).storable(), Err(Unstorable::SeveralChoices));
@@ -239,6 +290,24 @@ mod tests {
         ] {
             assert_eq!(with(member, none), Ok(()), "{member}");
         }
+    }
+
+    #[test]
+    fn a_whole_tool_call_may_be_stored_by_whoever_allows_it() {
+        let mut called = answer("tool_calls");
+        let call = json!({"id": "c", "type": "function",
+            "function": {"name": "f", "arguments": "{\"to\":\"Ann\"}"}});
+        called["choices"][0]["message"]["tool_calls"] = json!([call]);
+        let parse = |v: &Value| Answer::parse(v.to_string().as_bytes()).unwrap();
+        let whole = parse(&called);
+        assert_eq!(whole.storable_with(false), Err(Unstorable::ToolCalls));
+        assert_eq!(whole.storable_with(true), Ok(()));
+        assert!(whole.texts().contains(&"{\"to\":\"Ann\"}".to_owned()));
+        called["choices"][0]["finish_reason"] = json!("length");
+        assert_eq!(
+            parse(&called).storable_with(true),
+            Err(Unstorable::Truncated)
+        );
     }
 
     #[test]

@@ -11,9 +11,15 @@ use super::chunk::Chunk;
 pub enum Unstorable {
     /// It holds, or ended in, an error.
     Error,
-    /// It did not end by itself: cut by length, filtered, or a tool call.
+    /// It did not end by itself, or does not say how.
     FinishReason,
-    /// It calls tools, though it says that it ended by itself.
+    /// It was cut by length.
+    Truncated,
+    /// A filter cut it or took its place.
+    Filtered,
+    /// The model says in so many words that it will not answer.
+    Refusal,
+    /// It calls tools.
     ToolCalls,
     /// It has more than one choice.
     SeveralChoices,
@@ -34,6 +40,9 @@ impl Unstorable {
         match self {
             Self::Error => "error",
             Self::FinishReason => "finish_reason",
+            Self::Truncated => "truncated",
+            Self::Filtered => "filtered",
+            Self::Refusal => "refusal",
             Self::ToolCalls => "tool_calls",
             Self::SeveralChoices => "several_choices",
             Self::Incomplete => "incomplete",
@@ -317,7 +326,7 @@ mod tests {
         assert_eq!(refused(&failed, true), Unstorable::Error);
         let mut long = hello();
         long[3] = delta(json!({}), json!("length"));
-        assert_eq!(refused(&long, true), Unstorable::FinishReason);
+        assert_eq!(refused(&long, true), Unstorable::Truncated);
         let mut two = hello();
         two[2]["choices"][0]["index"] = json!(1);
         assert_eq!(refused(&two, true), Unstorable::SeveralChoices);

@@ -76,6 +76,8 @@ pub(super) const LISTS: &[Field] = &[
             required("model", Kind::Pattern),
             required("candidates", Kind::Tables(CANDIDATE)),
             optional("store_fallback", Kind::Flag),
+            optional("store_tool_calls", Kind::Flag),
+            optional("store_personal", Kind::Flag),
         ]),
     ),
     optional(

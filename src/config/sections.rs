@@ -259,6 +259,16 @@ pub struct Route {
     /// Whether a fallback model's answer may be stored under the requested one.
     #[serde(default)]
     pub store_fallback: bool,
+    /// Whether answers that call tools may be stored.
+    #[serde(default)]
+    pub store_tool_calls: bool,
+    /// Whether what carries personal data may be stored.
+    #[serde(default = "yes")]
+    pub store_personal: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// One step of a route.

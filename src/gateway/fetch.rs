@@ -13,8 +13,9 @@ use super::error::{ApiError, Code};
 use crate::cache::Miss;
 use crate::cache::entry::Fresh;
 use crate::cache::flight::{Cargo, Full, Pilot};
+use crate::cache::hygiene;
 use crate::cache::memory::Moment;
-use crate::chat::{Answer, Frame, Recorder, Unstorable};
+use crate::chat::{Answer, Frame, Recorder, Unstorable, joined_text};
 use crate::embed::{Embedded, Question};
 use crate::provider::{Event, EventStream, Failure, FailureKind, Reply};
 use crate::router::Answered;
@@ -147,15 +148,17 @@ impl Fetch<'_> {
             model,
             headers,
         }));
+        let keeping = &self.plan.route.keeping;
         match end {
             Ok((body, answer)) => {
-                from.refused = answer.storable().err();
+                from.refused = answer.storable_with(keeping.tool_calls).err();
                 Ok((End::Whole(body, Arc::new(answer)), from))
             }
             Err(events) => {
                 let whole = self.stream(events, pilot).await?;
                 let storable = whole.as_ref().map_err(|why| *why);
-                from.refused = storable.and_then(Answer::storable).err();
+                let storable = storable.and_then(|a| a.storable_with(keeping.tool_calls));
+                from.refused = storable.err();
                 Ok((End::Streamed(whole.ok().map(Arc::new)), from))
             }
         }
@@ -204,7 +207,7 @@ impl Fetch<'_> {
         }
         let refused = from.refused.map(Unstorable::as_str);
         let foreign =
-            (from.other_model && !self.plan.route.store_fallback).then_some("fallback_model");
+            (from.other_model && !self.plan.route.keeping.fallback).then_some("fallback_model");
         let answer = match end {
             End::Streamed(whole) => whole.as_ref(),
             End::Whole(_, answer) => Some(answer),
@@ -212,17 +215,24 @@ impl Fetch<'_> {
         let not_stored = match (refused.or(foreign), answer) {
             (Some(reason), _) => Some(reason),
             (None, None) => Some(Unstorable::Incomplete.as_str()),
-            (None, Some(answer)) => {
+            (None, Some(answer)) => self.objection(answer).or_else(|| {
                 let started = Instant::now();
                 let fresh = self.fresh(Arc::clone(answer), vector, ttl_ms, from);
                 let (_, refused) = self.gateway.cache.remember(fresh);
                 self.gateway.metrics.stage(Stage::Store, started.elapsed());
                 refused
-            }
+            }),
         };
         if let Some(reason) = not_stored {
             self.gateway.metrics.not_stored(reason);
         }
+    }
+
+    /// Why what is said in it is not written down.
+    fn objection(&self, answer: &Answer) -> Option<&'static str> {
+        let asked = self.plan.ask.request.last();
+        let asked = joined_text(asked.and_then(|message| message.get("content")));
+        hygiene::objection(&asked, answer, self.plan.route.keeping.personal)
     }
 
     fn fresh(

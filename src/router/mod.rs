@@ -40,8 +40,29 @@ pub struct Route {
     /// Providers in order of preference, each with its own name for the model; none means
     /// the name that was asked for.
     pub candidates: Vec<(String, Option<String>)>,
+    /// What of the answers may be remembered.
+    pub keeping: Keeping,
+}
+
+/// What a route says of remembering its answers. The router itself does not look at it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keeping {
     /// Whether an answer of another model than the first candidate's may be remembered.
-    pub store_fallback: bool,
+    pub fallback: bool,
+    /// Whether one that calls tools may.
+    pub tool_calls: bool,
+    /// Whether one that carries personal data may, or whose question does.
+    pub personal: bool,
+}
+
+impl Default for Keeping {
+    fn default() -> Self {
+        Self {
+            fallback: false,
+            tool_calls: false,
+            personal: true,
+        }
+    }
 }
 
 /// When a candidate is tried again.

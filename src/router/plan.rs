@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use globset::{Glob, GlobMatcher};
 
-use super::{Route, RouterError};
+use super::{Keeping, Route, RouterError};
 use crate::provider::Provider;
 
 /// One way to get an answer.
@@ -23,8 +23,8 @@ pub struct Candidate {
 pub struct Plan {
     /// The candidates in order.
     pub candidates: Vec<Candidate>,
-    /// Whether an answer of another model than the first candidate's may be remembered.
-    pub store_fallback: bool,
+    /// What of the answers may be remembered.
+    pub keeping: Keeping,
 }
 
 /// A model name that nobody claims.
@@ -59,7 +59,7 @@ pub(super) struct Table {
 
 struct Target {
     candidates: Vec<(Arc<dyn Provider>, Option<String>)>,
-    store_fallback: bool,
+    keeping: Keeping,
 }
 
 enum Pattern {
@@ -134,7 +134,7 @@ impl Table {
         }
         Ok(Plan {
             candidates,
-            store_fallback: false,
+            keeping: Keeping::default(),
         })
     }
 
@@ -173,7 +173,7 @@ impl Table {
         }
         let target = Target {
             candidates,
-            store_fallback: route.store_fallback,
+            keeping: route.keeping,
         };
         match Pattern::new(&route.model) {
             Ok(Pattern::Exact(name)) => {
@@ -201,7 +201,7 @@ impl Target {
         };
         Plan {
             candidates: self.candidates.iter().map(own).collect(),
-            store_fallback: self.store_fallback,
+            keeping: self.keeping,
         }
     }
 }
@@ -255,7 +255,7 @@ mod tests {
         Route {
             model: model.to_owned(),
             candidates: candidates.iter().map(own).collect(),
-            store_fallback: false,
+            keeping: Keeping::default(),
         }
     }
 

@@ -73,6 +73,8 @@ mod tests {
             model: Pattern::parse(model).unwrap(),
             candidates: candidates.iter().map(candidate).collect(),
             store_fallback: false,
+            store_tool_calls: false,
+            store_personal: true,
         }
     }
 

@@ -52,6 +52,16 @@ store_fallback = true
 [[routes]]
 model = "renamed"
 candidates = [{ provider = "gone" }, { provider = "main", model = "mock-plain" }]
+
+[[routes]]
+model = "handy"
+candidates = [{ provider = "main", model = "mock-tools" }]
+store_tool_calls = true
+
+[[routes]]
+model = "discreet"
+candidates = [{ provider = "main", model = "mock-echo" }]
+store_personal = false
 "#;
 
 /// Namespaces that the tenants alpha and beta share, each in its own way.

@@ -19,6 +19,7 @@ mod errors;
 mod flight;
 mod forward;
 mod gateway;
+mod hygiene;
 mod models;
 mod ops;
 mod scope;

@@ -17,6 +17,9 @@ use super::script::{FOR_EVER, Step, Watch, play};
 
 const JSON: (&str, &str) = ("content-type", "application/json");
 
+/// What the mock says in place of an answer.
+const REFUSAL: &str = "No, and I will not say why.";
+
 #[derive(Deserialize)]
 struct Ask {
     model: String,
@@ -76,6 +79,7 @@ impl Ask {
                 let word = format!("{} ", "x".repeat(512 << 10));
                 word.repeat(usize::try_from(half_mib).unwrap_or(0))
             }
+            ("echo", _) => self.question().to_owned(),
             ("chunks", words) => (0..words).map(|i| format!("w{i} ")).collect(),
             _ => format!("Mock answer to: {} 🍎", self.question()),
         }
@@ -84,6 +88,7 @@ impl Ask {
     fn finish(&self) -> &'static str {
         match self.behaviour().0 {
             "length" => "length",
+            "filtered" => "content_filter",
             "tools" | "drip-tools" => "tool_calls",
             _ => "stop",
         }
@@ -153,6 +158,10 @@ fn ok(ask: &Ask) -> HttpResponseBuilder {
 
 fn plain(ask: &Ask, seen: Arc<Seen>) -> HttpResponse {
     let mut message = json!({"role": "assistant", "content": ask.text(), "refusal": null});
+    if ask.behaviour().0 == "refusal" {
+        message["content"] = Value::Null;
+        message["refusal"] = REFUSAL.into();
+    }
     if ask.calls_tool() {
         message["content"] = Value::Null;
         message["tool_calls"] = json!([{"id": "call_1", "type": "function",
@@ -271,6 +280,10 @@ fn frames(ask: &Ask) -> Vec<String> {
             "function": {"name": "look_up", "arguments": ""}})));
         for piece in ["{\"q\":", "\"x\"}"] {
             frames.push(call(json!({"index": 0, "function": {"arguments": piece}})));
+        }
+    } else if ask.behaviour().0 == "refusal" {
+        for word in REFUSAL.split_inclusive(' ') {
+            frames.push(delta(json!({"refusal": word}), Value::Null));
         }
     } else {
         for word in ask.text().split_inclusive(' ') {

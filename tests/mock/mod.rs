@@ -10,7 +10,8 @@
 //! | `html`, `redirect`, `json-error`, `whole` | 200 with a page; 302; 200 with an error object; JSON even if a stream was asked for |
 //! | `cut`, `no-done`, `done-only`, `done-unterminated` | connection broken half-way; no `[DONE]`; nothing else; no blank line behind it |
 //! | `malformed`, `error-in-stream`, `roleonly-then-error`, `roleonly-then-hang`, `stall` | broken JSON; an error after a word, or after the role; silence after the role, or after a word |
-//! | `length`, `tools`, `stop-tools` | cut by length; a tool call; one that ends with `stop` |
+//! | `length`, `filtered`, `refusal` | cut by length; by a filter; a refusal in the place for it |
+//! | `tools`, `stop-tools`, `echo` | a tool call; one that ends with `stop`; the question itself |
 //! | `big-N`, `utf8split`, `crlf` | N KiB of text in one event; each byte in a packet of its own; CRLF, comments and several data lines |
 //! | `flood-N` | N half MiB of text, in events of that size |
 //! | `half`, `range`, `deep`, and `whole-half` … | half an emoji, a number beyond floats, 200 levels: JSON that can be stepped over and not read; JSON even if a stream was asked for |

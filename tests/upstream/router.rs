@@ -38,7 +38,7 @@ impl Two {
                 ("a".into(), Some(first.into())),
                 ("b".into(), Some(second.into())),
             ],
-            store_fallback: false,
+            keeping: reprise::router::Keeping::default(),
         };
         let router = router(&[&a, &b], vec![route], deadlines);
         Self { a, b, router }
@@ -194,7 +194,7 @@ async fn a_short_wish_to_wait_is_honoured_and_a_long_one_skips_the_candidate() {
             ("a".into(), Some("mock-status-429".into())),
             ("b".into(), Some("mock-plain".into())),
         ],
-        store_fallback: false,
+        keeping: reprise::router::Keeping::default(),
     };
     let config = RouterConfig {
         providers: vec![(a.provider.clone(), vec![]), (b.provider.clone(), vec![])],
@@ -309,7 +309,7 @@ async fn model_lists_are_merged_and_asked_for_once() {
     let route = Route {
         model: "alias".into(),
         candidates: vec![("b".into(), None)],
-        store_fallback: false,
+        keeping: reprise::router::Keeping::default(),
     };
     let router = router(&[&a, &b], vec![route], PATIENT);
     let ids = |models: &[serde_json::Value]| -> Vec<String> {

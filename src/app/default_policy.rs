@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::cache::freshness::times::TtlClasses;
 use crate::cache::policy::{Policy, PolicyKind};
 use crate::cache::verdict::WhenUnsure;
 use crate::chat::unix_ms;
@@ -70,6 +71,11 @@ pub(super) fn configured(config: &Config) -> Policy {
         when_unsure: WhenUnsure::default(),
         public: false,
         ttl_s: config.cache.ttl_s,
+        ttl_classes: TtlClasses {
+            lasting: Some(config.cache.ttl_static_s).filter(|s| *s > 0),
+            time_sensitive: config.cache.ttl_time_sensitive_s,
+            never: config.cache.ttl_never_s,
+        },
         temperature_max: config.cache.temperature_max,
         keep_text: config.cache.keep_text,
         forgotten_before_ms: 0,

@@ -14,6 +14,7 @@ use super::build::build_around;
 use super::default_policy::configured;
 use super::router::stand_in;
 use super::{Environment, StartError};
+use crate::cache::freshness::times::TtlClasses;
 use crate::cache::policy::{Policy, PolicyDraft};
 use crate::chat::unix_ms;
 use crate::config::Config;
@@ -220,7 +221,13 @@ fn trial(mut config: Config, policy: Option<Policy>) -> Result<Trial, EvalError>
     let router = router.map_err(|faults| StartError::from(Box::new(faults)))?;
     let nobody = Environment(Box::new(|_| None));
     let built = build_around(&config, &nobody, router, |default| {
-        policy.unwrap_or(default)
+        let policy = policy.unwrap_or(default);
+        // How long an answer lasts is not what is measured.
+        let ttl_classes = TtlClasses::all_as(policy.ttl_s);
+        Policy {
+            ttl_classes,
+            ..policy
+        }
     })?;
     let gateway = built.door.gateway.clone();
     Ok(Trial::new(gateway, cores, Box::new((built, scratch))))

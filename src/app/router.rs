@@ -39,6 +39,7 @@ fn router_of(config: &Config, providers: Vec<Claiming>) -> Result<Router, Lines<
             fallback: route.store_fallback,
             tool_calls: route.store_tool_calls,
             personal: route.store_personal,
+            ttl_class: route.ttl_class,
         },
     });
     let router = Router::new(RouterConfig {

@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
+use super::freshness::times::{TtlClasses, TtlClassesDraft};
 use super::verdict::{GuardSet, Rule, WhenUnsure};
 use crate::chat::number::short;
 use crate::chat::unix_ms;
@@ -39,6 +40,9 @@ pub struct Policy {
     /// Seconds that an answer is remembered; hits do not extend it. A shorter time holds for what
     /// is remembered already, a longer one only for what comes.
     pub ttl_s: u64,
+    /// Seconds of the classes of questions whose answers last otherwise.
+    #[serde(default)]
+    pub ttl_classes: TtlClasses,
     /// Highest temperature whose answers may stand for another wording.
     pub temperature_max: f64,
     /// Whether the text of questions is kept: in the decision log and with what is remembered.
@@ -107,6 +111,9 @@ pub struct PolicyDraft {
     /// As before if absent.
     #[serde(default)]
     pub ttl_s: Option<u64>,
+    /// As before if absent, and so is each of its members.
+    #[serde(default)]
+    pub ttl_classes: Option<TtlClassesDraft>,
     /// As before if absent.
     #[serde(default)]
     pub temperature_max: Option<f64>,
@@ -176,6 +183,7 @@ impl Policy {
             when_unsure: draft.when_unsure.unwrap_or(self.when_unsure),
             public: draft.public.unwrap_or(self.public),
             ttl_s,
+            ttl_classes: self.ttl_classes.changed(draft.ttl_classes),
             temperature_max: draft.temperature_max.unwrap_or(self.temperature_max),
             keep_text: draft.keep_text.unwrap_or(self.keep_text),
             forgotten_before_ms: self.forgotten_when(ttl_s, now_ms),
@@ -288,6 +296,9 @@ impl Policy {
         if !(1..=TTL_MAX_S).contains(&self.ttl_s) {
             return out("ttl_s", "between 1 and 315360000");
         }
+        if !self.ttl_classes.fit(TTL_MAX_S) {
+            return out("ttl_classes", "seconds by class, each at most 315360000");
+        }
         if !(0.0..=2.0).contains(&self.temperature_max) {
             return out("temperature_max", "between 0 and 2");
         }
@@ -393,6 +404,7 @@ mod tests {
             when_unsure: WhenUnsure::default(),
             public: false,
             ttl_s: 86_400,
+            ttl_classes: TtlClasses::default(),
             temperature_max: 1.0,
             keep_text: true,
             forgotten_before_ms: 0,
@@ -456,6 +468,7 @@ mod tests {
             "ttl_s":60,"temperature_max":1.0,"keep_text":true}"#;
         let policy: Policy = serde_json::from_str(stored).unwrap();
         assert_eq!((policy.version, policy.forgotten_before_ms), (3, 0));
+        assert_eq!(policy.ttl_classes, TtlClasses::default());
         assert!(
             !serde_json::to_string(&policy)
                 .unwrap()
@@ -493,6 +506,7 @@ mod tests {
             (r#"{"threshold":1.1}"#, "threshold"),
             (r#"{"ttl_s":0}"#, "ttl_s"),
             (r#"{"temperature_max":3}"#, "temperature_max"),
+            (r#"{"ttl_classes":{"time_sensitive":0}}"#, "ttl_classes"),
             (r#"{"namespace":"b"}"#, "namespace"),
         ] {
             let refused = policies().change("a", 0, &draft(json), stored);

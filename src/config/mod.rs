@@ -24,7 +24,7 @@ pub use providers::ResolvedProvider;
 pub use reading::Reading;
 pub use sections::{
     Cache, Candidate, Data, Deadlines, Decide, Embedding, Index, Ineligible, Log, LogFormat,
-    Namespace, Price, Provider, ProviderKind, Retry, Route, Server, Store,
+    Namespace, Price, Provider, ProviderKind, Retry, Route, Server, Store, TtlClass,
 };
 
 use layers::Layers;

@@ -50,6 +50,8 @@ const CANDIDATE: &[Field] = &[
     optional("model", Kind::Text),
 ];
 
+const TTL_CLASSES: &[&str] = &["static", "default", "time_sensitive", "never"];
+
 /// The top-level lists; everything else at the top is a section.
 pub(super) const LISTS: &[Field] = &[
     optional(
@@ -78,6 +80,7 @@ pub(super) const LISTS: &[Field] = &[
             optional("store_fallback", Kind::Flag),
             optional("store_tool_calls", Kind::Flag),
             optional("store_personal", Kind::Flag),
+            optional("ttl_class", Kind::Choice(TTL_CLASSES)),
         ]),
     ),
     optional(

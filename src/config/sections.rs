@@ -123,6 +123,33 @@ pub enum Decide {
     Probability,
 }
 
+/// How long the answer to a question stays true.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TtlClass {
+    /// It does not change.
+    Static,
+    /// Nothing is known of it.
+    Default,
+    /// It may change within the day.
+    TimeSensitive,
+    /// It is true for a moment, or wanted anew each time.
+    Never,
+}
+
+impl TtlClass {
+    /// As headers and settings spell it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Static => "static",
+            Self::Default => "default",
+            Self::TimeSensitive => "time_sensitive",
+            Self::Never => "never",
+        }
+    }
+}
+
 /// `[cache]`: what counts as the same question, and for how long.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -134,6 +161,9 @@ pub struct Cache {
     pub threshold: f64,
     pub probability: f64,
     pub ttl_s: u64,
+    pub ttl_static_s: u64,
+    pub ttl_time_sensitive_s: u64,
+    pub ttl_never_s: u64,
     pub temperature_max: f64,
     pub ineligible: Ineligible,
     pub hot_bytes: u64,
@@ -265,6 +295,9 @@ pub struct Route {
     /// Whether what carries personal data may be stored.
     #[serde(default = "yes")]
     pub store_personal: bool,
+    /// How long its answers last, whatever is asked.
+    #[serde(default)]
+    pub ttl_class: Option<TtlClass>,
 }
 
 fn yes() -> bool {

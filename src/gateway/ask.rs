@@ -10,11 +10,12 @@ use super::via::Via;
 use crate::cache::Lookup;
 use crate::cache::controls::{Controls, Read};
 use crate::cache::freshness::Freshness;
+use crate::cache::freshness::class::classify;
 use crate::cache::history::History;
 use crate::cache::policy::Policy;
 use crate::cache::scope::{AskerId, CacheKey, Ground, Namespace};
-use crate::chat::{CanonicalHasher, ChatRequest, RequestId};
-use crate::config::Ineligible;
+use crate::chat::{CanonicalHasher, ChatRequest, RequestId, joined_text};
+use crate::config::{Ineligible, TtlClass};
 use crate::identity::Caller;
 use crate::provider::ClientHeaders;
 use crate::router;
@@ -57,6 +58,8 @@ pub struct Plan {
     pub personal: bool,
     /// Why the turns before count, or that they do not.
     pub history: &'static str,
+    /// How long its answer lasts, by the route or by what is asked.
+    pub class: TtlClass,
     /// What is looked up.
     pub lookup: Lookup,
     /// Milliseconds for which the answer may be remembered; 0: not at all.
@@ -124,9 +127,16 @@ impl Gateway {
         };
         let key = CacheKey::of(&ground, &ask.request);
         let open = !personal || asker.is_some();
-        let access = self.access(&ask, &namespace, &policy, open);
         let controls = &ask.controls;
-        let freshness = freshness(controls, &policy);
+        let class = route.keeping.ttl_class;
+        let class = class.unwrap_or_else(|| classify(&asked_last(&ask.request)));
+        let freshness = freshness(controls, &policy, class);
+        let access = self.access(&ask, &namespace, &policy, open);
+        let access = match freshness.ttl_ms {
+            // Whoever asks for what is true for a moment wants it made for that moment.
+            0 => access.without_memory("ttl_never"),
+            _ => access,
+        };
         let keep_ms = controls.ttl.map_or(u64::MAX, millis).min(freshness.ttl_ms);
         let lookup = Lookup {
             key,
@@ -149,6 +159,7 @@ impl Gateway {
             asker,
             personal,
             history: history.standing.as_str(),
+            class,
             lookup,
         })
     }
@@ -208,6 +219,26 @@ struct Access {
     question: Result<String, &'static str>,
 }
 
+impl Access {
+    /// The same with memory left aside, unless it is already and for another reason.
+    fn without_memory(self, reason: &'static str) -> Self {
+        let bypassed = self
+            .unread
+            .filter(|(outcome, _)| *outcome == Outcome::Bypass);
+        Self {
+            read: Read::Nothing,
+            write: false,
+            unread: bypassed.or(Some((Outcome::Bypass, reason))),
+            question: self.question,
+        }
+    }
+}
+
+/// The text that the request ends with, whether it may be compared by meaning or not.
+pub(super) fn asked_last(request: &ChatRequest) -> String {
+    joined_text(request.last().and_then(|message| message.get("content")))
+}
+
 /// Who asks, as entries keep it: from it alone nobody can tell whom it stands for.
 #[must_use]
 pub fn asker_id(key: &[u8; 32], tenant: &str, end_user: &str) -> AskerId {
@@ -221,9 +252,10 @@ pub fn asker_id(key: &[u8; 32], tenant: &str, end_user: &str) -> AskerId {
 }
 
 /// What both the policy and the request ask of an entry's age.
-fn freshness(controls: &Controls, policy: &Policy) -> Freshness {
+fn freshness(controls: &Controls, policy: &Policy, class: TtlClass) -> Freshness {
+    let ttl_s = policy.ttl_classes.seconds(class, policy.ttl_s);
     Freshness {
-        ttl_ms: policy.ttl_s.saturating_mul(1000),
+        ttl_ms: ttl_s.saturating_mul(1000),
         born_ms: policy.forgotten_before_ms,
         max_age_ms: controls.max_age.map_or(u64::MAX, millis),
         min_fresh_ms: controls.min_fresh.map_or(0, millis),

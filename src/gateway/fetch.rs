@@ -8,14 +8,14 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 
 use super::Gateway;
-use super::ask::Plan;
+use super::ask::{Plan, asked_last};
 use super::error::{ApiError, Code};
 use crate::cache::Miss;
 use crate::cache::entry::Fresh;
 use crate::cache::flight::{Cargo, Full, Pilot};
 use crate::cache::hygiene;
 use crate::cache::memory::Moment;
-use crate::chat::{Answer, Frame, Recorder, Unstorable, joined_text};
+use crate::chat::{Answer, Frame, Recorder, Unstorable};
 use crate::embed::{Embedded, Question};
 use crate::provider::{Event, EventStream, Failure, FailureKind, Reply};
 use crate::router::Answered;
@@ -230,8 +230,7 @@ impl Fetch<'_> {
 
     /// Why what is said in it is not written down.
     fn objection(&self, answer: &Answer) -> Option<&'static str> {
-        let asked = self.plan.ask.request.last();
-        let asked = joined_text(asked.and_then(|message| message.get("content")));
+        let asked = asked_last(&self.plan.ask.request);
         hygiene::objection(&asked, answer, self.plan.route.keeping.personal)
     }
 

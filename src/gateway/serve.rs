@@ -96,6 +96,7 @@ impl Gateway {
             entry: Some(entry.id),
             age_s: Some(now.saturating_sub(entry.created_ms) / 1000),
             ttl_s: Some(end.saturating_sub(now) / 1000),
+            class: Some(plan.class),
             model: entry.replay.answer().model().map(str::to_owned),
             ..Via::new(outcome, reason)
         };
@@ -133,6 +134,7 @@ impl Gateway {
         if head.is_ok() {
             let via = Via {
                 collapsed: true,
+                class: Some(plan.class),
                 ..Via::new(Outcome::HitExact, "collapsed")
             };
             return self.land(plan, via, rider).await;
@@ -239,6 +241,7 @@ fn via_of(plan: &Plan, miss: &Miss) -> Via {
     let (outcome, reason) = plan.unread.unwrap_or((Outcome::Miss, miss.reason));
     Via {
         similarity: miss.nearest.as_ref().map(|n| n.similarity),
+        class: Some(plan.class),
         ..Via::new(outcome, reason)
     }
 }

@@ -1,6 +1,7 @@
 //! What a reply tells about how it was come by.
 
 use super::Outcome;
+use crate::config::TtlClass;
 
 /// What the reply's headers tell.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,6 +18,8 @@ pub struct Via {
     pub age_s: Option<u64>,
     /// Seconds for which it will be served still.
     pub ttl_s: Option<u64>,
+    /// How long an answer to it lasts, by class.
+    pub class: Option<TtlClass>,
     /// Whether it came along with another request's call.
     pub collapsed: bool,
     /// Whether no provider was asked though memory had nothing that serves.
@@ -40,6 +43,7 @@ impl Via {
             entry: None,
             age_s: None,
             ttl_s: None,
+            class: None,
             collapsed: false,
             withheld: false,
             provider: None,

@@ -11,6 +11,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::config::TtlClass;
 use crate::provider::{Deadlines, Provider};
 
 pub use attempt::Answered;
@@ -53,6 +54,8 @@ pub struct Keeping {
     pub tool_calls: bool,
     /// Whether one that carries personal data may, or whose question does.
     pub personal: bool,
+    /// How long they last, whatever is asked.
+    pub ttl_class: Option<TtlClass>,
 }
 
 impl Default for Keeping {
@@ -61,6 +64,7 @@ impl Default for Keeping {
             fallback: false,
             tool_calls: false,
             personal: true,
+            ttl_class: None,
         }
     }
 }

@@ -22,6 +22,7 @@ const CACHE: HeaderName = HeaderName::from_static("x-reprise-cache");
 const REASON: HeaderName = HeaderName::from_static("x-reprise-reason");
 const SIMILARITY: HeaderName = HeaderName::from_static("x-reprise-similarity");
 const ENTRY: HeaderName = HeaderName::from_static("x-reprise-entry");
+const TTL_CLASS: HeaderName = HeaderName::from_static("x-reprise-ttl-class");
 const PROVIDER: HeaderName = HeaderName::from_static("x-reprise-provider");
 const MODEL: HeaderName = HeaderName::from_static("x-reprise-model");
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
@@ -107,6 +108,9 @@ fn describe(response: &mut HttpResponseBuilder, via: &Via) {
     }
     if let Some(entry) = via.entry {
         set(response, ENTRY, &label(entry));
+    }
+    if let Some(class) = via.class {
+        response.insert_header((TTL_CLASS, HeaderValue::from_static(class.as_str())));
     }
     if let Some(age) = via.age_s {
         set(response, AGE, &age.to_string());

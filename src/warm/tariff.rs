@@ -75,6 +75,7 @@ mod tests {
             store_fallback: false,
             store_tool_calls: false,
             store_personal: true,
+            ttl_class: None,
         }
     }
 

@@ -62,6 +62,16 @@ store_tool_calls = true
 model = "discreet"
 candidates = [{ provider = "main", model = "mock-echo" }]
 store_personal = false
+
+[[routes]]
+model = "ticker"
+candidates = [{ provider = "main", model = "mock-plain" }]
+ttl_class = "time_sensitive"
+
+[[routes]]
+model = "clock"
+candidates = [{ provider = "main", model = "mock-plain" }]
+ttl_class = "never"
 "#;
 
 /// Namespaces that the tenants alpha and beta share, each in its own way.

@@ -18,6 +18,7 @@ mod conversation;
 mod errors;
 mod flight;
 mod forward;
+mod freshness;
 mod gateway;
 mod hygiene;
 mod models;

@@ -20,6 +20,7 @@ mod drain;
 mod edge;
 mod eval;
 mod evidence;
+mod freshness;
 mod helpers;
 mod http;
 mod index;

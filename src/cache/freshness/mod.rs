@@ -1,6 +1,9 @@
 //! Whether a remembered answer is young enough, by the date that it was given, the
 //! policy as it stands now, and the request. Pure: all times are Unix milliseconds.
 
+pub mod class;
+pub mod times;
+
 /// How young an answer must be to serve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Freshness {

@@ -18,6 +18,7 @@ use reprise::cache::entry::{Cached, Fresh};
 use reprise::cache::history::History;
 use reprise::cache::memory::Memory;
 use reprise::cache::scope::{CacheKey, Ground, Namespace};
+use reprise::cache::tags::Tags;
 use reprise::cache::verdict::guards::Reading;
 use reprise::cache::verdict::{Evidence, Known, Rule, judge};
 use reprise::chat::{Answer, ChatRequest};
@@ -100,6 +101,8 @@ fn answering(criterion: &mut Criterion) {
             earlier: Vec::new(),
             began: memory.moment(),
             ttl_ms: 86_400_000,
+            stale_ms: 0,
+            tags: Tags::default(),
             durable: true,
             answer: answer().into(),
         })

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
+use crate::cache::invalidation::Marks;
 use crate::cache::memory::Memory;
 use crate::cache::policy::{Policies, Policy};
 use crate::cache::scope::Shared;
@@ -92,7 +93,8 @@ pub(super) fn build_around(
         tuned(default_policy(config, &state)),
         stored_policies(&state)?,
     ));
-    let (cache, upkeep) = open_cache(config, &folder, &metrics)?;
+    let marks = Arc::new(Marks::open(state.clone()));
+    let (cache, upkeep) = open_cache(config, &folder, marks, &metrics)?;
     let kept = evidence_config(config, &folder);
     let evidence = Evidence::open(&kept, &metrics, cache.semantic().reach());
     let gateway = Gateway::new(
@@ -196,6 +198,7 @@ pub(super) fn embed_config(config: &Config) -> Result<Option<EmbedConfig>, Start
 fn open_cache(
     config: &Config,
     folder: &DataFolder,
+    marks: Arc<Marks>,
     metrics: &Arc<Metrics>,
 ) -> Result<(Arc<Cache>, Upkeep), StartError> {
     let encoder = embed_config(config)?;
@@ -231,7 +234,7 @@ fn open_cache(
         embedding: fingerprint,
     };
     let cache = Arc::new(Cache::new(
-        Memory::new(Arc::new(store), config.cache.hot_bytes),
+        Memory::new(Arc::new(store), config.cache.hot_bytes).under(marks),
         Semantic::new(index),
         embedder,
         CacheLimits {

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use super::directives::{Directive, directives};
+use super::tags::{self, Tags};
 
 /// Which tiers a request may be answered from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,6 +39,8 @@ pub struct Controls {
     pub ttl: Option<Duration>,
     /// The namespace asked for.
     pub namespace: Option<String>,
+    /// What is written on the entry.
+    pub tags: Tags,
 }
 
 impl Default for Controls {
@@ -52,6 +55,7 @@ impl Default for Controls {
             threshold: None,
             ttl: None,
             namespace: None,
+            tags: Tags::default(),
         }
     }
 }
@@ -89,6 +93,13 @@ impl Controls {
         }
         if let Some(value) = get(NAMESPACE) {
             controls.namespace = Some(value.trim().to_owned());
+        }
+        if let Some(value) = get(tags::TAGS) {
+            controls.tags.tags = tags::tags(&value).map_err(|e| bad(tags::TAGS, e))?;
+        }
+        if let Some(value) = get(tags::PROMPT_VERSION) {
+            let version = tags::prompt_version(&value);
+            controls.tags.prompt_version = Some(version.map_err(|e| bad(tags::PROMPT_VERSION, e))?);
         }
         Ok(controls)
     }

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use super::freshness::Dates;
+use super::invalidation::Features;
 use super::memory::Moment;
 use super::scope::{AskerId, CacheKey};
+use super::tags::Tags;
 use crate::chat::{Answer, Replay};
 use crate::embed::{Embedded, Embedding, Question, TokenDigest};
-use crate::store::Entry;
+use crate::store::{Entry, Made};
 
 /// Ids from here on live in memory only and never meet the store's.
 const TRANSIENT: u64 = 1 << 63;
@@ -33,8 +35,10 @@ pub struct Cached {
     pub tokens: Option<TokenDigest>,
     /// Unix milliseconds of the answer.
     pub created_ms: u64,
-    /// Unix milliseconds from which on it is not served, as decided when it was remembered.
+    /// Unix milliseconds from which on it is not served to anybody, as decided when it was remembered.
     pub expires_ms: u64,
+    /// What it can be invalidated by, and until when it is fresh.
+    pub made: Made,
     /// Who asked, by keyed hash, if the app said so.
     pub asker: Option<AskerId>,
     /// Marks of the questions before it in its conversation.
@@ -66,8 +70,12 @@ pub struct Fresh {
     pub earlier: Vec<u64>,
     /// When it was asked for.
     pub began: Moment,
-    /// Milliseconds that it may be served.
+    /// Milliseconds that it is fresh.
     pub ttl_ms: u64,
+    /// Milliseconds after those for which it may be served stale.
+    pub stale_ms: u64,
+    /// What the request writes on it.
+    pub tags: Tags,
     /// Whether it outlives the process.
     pub durable: bool,
     /// The answer.
@@ -79,6 +87,7 @@ impl Cached {
     #[must_use]
     pub fn new(id: u64, now_ms: u64, fresh: Fresh) -> Self {
         let (question, embedded) = fresh.question.unzip();
+        let end = now_ms.saturating_add(fresh.ttl_ms);
         let tokens = embedded.as_ref().map(|e| e.tokens);
         Self {
             id,
@@ -90,7 +99,13 @@ impl Cached {
             question,
             tokens,
             created_ms: now_ms,
-            expires_ms: now_ms.saturating_add(fresh.ttl_ms),
+            expires_ms: end.saturating_add(fresh.stale_ms),
+            made: Made {
+                generation: fresh.began.generation(),
+                fresh_ms: (fresh.stale_ms > 0).then_some(end),
+                tags: fresh.tags.tags,
+                prompt_version: fresh.tags.prompt_version,
+            },
             asker: fresh.asker,
             earlier: fresh.earlier,
             vector: embedded.map(|e| e.embedding),
@@ -118,6 +133,7 @@ impl Cached {
             tokens: entry.tokens.map(TokenDigest),
             created_ms: entry.created_ms,
             expires_ms: entry.expires_ms,
+            made: entry.made,
             asker: entry.asker,
             earlier: entry.earlier,
             vector: None,
@@ -140,6 +156,7 @@ impl Cached {
             tokens: self.tokens.map(|t| t.0),
             created_ms: self.created_ms,
             expires_ms: self.expires_ms,
+            made: self.made.clone(),
             asker: self.asker,
             earlier: self.earlier.clone(),
             answer: self.replay.answer().json().clone(),
@@ -151,7 +168,21 @@ impl Cached {
     pub fn dates(&self) -> Dates {
         Dates {
             created_ms: self.created_ms,
+            fresh_ms: self.made.fresh_ms.unwrap_or(self.expires_ms),
             expires_ms: self.expires_ms,
+        }
+    }
+
+    /// What decides whether it is hidden by what was said to hold no more.
+    #[must_use]
+    pub fn features(&self) -> Features<'_> {
+        Features {
+            namespace: &self.namespace,
+            model: &self.model,
+            tags: &self.made.tags,
+            prompt_version: self.made.prompt_version.as_deref(),
+            generation: self.made.generation,
+            created_ms: self.created_ms,
         }
     }
 
@@ -166,7 +197,12 @@ impl Cached {
     pub fn weight(&self) -> usize {
         let question = self.question.as_ref().map_or(0, Question::weight);
         let vector = self.vector.as_ref().map_or(0, |v| v.len() * 4);
-        self.replay.weight() + question + vector + self.earlier.len() * 8 + 512
+        self.replay.weight()
+            + question
+            + vector
+            + self.earlier.len() * 8
+            + self.made.tags.len() * 64
+            + 512
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use moka::sync::Cache as Moka;
 
 use super::entry::{Cached, Fresh, is_transient, transient_id};
+use super::invalidation::Marks;
 use crate::chat::unix_ms;
 use crate::store::{CacheStore, EntryFilter, Put};
 
@@ -17,6 +18,7 @@ pub struct Memory {
     transients: AtomicU64,
     deletions: AtomicU64,
     store: Arc<CacheStore>,
+    marks: Arc<Marks>,
 }
 
 /// Why an answer that was asked for too long ago is not remembered.
@@ -29,6 +31,15 @@ pub struct Moment {
     id: u64,
     transient: u64,
     deletions: u64,
+    generation: u64,
+}
+
+impl Moment {
+    /// The newest of all that was said to hold no more.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
 }
 
 /// What remembering did.
@@ -57,7 +68,24 @@ impl Memory {
             transients: AtomicU64::new(1),
             deletions: AtomicU64::new(0),
             store,
+            marks: Arc::default(),
         }
+    }
+
+    /// The same, without what `marks` hide.
+    #[must_use]
+    pub fn under(self, marks: Arc<Marks>) -> Self {
+        Self { marks, ..self }
+    }
+
+    /// What was said to hold no more.
+    #[must_use]
+    pub fn marks(&self) -> &Arc<Marks> {
+        &self.marks
+    }
+
+    fn holds_still(&self, entry: &Cached) -> bool {
+        !self.marks.hide(&entry.features())
     }
 
     /// The hot entry of an exact key. Quick enough for any thread.
@@ -70,7 +98,7 @@ impl Memory {
         } else {
             self.store.touch_current(exact, entry.id)
         };
-        current.then_some(entry)
+        Some(entry).filter(|entry| current && self.holds_still(entry))
     }
 
     /// Now, for an answer that is about to be asked for.
@@ -80,6 +108,7 @@ impl Memory {
             id: self.store.last_id(),
             transient: self.transients.load(Ordering::Acquire),
             deletions: self.deletions.load(Ordering::Acquire),
+            generation: self.marks.generation(),
         }
     }
 
@@ -93,6 +122,9 @@ impl Memory {
     #[must_use]
     pub fn load_exact(&self, exact: &[u8; 32]) -> Option<Arc<Cached>> {
         let entry = Cached::from_stored(self.store.get_by_exact(exact)?)?;
+        if !self.holds_still(&entry) {
+            return None;
+        }
         self.store.touch(entry.id);
         self.hot.insert(*exact, entry.clone());
         Some(entry)
@@ -101,10 +133,11 @@ impl Memory {
     /// Reads an entry by id. Blocks.
     #[must_use]
     pub fn load(&self, id: u64) -> Option<Arc<Cached>> {
-        if is_transient(id) {
-            return self.transient.get(&id);
-        }
-        Cached::from_stored(self.store.get(id)?)
+        let entry = match is_transient(id) {
+            true => self.transient.get(&id)?,
+            false => Cached::from_stored(self.store.get(id)?)?,
+        };
+        Some(entry).filter(|entry| self.holds_still(entry))
     }
 
     /// An entry's vector, if it belongs to `scope`. Blocks.
@@ -138,7 +171,8 @@ impl Memory {
             self.remember_here(fresh)
         };
         // Looked at last, so that no deletion can come between.
-        if self.deletions.load(Ordering::Acquire) != began.deletions {
+        let deleted = self.deletions.load(Ordering::Acquire) != began.deletions;
+        if deleted || !self.holds_still(&remembered.entry) {
             self.drop_ids(&[remembered.entry.id]);
             remembered.not_stored.get_or_insert(OUTDATED);
         }
@@ -197,6 +231,21 @@ impl Memory {
         self.drop_ids(ids)
     }
 
+    /// Drops entries that nobody can meet any more; unlike [`Memory::forget`] this says nothing of those to come.
+    pub(super) fn drop_hidden(&self, ids: &[u64]) -> usize {
+        self.drop_ids(ids)
+    }
+
+    /// The same for those in memory only.
+    pub(super) fn drop_hidden_transients(&self) -> usize {
+        let hidden = self
+            .transient
+            .iter()
+            .filter(|(_, entry)| !self.holds_still(entry));
+        let ids: Vec<u64> = hidden.map(|(id, _)| *id).collect();
+        self.drop_ids(&ids)
+    }
+
     fn drop_ids(&self, ids: &[u64]) -> usize {
         let transient = ids.iter().filter(|id| is_transient(**id));
         let here = transient.filter(|id| self.transient.remove(*id).is_some());
@@ -216,6 +265,7 @@ impl Memory {
                     && fits(&filter.namespace, &e.namespace)
                     && fits(&filter.model, &e.model)
                     && filter.asker.is_none_or(|asker| e.asker == Some(asker))
+                    && self.holds_still(e)
             })
             .collect();
         entries.sort_unstable_by_key(|e| std::cmp::Reverse(e.id));
@@ -242,6 +292,7 @@ fn weight(entry: &Arc<Cached>) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cache::invalidation::{Realm, What};
     use crate::cache::scope::CacheKey;
     use crate::chat::Answer;
     use crate::store::{CacheStoreConfig, DataFolder};
@@ -283,6 +334,8 @@ mod tests {
             earlier: Vec::new(),
             began,
             ttl_ms: 60_000,
+            stale_ms: 0,
+            tags: crate::cache::tags::Tags::default(),
             durable,
             answer: Answer::parse(body.as_bytes()).unwrap().into(),
         }
@@ -339,6 +392,25 @@ mod tests {
             let late = memory.remember(fresh(before, "old", durable));
             assert_eq!(late.not_stored, Some("outdated"));
             assert_eq!(found(memory), None, "durable: {durable}");
+        }
+    }
+
+    #[test]
+    fn what_was_said_to_hold_no_more_is_not_served_and_what_was_under_way_is_not_remembered() {
+        for durable in [true, false] {
+            let Place { memory, .. } = &place();
+            let told = memory.remember(fresh(memory.moment(), "old", durable));
+            assert_eq!(found(memory).as_deref(), Some("old"));
+            let before = memory.moment();
+            let all = (Realm::Everywhere, What::All);
+            memory.marks().put(all.0, all.1, unix_ms()).unwrap();
+            assert!(memory.hot(&EXACT).is_none() && memory.load(told.entry.id).is_none());
+            assert_eq!(found(memory), None, "durable: {durable}");
+            let late = memory.remember(fresh(before, "late", durable));
+            assert_eq!(late.not_stored, Some("outdated"));
+            let new = memory.remember(fresh(memory.moment(), "new", durable));
+            assert_eq!(new.not_stored, None);
+            assert_eq!(found(memory).as_deref(), Some("new"), "durable: {durable}");
         }
     }
 

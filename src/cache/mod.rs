@@ -14,11 +14,13 @@ pub mod flight;
 pub mod freshness;
 pub mod history;
 pub mod hygiene;
+pub mod invalidation;
 pub mod memory;
 pub mod policy;
 pub mod reach;
 pub mod scope;
 pub mod semantic;
+pub mod tags;
 pub mod upkeep;
 pub mod verdict;
 

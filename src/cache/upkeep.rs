@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use super::Cache;
+use super::invalidation::sweep::Sweeper;
 use crate::chat::unix_ms;
 use crate::index::snapshot::{self, Origin};
 
@@ -126,6 +127,7 @@ fn run(cache: &Cache, config: &UpkeepConfig, inbox: &Receiver<Order>) {
     // Rounds come by the clock: entries that go all the time must not put them off.
     let mut next = last + ROUND;
     let mut changed = false;
+    let mut sweeper = Sweeper::default();
     loop {
         match inbox.recv_deadline(next) {
             Ok(Order::Removed(id)) => cache.semantic().remove_anywhere(id),
@@ -140,6 +142,7 @@ fn run(cache: &Cache, config: &UpkeepConfig, inbox: &Receiver<Order>) {
         if Instant::now() < next {
             continue;
         }
+        sweeper.round(cache);
         changed |= look_after(cache);
         if last.elapsed() >= config.snapshot_every {
             drop(take_snapshot(cache, config));
@@ -152,16 +155,23 @@ fn run(cache: &Cache, config: &UpkeepConfig, inbox: &Receiver<Order>) {
     }
 }
 
-/// Without an encoder there is nothing to look after, and the last snapshot stays for when there is one again.
+/// Without an encoder there is no index to look after, and the last snapshot stays for when there is one again.
 fn idle(cache: &Cache, inbox: &Receiver<Order>) {
     cache.now_indexed();
-    while let Ok(order) = inbox.recv() {
-        match order {
-            Order::Removed(_) | Order::Load => {}
-            Order::Snapshot(reply) => {
-                drop(reply.send(Err("nothing is compared by meaning".into())))
+    let mut sweeper = Sweeper::default();
+    let mut next = Instant::now() + ROUND;
+    loop {
+        match inbox.recv_deadline(next) {
+            Ok(Order::Removed(_) | Order::Load) => {}
+            Ok(Order::Snapshot(reply)) => {
+                drop(reply.send(Err("nothing is compared by meaning".into())));
             }
-            Order::Stop => return,
+            Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        if Instant::now() >= next {
+            sweeper.round(cache);
+            next = Instant::now() + ROUND;
         }
     }
 }

@@ -75,13 +75,26 @@ pub struct Plan {
 impl Plan {
     /// Requests that may share one call. Where the caller may not write, an answer is only for
     /// the own tenant: what others may not find in memory they may not get in flight.
-    pub(super) fn flight_key(&self) -> [u8; 32] {
-        if self.namespace.tenant.is_some() || self.namespace.write {
+    /// Nor is one shared from before something was said to hold no more, which `generation` tells, or by
+    /// those who write other tags on it.
+    pub(super) fn flight_key(&self, generation: u64) -> [u8; 32] {
+        let tags = &self.ask.controls.tags;
+        let shared = self.namespace.tenant.is_some() || self.namespace.write;
+        if shared && generation == 0 && tags.is_empty() {
             return self.lookup.key.exact;
         }
-        let mut hasher = CanonicalHasher::new("reprise flight 1");
+        let mut hasher = CanonicalHasher::new("reprise flight 2");
         hasher.bytes(&self.lookup.key.exact);
-        hasher.text(self.ask.caller.tenant.as_str());
+        hasher.bytes(&generation.to_le_bytes());
+        for tag in &tags.tags {
+            hasher.text(tag);
+        }
+        if let Some(version) = &tags.prompt_version {
+            hasher.text("prompt version").text(version);
+        }
+        if !shared {
+            hasher.text("tenant").text(self.ask.caller.tenant.as_str());
+        }
         hasher.finish()
     }
 }

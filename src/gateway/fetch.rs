@@ -257,6 +257,8 @@ impl Fetch<'_> {
             earlier: plan.lookup.earlier.clone(),
             began: self.began,
             ttl_ms,
+            stale_ms: 0,
+            tags: plan.ask.controls.tags.clone(),
             durable: !from.demo,
             answer,
         }

@@ -109,7 +109,8 @@ impl Gateway {
             let (pilot, rider) = Flights::alone(plan.keep_ms);
             return self.lead(&plan, miss, pilot, rider).await;
         }
-        match self.flights.board(plan.flight_key(), plan.keep_ms) {
+        let flight = plan.flight_key(self.cache.memory().marks().generation());
+        match self.flights.board(flight, plan.keep_ms) {
             Boarding::Lead(pilot, rider) => self.lead(&plan, miss, pilot, rider).await,
             Boarding::Follow(rider) => self.follow(&plan, miss, rider).await,
         }

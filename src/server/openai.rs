@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::{Door, body, caller, refusal, reply};
 use crate::cache::controls::Controls;
+use crate::cache::tags;
 use crate::chat::{ChatRequest, RequestId};
 use crate::gateway::ask::Ask;
 use crate::gateway::error::{ApiError, Code};
@@ -24,11 +25,13 @@ const END_USER: &str = "x-reprise-user";
 const END_USER_BYTES: usize = 256;
 
 /// The headers of our own that a request may have; the last two are the operator's and a proxy's.
-const CONTROLS: [&str; 7] = [
+const CONTROLS: [&str; 9] = [
     "x-reprise-cache",
     "x-reprise-namespace",
     "x-reprise-threshold",
     "x-reprise-ttl",
+    tags::TAGS,
+    tags::PROMPT_VERSION,
     END_USER,
     "x-reprise-tenant",
     "x-reprise-request-id",

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 
 use super::bytes::{Fields, put_prefixed};
+use super::made::Made;
 use crate::config::MAX_ENTRY_BYTES;
 use crate::embed::Question;
 
@@ -22,6 +23,8 @@ const FLAG_ZSTD: u8 = 1;
 const FLAG_DIGEST: u8 = 2;
 /// Fields of who asked and what was asked before follow the texts. Records without them lack both.
 const FLAG_CONTEXT: u8 = 4;
+/// Fields of [`Made`] follow those.
+const FLAG_MADE: u8 = 8;
 /// No setting lets a larger answer in, so an unpacked one that claims more is damage.
 const MAX_UNPACKED: usize = MAX_ENTRY_BYTES as usize;
 
@@ -54,6 +57,8 @@ pub struct Entry {
     pub asker: Option<[u8; 16]>,
     /// Marks of the questions before it in its conversation.
     pub earlier: Vec<u64>,
+    /// What it can be invalidated by, and until when it is fresh.
+    pub made: Made,
     /// The answer, byte for byte.
     pub answer: Arc<RawValue>,
 }
@@ -63,7 +68,10 @@ impl Entry {
     #[must_use]
     pub fn weight(&self) -> usize {
         let texts = self.tenant.len() + self.namespace.len() + self.model.len() + self.origin.len();
-        texts + self.question.as_ref().map_or(0, Question::weight) + self.answer.get().len()
+        texts
+            + self.question.as_ref().map_or(0, Question::weight)
+            + self.answer.get().len()
+            + self.made.weight()
     }
 }
 
@@ -99,7 +107,8 @@ impl Encoder {
             put_prefixed(out, text.as_bytes());
         }
         let context = put_context(entry, out);
-        let flags = kept_as | context | self.answer(entry.answer.get().as_bytes(), out);
+        let made = if entry.made.put(out) { FLAG_MADE } else { 0 };
+        let flags = kept_as | context | made | self.answer(entry.answer.get().as_bytes(), out);
         seal(out, start, Kind::Entry, flags, entry.id);
     }
 
@@ -158,6 +167,10 @@ pub(super) fn decode_entry(id: u64, record: &[u8]) -> Option<Entry> {
         0 => (None, Vec::new()),
         _ => context(&mut fields)?,
     };
+    let made = match flags & FLAG_MADE {
+        0 => Made::default(),
+        _ => Made::take(&mut fields)?,
+    };
     let answer = decode_answer(flags, fields)?;
     Some(Entry {
         id,
@@ -173,6 +186,7 @@ pub(super) fn decode_entry(id: u64, record: &[u8]) -> Option<Entry> {
         expires_ms,
         asker,
         earlier,
+        made,
         answer,
     })
 }
@@ -300,90 +314,4 @@ fn optional<'a>(fields: &mut Fields<'a>) -> Option<Option<&'a [u8]>> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
-    use super::*;
-
-    pub(crate) fn entry(id: u64, exact: u8, answer: &str) -> Entry {
-        Entry {
-            id,
-            scope: [3; 32],
-            exact: [exact; 32],
-            tenant: "acme".into(),
-            namespace: "acme".into(),
-            model: "gpt-4o".into(),
-            origin: "openai".into(),
-            question: Some(Question::Text(format!("question {id}?"))),
-            tokens: Some([9; 16]),
-            created_ms: 1,
-            expires_ms: u64::MAX,
-            asker: Some([7; 16]),
-            earlier: vec![1, u64::MAX],
-            answer: serde_json::value::to_raw_value(answer).unwrap().into(),
-        }
-    }
-
-    fn encoded(entry: &Entry) -> Vec<u8> {
-        let mut out = Vec::new();
-        Encoder::new(1, 1024).unwrap().entry(entry, &mut out);
-        out
-    }
-
-    #[test]
-    fn an_entry_comes_back_byte_for_byte_packed_or_not() {
-        for answer in ["short", &"long ".repeat(1000)] {
-            let entry = entry(7, 1, answer);
-            let record = encoded(&entry);
-            let back = decode_entry(7, &record).unwrap();
-            assert_eq!(back.answer.get(), entry.answer.get());
-            assert_eq!(
-                (back.exact, back.question, back.tokens),
-                (entry.exact, entry.question, entry.tokens)
-            );
-        }
-        assert!(encoded(&entry(7, 1, &"long ".repeat(1000))).len() < 1000);
-    }
-
-    #[test]
-    fn the_largest_answer_that_a_setting_lets_in_comes_back() {
-        let mut largest = entry(7, 1, "");
-        let answer = format!("\"{}\"", "a".repeat(MAX_UNPACKED - 2));
-        largest.answer = RawValue::from_string(answer).unwrap().into();
-        let record = encoded(&largest);
-        assert!(record.len() < MAX_UNPACKED / 2, "it is packed");
-        let back = decode_entry(7, &record).unwrap();
-        assert_eq!(back.answer.get(), largest.answer.get());
-    }
-
-    #[test]
-    fn a_question_that_was_kept_as_a_digest_comes_back_as_one_and_its_text_is_nowhere() {
-        for answer in ["short", &"long ".repeat(1000)] {
-            let mut entry = entry(7, 1, answer);
-            entry.question = Some(Question::keep("Who knows?", false));
-            let record = encoded(&entry);
-            let back = decode_entry(7, &record).unwrap();
-            assert_eq!(back.question, entry.question);
-            assert_eq!(back.answer.get(), entry.answer.get());
-            assert!(!String::from_utf8_lossy(&record).contains("Who knows"));
-        }
-    }
-
-    #[test]
-    fn a_record_under_another_id_is_refused() {
-        assert!(decode_entry(8, &encoded(&entry(7, 1, "a"))).is_none());
-        let mut vector = Vec::new();
-        encode_vector(7, &[3; 32], &[1.0, 0.0], &mut vector);
-        assert_eq!(decode_vector(7, &vector), Some(([3; 32], vec![1.0, 0.0])));
-        assert_eq!(decode_vector(8, &vector), None);
-    }
-
-    #[test]
-    fn every_flipped_bit_and_every_cut_is_noticed() {
-        let record = encoded(&entry(7, 1, "an answer"));
-        for at in 0..record.len() {
-            let mut bad = record.clone();
-            bad[at] ^= 1 << (at % 8);
-            assert!(decode_entry(7, &bad).is_none(), "byte {at}");
-            assert!(decode_entry(7, &record[..at]).is_none(), "cut at {at}");
-        }
-    }
-}
+pub(super) mod tests;

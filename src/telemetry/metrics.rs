@@ -112,6 +112,11 @@ impl Metrics {
         counter!(table::EVIDENCE_LOST, "reason" => reason).increment(decisions);
     }
 
+    /// Counts what was said to hold no more. `by` comes from our own words, never from outside.
+    pub fn invalidated(&self, by: &'static str) {
+        counter!(table::INVALIDATIONS, "by" => by).increment(1);
+    }
+
     /// Counts a fault of the cache that became a miss.
     pub fn cache_fault(&self, fault: &'static str) {
         counter!(table::CACHE_FAULTS, "fault" => fault).increment(1);

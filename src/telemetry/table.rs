@@ -80,6 +80,7 @@ pub(super) const INDEX_DEAD: &str = "reprise_index_dead_share";
 pub(super) const EVICTIONS: &str = "reprise_evictions_total";
 pub(super) const ERRORS: &str = "reprise_errors_total";
 pub(super) const NOT_STORED: &str = "reprise_not_stored_total";
+pub(super) const INVALIDATIONS: &str = "reprise_invalidations_total";
 pub(super) const LABELS: &str = "reprise_labels_total";
 pub(super) const EVIDENCE_LOST: &str = "reprise_evidence_lost_total";
 pub(super) const CACHE_FAULTS: &str = "reprise_cache_faults_total";
@@ -150,6 +151,11 @@ pub const METRICS: &[Metric] = &[
         NOT_STORED,
         Unit::Count,
         "Answers not remembered, by reason.",
+    ),
+    counter(
+        INVALIDATIONS,
+        Unit::Count,
+        "What was said to hold no more, by what it was said of.",
     ),
     counter(
         LABELS,

@@ -24,6 +24,7 @@ mod freshness;
 mod helpers;
 mod http;
 mod index;
+mod invalidation;
 mod keys;
 mod limits;
 mod people;

@@ -22,12 +22,14 @@ pub struct Freshness {
 pub struct Dates {
     /// When it was given.
     pub created_ms: u64,
-    /// From when on it is not served, as decided when it was remembered.
+    /// From when on it is stale, as decided when it was remembered.
+    pub fresh_ms: u64,
+    /// From when on it is not served at all, as decided then.
     pub expires_ms: u64,
 }
 
 impl Freshness {
-    /// From when on an answer is not served to anybody: the policy may have become shorter since it
+    /// From when on an answer is not fresh to anybody: the policy may have become shorter since it
     /// was remembered, but never makes it live longer.
     #[must_use]
     pub fn end(&self, dates: Dates) -> u64 {
@@ -35,7 +37,7 @@ impl Freshness {
             return 0;
         }
         let end = dates.created_ms.saturating_add(self.ttl_ms);
-        end.min(dates.expires_ms)
+        end.min(dates.fresh_ms)
     }
 
     /// Whether it may be served to this request.
@@ -61,6 +63,7 @@ mod tests {
     /// Given at 500, to be forgotten at 1500.
     const ANSWER: Dates = Dates {
         created_ms: 500,
+        fresh_ms: 1500,
         expires_ms: 1500,
     };
 

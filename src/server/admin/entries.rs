@@ -8,11 +8,12 @@ use serde_json::{Value, json};
 
 use super::{Door, PAGE, Reply, audit, blocking, caller, finish, query, rows};
 use crate::cache::entry::{Cached, label, parse_label};
+use crate::cache::invalidation::Features;
 use crate::chat::RequestId;
 use crate::evidence::{Whose, hex};
 use crate::gateway::error::{ApiError, Code};
 use crate::identity::{Caller, Role};
-use crate::store::{EntryFilter, Order};
+use crate::store::{Entry, EntryFilter, Order};
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
@@ -75,7 +76,7 @@ pub(super) async fn entries(request: HttpRequest, door: web::Data<Door>) -> Http
 }
 
 /// Refuses to tell of entries that nobody could read yet: what looks deleted would come back.
-fn must_be_read(door: &Door) -> Result<(), ApiError> {
+pub(super) fn must_be_read(door: &Door) -> Result<(), ApiError> {
     if door.gateway.cache().memory().store().is_read() {
         return Ok(());
     }
@@ -95,7 +96,9 @@ fn list(door: &Door, query: &EntryQuery, limit: usize) -> Value {
         let transient = memory.transients(&filter);
         data.extend(transient.iter().take(limit).map(|e| summary(door, e)));
     }
-    let stored = page.entries.into_iter().filter_map(Cached::from_stored);
+    let still = |entry: &Entry| !memory.marks().hide(&Features::from(entry));
+    let stored = page.entries.into_iter().filter(still);
+    let stored = stored.filter_map(Cached::from_stored);
     data.extend(stored.map(|e| summary(door, &e)));
     json!({"object": "list", "data": data, "cursor": page.cursor})
 }
@@ -249,13 +252,16 @@ fn summary(door: &Door, entry: &Cached) -> Value {
         "question": entry.question_text().filter(|_| keeps_text),
         "created_ms": entry.created_ms,
         "expires_ms": entry.expires_ms,
+        "stale_from_ms": entry.made.fresh_ms,
+        "tags": entry.made.tags,
+        "prompt_version": entry.made.prompt_version,
     })
 }
 
-fn entry_id(text: &str) -> Result<u64, ApiError> {
+pub(super) fn entry_id(text: &str) -> Result<u64, ApiError> {
     parse_label(text).ok_or_else(no_entry)
 }
 
-fn no_entry() -> ApiError {
+pub(super) fn no_entry() -> ApiError {
     ApiError::new(Code::NotFound, "There is no such entry.")
 }

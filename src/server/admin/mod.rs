@@ -4,6 +4,7 @@
 mod entries;
 mod evidence;
 mod figures;
+mod invalidate;
 mod labels;
 mod policies;
 mod quality;
@@ -57,6 +58,7 @@ pub(in crate::server) fn routes(config: &mut web::ServiceConfig) {
                 .get(web::to(entries::entry))
                 .delete(web::to(entries::delete_entry)),
         )
+        .service(Address::at("/admin/v1/invalidate").post(web::to(invalidate::invalidate)))
         .service(Address::at("/admin/v1/stats").get(web::to(figures::stats)))
         .service(Address::at("/admin/v1/snapshot").post(web::to(figures::snapshot)));
 }

@@ -171,6 +171,7 @@ fn gateway_config(config: &Config, asker_key: [u8; 32]) -> GatewayConfig {
             })
             .collect(),
         flight_wait: config.cache.flight_wait(),
+        renewals: config.cache.renewals,
         max_entry_bytes: config.cache.max_entry_bytes,
     }
 }

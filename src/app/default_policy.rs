@@ -76,6 +76,8 @@ pub(super) fn configured(config: &Config) -> Policy {
             time_sensitive: config.cache.ttl_time_sensitive_s,
             never: config.cache.ttl_never_s,
         },
+        stale_while_revalidate_s: config.cache.stale_while_revalidate_s,
+        stale_if_error_s: config.cache.stale_if_error_s,
         temperature_max: config.cache.temperature_max,
         keep_text: config.cache.keep_text,
         forgotten_before_ms: 0,

@@ -126,7 +126,7 @@ impl Controls {
                     age => self.max_age = Some(self.max_age.map_or(age, |other| other.min(age))),
                 },
                 "min-fresh" => self.min_fresh = self.min_fresh.max(Some(seconds()?)),
-                // Nothing stale is ever served, whatever a client would put up with.
+                // What stale answers may be served is for the policy to say, whatever a client would put up with.
                 "max-stale" if argument.is_some() => drop(seconds()?),
                 "only-if-cached" => self.only = true,
                 // A cache ignores directives that it does not know (RFC 9111, section 5.2.3).

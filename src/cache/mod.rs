@@ -20,6 +20,7 @@ pub mod policy;
 pub mod reach;
 pub mod scope;
 pub mod semantic;
+mod stale;
 pub mod tags;
 pub mod upkeep;
 pub mod verdict;

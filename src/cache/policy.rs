@@ -8,7 +8,7 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
-use super::freshness::times::{TtlClasses, TtlClassesDraft};
+use super::freshness::times::{StaleWindows, TtlClasses, TtlClassesDraft};
 use super::verdict::{GuardSet, Rule, WhenUnsure};
 use crate::chat::number::short;
 use crate::chat::unix_ms;
@@ -43,6 +43,12 @@ pub struct Policy {
     /// Seconds of the classes of questions whose answers last otherwise.
     #[serde(default)]
     pub ttl_classes: TtlClasses,
+    /// Seconds after its end for which an answer is served at once while one call renews it; 0: not.
+    #[serde(default)]
+    pub stale_while_revalidate_s: u64,
+    /// Seconds after its end for which it is served where no provider answers; 0: not.
+    #[serde(default)]
+    pub stale_if_error_s: u64,
     /// Highest temperature whose answers may stand for another wording.
     pub temperature_max: f64,
     /// Whether the text of questions is kept: in the decision log and with what is remembered.
@@ -116,6 +122,12 @@ pub struct PolicyDraft {
     pub ttl_classes: Option<TtlClassesDraft>,
     /// As before if absent.
     #[serde(default)]
+    pub stale_while_revalidate_s: Option<u64>,
+    /// As before if absent.
+    #[serde(default)]
+    pub stale_if_error_s: Option<u64>,
+    /// As before if absent.
+    #[serde(default)]
     pub temperature_max: Option<f64>,
     /// As before if absent.
     #[serde(default)]
@@ -184,6 +196,10 @@ impl Policy {
             public: draft.public.unwrap_or(self.public),
             ttl_s,
             ttl_classes: self.ttl_classes.changed(draft.ttl_classes),
+            stale_while_revalidate_s: draft
+                .stale_while_revalidate_s
+                .unwrap_or(self.stale_while_revalidate_s),
+            stale_if_error_s: draft.stale_if_error_s.unwrap_or(self.stale_if_error_s),
             temperature_max: draft.temperature_max.unwrap_or(self.temperature_max),
             keep_text: draft.keep_text.unwrap_or(self.keep_text),
             forgotten_before_ms: self.forgotten_when(ttl_s, now_ms),
@@ -230,6 +246,15 @@ impl Policy {
             probability,
             guards: GuardSet::chosen(&self.guards),
             when_unsure: self.when_unsure,
+        }
+    }
+
+    /// How long what is stale may be served.
+    #[must_use]
+    pub fn stale(&self) -> StaleWindows {
+        StaleWindows {
+            while_revalidate_s: self.stale_while_revalidate_s,
+            if_error_s: self.stale_if_error_s,
         }
     }
 
@@ -295,6 +320,12 @@ impl Policy {
         }
         if !(1..=TTL_MAX_S).contains(&self.ttl_s) {
             return out("ttl_s", "between 1 and 315360000");
+        }
+        if self.stale_while_revalidate_s > TTL_MAX_S {
+            return out("stale_while_revalidate_s", "at most 315360000");
+        }
+        if self.stale_if_error_s > TTL_MAX_S {
+            return out("stale_if_error_s", "at most 315360000");
         }
         if !self.ttl_classes.fit(TTL_MAX_S) {
             return out("ttl_classes", "seconds by class, each at most 315360000");
@@ -405,6 +436,8 @@ mod tests {
             public: false,
             ttl_s: 86_400,
             ttl_classes: TtlClasses::default(),
+            stale_while_revalidate_s: 0,
+            stale_if_error_s: 0,
             temperature_max: 1.0,
             keep_text: true,
             forgotten_before_ms: 0,
@@ -469,6 +502,7 @@ mod tests {
         let policy: Policy = serde_json::from_str(stored).unwrap();
         assert_eq!((policy.version, policy.forgotten_before_ms), (3, 0));
         assert_eq!(policy.ttl_classes, TtlClasses::default());
+        assert_eq!(policy.stale().longest_ms(), 0);
         assert!(
             !serde_json::to_string(&policy)
                 .unwrap()
@@ -506,6 +540,7 @@ mod tests {
             (r#"{"threshold":1.1}"#, "threshold"),
             (r#"{"ttl_s":0}"#, "ttl_s"),
             (r#"{"temperature_max":3}"#, "temperature_max"),
+            (r#"{"stale_if_error_s":315360001}"#, "stale_if_error_s"),
             (r#"{"ttl_classes":{"time_sensitive":0}}"#, "ttl_classes"),
             (r#"{"namespace":"b"}"#, "namespace"),
         ] {

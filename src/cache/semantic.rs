@@ -252,7 +252,7 @@ impl Semantic {
             self.remove(near.id, query.scope);
             return None;
         };
-        if query.freshness.end(entry.dates()) <= query.now_ms {
+        if query.freshness.is_gone(entry.dates(), query.now_ms) {
             // Dead by the policy for good: hidden, so that it takes no living one's place again.
             self.remove(near.id, query.scope);
             return None;

@@ -257,7 +257,11 @@ impl Fetch<'_> {
             earlier: plan.lookup.earlier.clone(),
             began: self.began,
             ttl_ms,
-            stale_ms: 0,
+            // Who wants it forgotten sooner does not want it stale either.
+            stale_ms: match plan.ask.controls.ttl {
+                None if ttl_ms >= plan.keep_ms => plan.policy.stale().longest_ms(),
+                _ => 0,
+            },
             tags: plan.ask.controls.tags.clone(),
             durable: !from.demo,
             answer,

@@ -7,16 +7,19 @@ pub mod feedback;
 mod fetch;
 mod note;
 mod serve;
+mod stale;
 pub mod via;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::sync::Semaphore;
+
 use crate::cache::controls::Read;
 use crate::cache::flight::{Boarding, Flights};
 use crate::cache::policy::Policies;
 use crate::cache::scope::{AskerId, Shared};
-use crate::cache::{Cache, Found};
+use crate::cache::{Cache, Found, Miss};
 use crate::config::Ineligible;
 use crate::evidence::Evidence;
 use crate::gateway::ask::{Ask, Plan};
@@ -45,6 +48,8 @@ pub struct GatewayConfig {
     pub shared: Vec<Shared>,
     /// How long a follower waits for its leader's first word.
     pub flight_wait: Duration,
+    /// Calls at a time that renew what is stale.
+    pub renewals: usize,
     /// Bytes of an answer above which it is not worth putting together from a stream.
     pub max_entry_bytes: usize,
 }
@@ -60,12 +65,15 @@ pub struct Gateway {
     pub(crate) prices: Arc<Prices>,
     pub(crate) metrics: Arc<Metrics>,
     flights: Flights<AnswerFlight>,
+    /// Calls that renew what is stale, which nobody waits for.
+    renewals: Arc<Semaphore>,
 }
 
 impl Gateway {
     /// Puts the parts together.
     #[must_use]
     pub fn new(config: GatewayConfig, parts: Parts) -> Self {
+        let renewals = config.renewals;
         Self {
             config,
             cache: parts.cache,
@@ -75,6 +83,7 @@ impl Gateway {
             evidence: parts.evidence,
             prices: parts.prices,
             metrics: parts.metrics,
+            renewals: Arc::new(Semaphore::new(renewals)),
             flights: Flights::default(),
         }
     }
@@ -97,6 +106,9 @@ impl Gateway {
             }
             Found::Nothing(miss) => miss,
         };
+        if let Some(served) = self.stale_meanwhile(&plan, &miss).await {
+            return served;
+        }
         match &miss.nearest {
             Some(nearest) => self.note_nearest(&plan, nearest),
             None => self.note_miss(&plan, &miss),
@@ -104,15 +116,24 @@ impl Gateway {
         if plan.only {
             return Err(serve::withheld(&plan, &miss));
         }
+        let embedded = miss.embedded.clone();
+        match self.call(&plan, miss).await {
+            Err(error) => self.stale_instead(&plan, embedded, error).await,
+            answered => answered,
+        }
+    }
+
+    /// Asks a provider, or waits with others for who does.
+    async fn call(self: &Arc<Self>, plan: &Arc<Plan>, miss: Miss) -> Result<Served, ApiError> {
         // Only what may be read from memory may be read from a neighbour's call.
         if plan.lookup.read == Read::Nothing {
             let (pilot, rider) = Flights::alone(plan.keep_ms);
-            return self.lead(&plan, miss, pilot, rider).await;
+            return self.lead(plan, miss, pilot, rider).await;
         }
         let flight = plan.flight_key(self.cache.memory().marks().generation());
         match self.flights.board(flight, plan.keep_ms) {
-            Boarding::Lead(pilot, rider) => self.lead(&plan, miss, pilot, rider).await,
-            Boarding::Follow(rider) => self.follow(&plan, miss, rider).await,
+            Boarding::Lead(pilot, rider) => self.lead(plan, miss, pilot, rider).await,
+            Boarding::Follow(rider) => self.follow(plan, miss, rider).await,
         }
     }
 

@@ -78,8 +78,20 @@ fn lost() -> ApiError {
 }
 
 impl Gateway {
-    /// Serves a remembered answer.
+    /// Serves a remembered answer, which spares a call.
     pub(super) fn serve_hit(
+        &self,
+        plan: &Plan,
+        entry: &Arc<Cached>,
+        similarity: Option<f32>,
+    ) -> Result<Served, ApiError> {
+        let served = self.replayed(plan, entry, similarity)?;
+        self.saved(plan, entry.replay.answer());
+        Ok(served)
+    }
+
+    /// A remembered answer as it is served.
+    pub(super) fn replayed(
         &self,
         plan: &Plan,
         entry: &Arc<Cached>,
@@ -95,7 +107,11 @@ impl Gateway {
             similarity,
             entry: Some(entry.id),
             age_s: Some(now.saturating_sub(entry.created_ms) / 1000),
-            ttl_s: Some(end.saturating_sub(now) / 1000),
+            ttl_s: Some(
+                end.cast_signed()
+                    .saturating_sub_unsigned(now)
+                    .div_euclid(1000),
+            ),
             class: Some(plan.class),
             model: entry.replay.answer().model().map(str::to_owned),
             ..Via::new(outcome, reason)
@@ -105,7 +121,6 @@ impl Gateway {
         } else {
             Body::Json(entry.replay.json())
         };
-        self.saved(plan, entry.replay.answer());
         Ok(Served { via, body })
     }
 

@@ -3,6 +3,26 @@
 use super::Outcome;
 use crate::config::TtlClass;
 
+/// Why something stale is served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stale {
+    /// A call renews it meanwhile.
+    WhileRevalidate,
+    /// No provider answered.
+    IfError,
+}
+
+impl Stale {
+    /// As headers and metrics spell it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::WhileRevalidate => "stale_while_revalidate",
+            Self::IfError => "stale_if_error",
+        }
+    }
+}
+
 /// What the reply's headers tell.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Via {
@@ -16,8 +36,10 @@ pub struct Via {
     pub entry: Option<u64>,
     /// Its age in seconds.
     pub age_s: Option<u64>,
-    /// Seconds for which it will be served still.
-    pub ttl_s: Option<u64>,
+    /// Seconds for which it is fresh still, below 0 if it is stale.
+    pub ttl_s: Option<i64>,
+    /// Why it was served though it is stale, if it is.
+    pub stale: Option<Stale>,
     /// How long an answer to it lasts, by class.
     pub class: Option<TtlClass>,
     /// Whether it came along with another request's call.
@@ -43,6 +65,7 @@ impl Via {
             entry: None,
             age_s: None,
             ttl_s: None,
+            stale: None,
             class: None,
             collapsed: false,
             withheld: false,

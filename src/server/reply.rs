@@ -14,6 +14,7 @@ use super::drain::{Drain, UnderWay};
 use crate::cache::entry::label;
 use crate::chat::RequestId;
 use crate::gateway::error::{ApiError, Code};
+use crate::gateway::via::Stale;
 use crate::gateway::{Body, LiveAnswer, Outcome, Piece, Served, Via};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -131,6 +132,12 @@ fn describe(response: &mut HttpResponseBuilder, via: &Via) {
 /// RFC 9211: what this cache did, in a form that any tool can read.
 fn cache_status(via: &Via) -> String {
     match via.outcome {
+        // It was forwarded, and what is stale was all that could be had (RFC 5861, section 4).
+        _ if via.stale == Some(Stale::IfError) => format!(
+            "reprise; fwd=stale; ttl={}; detail={}",
+            via.ttl_s.unwrap_or(0),
+            via.reason
+        ),
         Outcome::HitExact if via.collapsed => "reprise; fwd=miss; collapsed".into(),
         Outcome::HitExact => format!("reprise; hit; ttl={}; detail=exact", via.ttl_s.unwrap_or(0)),
         Outcome::HitSemantic => {

@@ -112,6 +112,16 @@ impl Metrics {
         counter!(table::EVIDENCE_LOST, "reason" => reason).increment(decisions);
     }
 
+    /// Counts an answer that was served though it is stale. `why` comes from our own words.
+    pub fn stale(&self, why: &'static str) {
+        counter!(table::STALE, "why" => why).increment(1);
+    }
+
+    /// Counts a call to renew what is stale, or one that was not made. `outcome` comes from our own words.
+    pub fn renewed(&self, outcome: &'static str) {
+        counter!(table::RENEWALS, "outcome" => outcome).increment(1);
+    }
+
     /// Counts what was said to hold no more. `by` comes from our own words, never from outside.
     pub fn invalidated(&self, by: &'static str) {
         counter!(table::INVALIDATIONS, "by" => by).increment(1);

@@ -80,6 +80,8 @@ pub(super) const INDEX_DEAD: &str = "reprise_index_dead_share";
 pub(super) const EVICTIONS: &str = "reprise_evictions_total";
 pub(super) const ERRORS: &str = "reprise_errors_total";
 pub(super) const NOT_STORED: &str = "reprise_not_stored_total";
+pub(super) const STALE: &str = "reprise_stale_total";
+pub(super) const RENEWALS: &str = "reprise_renewals_total";
 pub(super) const INVALIDATIONS: &str = "reprise_invalidations_total";
 pub(super) const LABELS: &str = "reprise_labels_total";
 pub(super) const EVIDENCE_LOST: &str = "reprise_evidence_lost_total";
@@ -151,6 +153,16 @@ pub const METRICS: &[Metric] = &[
         NOT_STORED,
         Unit::Count,
         "Answers not remembered, by reason.",
+    ),
+    counter(
+        STALE,
+        Unit::Count,
+        "Answers served though they are stale, by why.",
+    ),
+    counter(
+        RENEWALS,
+        Unit::Count,
+        "Calls in the background to renew what is stale, by outcome.",
     ),
     counter(
         INVALIDATIONS,

@@ -120,6 +120,7 @@ pub(crate) async fn respond(seen: Arc<Seen>, request: &HttpRequest, body: &Bytes
         ("hang", _) => pause(&seen, FOR_EVER).await,
         ("status", status) => return refuse(status, request),
         ("flaky", tries) if seen.tries(body) < tries => return refuse(500, request),
+        ("worn", tries) if seen.tries(body) >= tries => return refuse(500, request),
         ("html", _) => {
             let page = "<html>It works!</html>";
             return HttpResponse::Ok().content_type("text/html").body(page);

@@ -6,7 +6,7 @@
 //! |---|---|
 //! | `slow-N`, `hang` | N ms, or for ever, before the first byte |
 //! | `drip-N`, `drip-tools-N`, `chunks-N` | a stream with N ms between chunks; one of a tool call; one of N words |
-//! | `status-N`, `flaky-N` | status N; status 500 for the first N tries of one body |
+//! | `status-N`, `flaky-N`, `worn-N` | status N; status 500 for the first N tries of one body; for all after them |
 //! | `html`, `redirect`, `json-error`, `whole` | 200 with a page; 302; 200 with an error object; JSON even if a stream was asked for |
 //! | `cut`, `no-done`, `done-only`, `done-unterminated` | connection broken half-way; no `[DONE]`; nothing else; no blank line behind it |
 //! | `malformed`, `error-in-stream`, `roleonly-then-error`, `roleonly-then-hang`, `stall` | broken JSON; an error after a word, or after the role; silence after the role, or after a word |

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use crate::admin::Admin;
-use crate::helpers::{Gateway, Place};
+use crate::admin::{ASKED, Admin, REWORDED};
+use crate::helpers::{CHAT, Gateway, Place, chat, eventually};
 use crate::http::Reply;
 use crate::mock::Mock;
 
@@ -66,4 +66,30 @@ fn a_policy_says_how_long_each_class_lasts_and_a_short_ttl_bounds_what_it_does_n
         let refused = admin.put("acme", Some("\"4\""), &json!({"ttl_classes": bad}));
         assert_eq!(refused.status, 400, "{bad}: {refused:?}");
     }
+}
+
+#[test]
+fn an_answer_too_old_for_one_class_still_serves_another() {
+    let mock = Mock::start().unwrap();
+    let place = Place::new(&mock).alike();
+    let key = place.key("acme", "analyst");
+    let gateway = place.start();
+    let admin = Admin::new(&gateway, &key);
+    let short = json!({"ttl_classes": {"time_sensitive": 1}});
+    assert_eq!(admin.put("acme", Some("\"0\""), &short).status, 200);
+    gateway.ask(ASKED, Some(&key));
+    gateway.ask_until("hit-exact", ASKED, Some(&key));
+    let bearer = format!("Bearer {key}");
+    let young = [
+        ("authorization", bearer.as_str()),
+        ("cache-control", "max-age=1, only-if-cached"),
+    ];
+    let body = chat("mock-plain", ASKED);
+    eventually(|| (gateway.send(CHAT, &young, Some(&body)).status == 504).then_some(()));
+    let today = "What is the capital of France right now?";
+    let asked = gateway.ask(today, Some(&key));
+    assert_eq!(asked.cache(), "miss", "{asked:?}");
+    let reworded = gateway.ask(REWORDED, Some(&key));
+    assert_eq!(reworded.cache(), "hit-semantic", "{reworded:?}");
+    assert!(reworded.text().contains(ASKED), "{reworded:?}");
 }

@@ -32,6 +32,7 @@ mod policies;
 mod schema;
 mod siege;
 mod soak;
+mod stale;
 mod stored;
 mod tenants;
 

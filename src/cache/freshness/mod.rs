@@ -15,6 +15,10 @@ pub struct Freshness {
     pub max_age_ms: u64,
     /// Milliseconds for which it must be fresh still.
     pub min_fresh_ms: u64,
+    /// Milliseconds after its end for which it may be served stale; 0 where only a fresh one will do.
+    pub stale_ms: u64,
+    /// Age from which on the policy lets nobody have it, whatever is asked and stale or not, in milliseconds.
+    pub gone_ms: u64,
 }
 
 /// When an answer was given, and when it was to be forgotten.
@@ -45,7 +49,22 @@ impl Freshness {
     pub fn admits(&self, dates: Dates, now_ms: u64) -> bool {
         let age = now_ms.saturating_sub(dates.created_ms);
         let rest = self.end(dates).saturating_sub(now_ms);
-        rest > 0 && rest >= self.min_fresh_ms && age <= self.max_age_ms
+        let fresh = rest > 0 && rest >= self.min_fresh_ms;
+        (fresh || self.admits_stale(dates, now_ms)) && age <= self.max_age_ms
+    }
+
+    /// Whether it went stale so short a while ago that it may be served all the same.
+    fn admits_stale(&self, dates: Dates, now_ms: u64) -> bool {
+        let end = self.end(dates);
+        let until = end.saturating_add(self.stale_ms).min(dates.expires_ms);
+        self.min_fresh_ms == 0 && !self.is_gone(dates, now_ms) && (end..until).contains(&now_ms)
+    }
+
+    /// Whether it will never be served again, to no other question either.
+    #[must_use]
+    pub fn is_gone(&self, dates: Dates, now_ms: u64) -> bool {
+        let last = dates.created_ms.saturating_add(self.gone_ms);
+        dates.created_ms < self.born_ms || now_ms >= last.min(dates.expires_ms)
     }
 }
 
@@ -58,6 +77,8 @@ mod tests {
         born_ms: 0,
         max_age_ms: u64::MAX,
         min_fresh_ms: 0,
+        stale_ms: 0,
+        gone_ms: 5000,
     };
 
     /// Given at 500, to be forgotten at 1500.
@@ -86,6 +107,50 @@ mod tests {
         let since = |born_ms| Freshness { born_ms, ..ANY };
         assert!(since(500).admits(ANSWER, 600));
         assert!(!since(501).admits(ANSWER, 600));
+    }
+
+    #[test]
+    fn what_went_stale_is_admitted_within_its_window_by_those_who_put_up_with_it() {
+        let kept = Dates {
+            expires_ms: 2500,
+            ..ANSWER
+        };
+        let stale = |stale_ms| Freshness { stale_ms, ..ANY };
+        assert!(!ANY.admits(kept, 1500), "nobody asked for it");
+        assert!(stale(300).admits(kept, 1499) && stale(300).admits(kept, 1799));
+        assert!(!stale(300).admits(kept, 1800));
+        assert!(stale(9000).admits(kept, 2499) && !stale(9000).admits(kept, 2500));
+        assert!(
+            !stale(300).admits(ANSWER, 1500),
+            "it was not to be kept for that"
+        );
+        let wants = Freshness {
+            max_age_ms: 1000,
+            ..stale(300)
+        };
+        assert!(wants.admits(kept, 1500) && !wants.admits(kept, 1501));
+        let fresh = Freshness {
+            min_fresh_ms: 1,
+            ..stale(300)
+        };
+        assert!(!fresh.admits(kept, 1500));
+        let died = Freshness {
+            born_ms: 501,
+            ..stale(300)
+        };
+        assert!(!died.admits(kept, 1500));
+    }
+
+    #[test]
+    fn what_is_too_old_for_one_question_is_not_gone_for_all() {
+        let hour = Freshness { ttl_ms: 100, ..ANY };
+        assert!(!hour.admits(ANSWER, 700) && !hour.is_gone(ANSWER, 700));
+        assert!(hour.is_gone(ANSWER, 1500));
+        let shorter = Freshness {
+            gone_ms: 150,
+            ..hour
+        };
+        assert!(shorter.is_gone(ANSWER, 650));
     }
 
     #[test]

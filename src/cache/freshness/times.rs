@@ -28,6 +28,35 @@ impl Default for TtlClasses {
     }
 }
 
+/// Seconds after its end for which an answer may be served all the same (RFC 5861); 0: not at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StaleWindows {
+    /// At once, while one call renews it.
+    pub while_revalidate_s: u64,
+    /// Where no provider answers.
+    pub if_error_s: u64,
+}
+
+impl StaleWindows {
+    /// Milliseconds of the first.
+    #[must_use]
+    pub fn while_revalidate_ms(&self) -> u64 {
+        self.while_revalidate_s.saturating_mul(1000)
+    }
+
+    /// Milliseconds of the second.
+    #[must_use]
+    pub fn if_error_ms(&self) -> u64 {
+        self.if_error_s.saturating_mul(1000)
+    }
+
+    /// Milliseconds for which an answer is kept for the sake of either.
+    #[must_use]
+    pub fn longest_ms(&self) -> u64 {
+        self.while_revalidate_ms().max(self.if_error_ms())
+    }
+}
+
 /// A change to them; what is absent stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -54,6 +83,12 @@ impl TtlClasses {
             TtlClass::TimeSensitive => self.time_sensitive.min(ttl_s),
             TtlClass::Never => self.never.min(ttl_s),
         }
+    }
+
+    /// The longest that any class is remembered.
+    #[must_use]
+    pub fn longest(&self, ttl_s: u64) -> u64 {
+        self.lasting.unwrap_or(ttl_s).max(ttl_s)
     }
 
     /// Every class remembered for as long.

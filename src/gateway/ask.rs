@@ -115,17 +115,7 @@ impl Gateway {
         let namespace = Namespace::resolve(tenant, wanted, &self.config.shared, |name| {
             self.keyring.knows_tenant(name)
         })?;
-        let route = self.router.plan(ask.request.model()).map_err(|_| {
-            let mut error = ApiError::new(
-                Code::ModelNotFound,
-                format!(
-                    "No provider here answers to the model `{}`.",
-                    ask.request.model()
-                ),
-            );
-            error.param = Some("model".into());
-            error
-        })?;
+        let route = self.route(ask.request.model())?;
         let policy = self.policies.of(&namespace.label);
         let origin = route.origin();
         let history = History::of(&ask.request);
@@ -175,6 +165,17 @@ impl Gateway {
             class,
             lookup,
         })
+    }
+
+    fn route(&self, model: &str) -> Result<router::Plan, ApiError> {
+        let unknown = |_| ApiError {
+            param: Some("model".into()),
+            ..ApiError::new(
+                Code::ModelNotFound,
+                format!("No provider here answers to the model `{model}`."),
+            )
+        };
+        self.router.plan(model).map_err(unknown)
     }
 
     /// Whom it is asked for; of another tenant the same name is somebody else.

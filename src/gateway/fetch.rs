@@ -148,17 +148,16 @@ impl Fetch<'_> {
             model,
             headers,
         }));
-        let keeping = &self.plan.route.keeping;
+        let tools = self.plan.route.keeping.tool_calls;
         match end {
             Ok((body, answer)) => {
-                from.refused = answer.storable_with(keeping.tool_calls).err();
+                from.refused = answer.storable_with(tools).err();
                 Ok((End::Whole(body, Arc::new(answer)), from))
             }
             Err(events) => {
                 let whole = self.stream(events, pilot).await?;
                 let storable = whole.as_ref().map_err(|why| *why);
-                let storable = storable.and_then(|a| a.storable_with(keeping.tool_calls));
-                from.refused = storable.err();
+                from.refused = storable.and_then(|a| a.storable_with(tools)).err();
                 Ok((End::Streamed(whole.ok().map(Arc::new)), from))
             }
         }

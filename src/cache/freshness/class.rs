@@ -170,7 +170,7 @@ impl<'a> Said<'a> {
     fn names_a_past_year(&self) -> bool {
         let year =
             |w: &&str| w.len() == 4 && w.parse::<u16>().is_ok_and(|y| (1000..2024).contains(&y));
-        self.words.iter().any(|w| year(w))
+        self.words.iter().any(year)
     }
 }
 

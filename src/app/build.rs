@@ -93,8 +93,8 @@ pub(super) fn build_around(
         tuned(default_policy(config, &state)),
         stored_policies(&state)?,
     ));
-    let marks = Arc::new(Marks::open(state.clone()));
-    let (cache, upkeep) = open_cache(config, &folder, marks, &metrics)?;
+    let marks = Marks::open(state.clone()).map_err(StartError::Invalidation)?;
+    let (cache, upkeep) = open_cache(config, &folder, Arc::new(marks), &metrics)?;
     let kept = evidence_config(config, &folder);
     let evidence = Evidence::open(&kept, &metrics, cache.semantic().reach());
     let gateway = Gateway::new(

@@ -57,6 +57,8 @@ pub enum StartError {
     Random(#[from] getrandom::Error),
     #[error("a stored policy cannot be read: {0}")]
     Policy(String),
+    #[error("a stored invalidation cannot be read: {0}")]
+    Invalidation(String),
 }
 
 /// Faults that are told together, one a line.

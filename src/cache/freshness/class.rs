@@ -18,158 +18,245 @@ pub fn classify(question: &str) -> TtlClass {
     let text = plain(question);
     let said = Said::of(&text);
     if said.wants_another_each_time() {
-        return TtlClass::Never;
-    }
-    if said.moves() {
-        return TtlClass::TimeSensitive;
-    }
-    match said.is_settled() {
-        true => TtlClass::Static,
-        false => TtlClass::Default,
+        TtlClass::Never
+    } else if said.moves() {
+        TtlClass::TimeSensitive
+    } else if said.is_settled() {
+        TtlClass::Static
+    } else {
+        TtlClass::Default
     }
 }
+
+/// The lists in `class.txt`, by their names there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum List {
+    Fillers,
+    Texts,
+    Ways,
+    Facts,
+    Clock,
+    ClockBehind,
+    Chance,
+    Moments,
+    Days,
+    NotDays,
+    OfToday,
+    OurTimes,
+    Topics,
+    Theory,
+    Measured,
+    Flows,
+    AtHand,
+    NowBefore,
+}
+
+const LISTS: [(&str, List); 18] = [
+    ("fillers", List::Fillers),
+    ("texts", List::Texts),
+    ("ways", List::Ways),
+    ("facts", List::Facts),
+    ("clock", List::Clock),
+    ("clock behind", List::ClockBehind),
+    ("chance", List::Chance),
+    ("moments", List::Moments),
+    ("days", List::Days),
+    ("not days", List::NotDays),
+    ("of today", List::OfToday),
+    ("our times", List::OurTimes),
+    ("topics", List::Topics),
+    ("theory", List::Theory),
+    ("measured", List::Measured),
+    ("flows", List::Flows),
+    ("at hand", List::AtHand),
+    ("now before", List::NowBefore),
+];
+
+/// A phrase of a list behind its first word.
+type Rest = (List, Vec<&'static str>);
+
+/// All phrases by their first word, so that each word of a question is looked up once.
+static PHRASES: LazyLock<HashMap<&'static str, Vec<Rest>>> = LazyLock::new(|| {
+    let mut phrases: HashMap<_, Vec<Rest>> = HashMap::new();
+    for line in include_str!("class.txt").lines() {
+        let Some((name, all)) = line.split_once(": ") else {
+            continue;
+        };
+        let Some((_, list)) = LISTS.iter().find(|(known, _)| *known == name) else {
+            continue;
+        };
+        for phrase in all.split(", ") {
+            let mut words = phrase.split(' ');
+            let first = words.next().unwrap_or_default();
+            phrases
+                .entry(first)
+                .or_default()
+                .push((*list, words.collect()));
+        }
+    }
+    phrases
+});
 
 /// A question as its words.
 struct Said<'a> {
     words: Vec<&'a str>,
+    /// The phrases that each word may begin.
+    begun: Vec<&'static [Rest]>,
     /// Where the question itself begins.
     start: usize,
 }
 
 impl<'a> Said<'a> {
     fn of(text: &'a str) -> Self {
-        let words: Vec<&str> = text.split(' ').filter(|w| !w.is_empty()).collect();
-        let mut start = 0;
-        let length = |at| match words.get(at) {
-            Some(&STOP) => Some(1),
-            _ => LISTS.fillers.longest_at(&words, at),
-        };
-        while let Some(length) = length(start) {
-            start += length;
+        let mut words = Vec::with_capacity(32);
+        for word in text.split(' ').filter(|w| !w.is_empty()) {
+            match word.strip_suffix("'s") {
+                Some(head) if SHORTENED.contains(&head) => words.extend([head, "is"]),
+                Some(head) => words.extend([head, "'s"]),
+                None => words.push(word),
+            }
         }
-        Self { words, start }
-    }
-
-    fn begins(&self, phrases: &Phrases) -> bool {
-        phrases.longest_at(&self.words, self.start).is_some()
+        let none: &'static [Rest] = &[];
+        let begun = |word: &&str| PHRASES.get(*word).map_or(none, Vec::as_slice);
+        let begun = words.iter().map(begun).collect();
+        let mut said = Self {
+            words,
+            begun,
+            start: 0,
+        };
+        let skipped = |said: &Self| match said.at(said.start) {
+            STOP => Some(1),
+            _ => said.longest(List::Fillers, said.start),
+        };
+        while let Some(length) = skipped(&said) {
+            said.start += length;
+        }
+        said
     }
 
     fn at(&self, i: usize) -> &'a str {
         self.words.get(i).copied().unwrap_or_default()
     }
 
-    /// The word before; none at the beginning.
-    fn before(&self, i: usize) -> &'a str {
-        i.checked_sub(1).map_or("", |i| self.at(i))
+    /// Words of the longest phrase of a list that begins at `i`.
+    fn longest(&self, list: List, i: usize) -> Option<usize> {
+        let rest = self.words.get(i + 1..)?;
+        let fits = self.begun[i]
+            .iter()
+            .filter(|(own, more)| *own == list && rest.starts_with(more));
+        fits.map(|(_, more)| more.len() + 1).max()
     }
 
-    fn places(&self, phrases: &'a Phrases) -> impl Iterator<Item = (usize, usize)> {
-        let length = |i| phrases.longest_at(&self.words, i);
-        (self.start..self.words.len()).filter_map(move |i| Some((i, i + length(i)?)))
+    fn is(&self, list: List, i: usize) -> bool {
+        self.longest(list, i).is_some()
     }
 
-    /// It asks a clock or for chance. After a way to do that (`how do I roll a die in Python`) it does not.
+    fn begins(&self, list: List) -> bool {
+        self.is(list, self.start)
+    }
+
+    fn has(&self, list: List) -> bool {
+        self.places(list).next().is_some()
+    }
+
+    /// Where phrases of a list begin, and where they end.
+    fn places(&self, list: List) -> impl Iterator<Item = (usize, usize)> {
+        let places = self.start..self.words.len();
+        places.filter_map(move |i| Some((i, i + self.longest(list, i)?)))
+    }
+
+    /// Whether a clause ends before the word at `i`.
+    fn ends(&self, i: usize) -> bool {
+        matches!(self.at(i), "" | STOP)
+    }
+
+    /// It asks a clock or for chance. Where it asks for a way to do that (`how do I roll a die in Python`) it does not.
     fn wants_another_each_time(&self) -> bool {
-        if self.begins(&LISTS.ways) || self.is_theory() {
+        if self.begins(List::Ways) || self.begins(List::Texts) || self.has(List::Theory) {
             return false;
         }
-        let clock = self.places(&LISTS.clock).any(|(_, end)| {
-            let behind = self.at(end);
-            behind == STOP
-                || behind.is_empty()
-                || LISTS.clock_behind.has(behind)
-                || self.before(end) == "until"
-                || self.before(end) == "in"
+        let clock = self.places(List::Clock).any(|(_, end)| {
+            let open = matches!(self.at(end - 1), "until" | "in");
+            open || self.ends(end) || self.is(List::ClockBehind, end)
         });
-        clock || self.places(&LISTS.chance).next().is_some()
+        clock || self.has(List::Chance)
     }
 
     fn moves(&self) -> bool {
         if self.speaks_of_todays() {
             return true;
         }
-        if self.begins(&LISTS.ways) && !self.asks_amount() || self.names_a_past_year() {
+        if self.begins(List::Texts) || self.names_a_past_year() || self.has(List::OurTimes) {
             return false;
         }
+        if self.begins(List::Ways) {
+            // `What does the market look like today?`, and not `How do I print today's date in Python?`.
+            return self.has(List::Moments) && !self.has(List::Theory);
+        }
         self.names_a_day() || self.is_now() || self.is_current() || self.names_a_topic()
-    }
-
-    /// `today's news`, whatever is to be done with it.
-    fn speaks_of_todays(&self) -> bool {
-        (0..self.words.len()).any(|i| {
-            self.at(i) == "today" && self.at(i + 1) == "'s" && LISTS.of_today.has(self.at(i + 2))
-        })
     }
 
     fn is_settled(&self) -> bool {
         // `What is price elasticity?`
         let defined = self.at(self.start) == "what" && self.at(self.start + 1) == "is";
-        self.begins(&LISTS.ways) || self.begins(&LISTS.facts) || defined && self.is_theory()
+        let begins = |list| self.begins(list);
+        [List::Ways, List::Texts, List::Facts]
+            .into_iter()
+            .any(begins)
+            || defined && self.has(List::Theory)
+    }
+
+    /// `today's news`, whatever is to be done with it.
+    fn speaks_of_todays(&self) -> bool {
+        let todays = |i| self.at(i) == "today" && self.at(i + 1) == "'s";
+        (0..self.words.len()).any(|i| todays(i) && self.is(List::OfToday, i + 2))
     }
 
     fn names_a_day(&self) -> bool {
-        // `Why is it still used today?`
-        let still = self.words.contains(&"still") || self.words.contains(&"used");
-        let looks = self.places(&LISTS.not_days).next().is_some();
-        !still && !looks && self.places(&LISTS.days).next().is_some()
+        !self.has(List::NotDays) && (self.has(List::Moments) || self.has(List::Days))
     }
 
     /// `Who is in office now?`, and not `Now that it is open …`.
     fn is_now(&self) -> bool {
         let place = (self.start + 1..self.words.len()).find(|i| self.at(*i) == "now");
         place.is_some_and(|i| {
-            let ends = matches!(self.at(i + 1), "" | STOP);
-            ends || LISTS.now_before.has(self.before(i)) && self.at(i + 1) != "that"
+            self.ends(i + 1) || self.is(List::NowBefore, i - 1) && self.at(i + 1) != "that"
         })
     }
 
+    /// `the current president`, and not `an electric current`.
     fn is_current(&self) -> bool {
-        (self.start..self.words.len()).any(|i| {
-            let behind = self.at(i + 1);
-            self.at(i) == "current"
-                && !LISTS.flows.has(self.before(i))
-                && !LISTS.at_hand.has(behind)
-                && !matches!(behind, "" | STOP)
-                && !self.is_theory()
-        })
+        let flows = |i: usize| i > 0 && self.is(List::Flows, i - 1);
+        let stands = |i: usize| self.ends(i + 1) || self.is(List::AtHand, i + 1);
+        let mut places = (self.start..self.words.len()).filter(|i| self.at(*i) == "current");
+        places.any(|i| !flows(i) && !stands(i)) && !self.has(List::Theory)
     }
 
     fn names_a_topic(&self) -> bool {
-        let measured = self.asks_amount() && self.words.iter().any(|w| LISTS.measured.has(w));
-        let plain = !self.is_theory() && !measured && !self.is_over();
-        plain && (self.places(&LISTS.topics).next().is_some() || self.is_bare_topic())
+        let amount = self.at(self.start) == "how" && self.at(self.start + 1) == "much";
+        let measured = amount && self.has(List::Measured);
+        let plain = !self.has(List::Theory) && !measured && !self.is_over();
+        plain && (self.has(List::Topics) || self.is_bare_topic())
     }
 
     /// `Weather Paris`, `bitcoin price`: typed as into a search box.
     fn is_bare_topic(&self) -> bool {
         let few = self.words.iter().filter(|w| **w != STOP).count() <= 4;
-        few && self
-            .words
-            .iter()
-            .any(|w| matches!(*w, "weather" | "forecast" | "news" | "price" | "prices"))
-            && !self.begins(&LISTS.ways)
-            && self.words.first().is_some_and(|w| *w != "what")
-    }
-
-    fn asks_amount(&self) -> bool {
-        self.at(self.start) == "how" && self.at(self.start + 1) == "much"
-    }
-
-    fn is_theory(&self) -> bool {
-        self.words.iter().any(|w| LISTS.theory.has(w))
+        let bare = |w: &&str| matches!(*w, "weather" | "forecast" | "news" | "price" | "prices");
+        few && self.words.iter().any(bare) && self.at(0) != "what"
     }
 
     /// It asks for what was.
     fn is_over(&self) -> bool {
-        let asked = self.words.iter().skip(self.start).take(3);
-        asked
-            .into_iter()
-            .any(|w| matches!(*w, "was" | "were" | "did"))
+        let mut asked = self.words.iter().skip(self.start).take(3);
+        asked.any(|w| matches!(*w, "was" | "were" | "did"))
     }
 
+    /// The year is no clock's, so that a question's class never changes: one that has become past since then is only
+    /// remembered for less long than it could be.
     fn names_a_past_year(&self) -> bool {
-        let year =
-            |w: &&str| w.len() == 4 && w.parse::<u16>().is_ok_and(|y| (1000..2024).contains(&y));
+        let past = |year: u16| (1000..2024).contains(&year);
+        let year = |w: &&str| w.len() == 4 && w.parse().is_ok_and(past);
         self.words.iter().any(year)
     }
 }
@@ -177,9 +264,12 @@ impl<'a> Said<'a> {
 /// Stands for the end of a clause.
 const STOP: &str = ".";
 
-/// Small letters, contractions written out, quotations and code left out, ends of clauses as words of their own.
+/// Words behind which `'s` is short for `is`.
+const SHORTENED: [&str; 7] = ["what", "who", "how", "where", "when", "it", "that"];
+
+/// Small letters, quotations and code left out, ends of clauses as words of their own.
 fn plain(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len() + 8);
+    let mut plain = String::with_capacity(text.len() + 16);
     let mut inside = None;
     for c in text.chars() {
         match (inside, c) {
@@ -189,93 +279,11 @@ fn plain(text: &str) -> String {
             (None, '\u{201c}') => inside = Some('\u{201d}'),
             (None, '\u{2019}') => plain.push('\''),
             (None, '.' | ',' | '?' | '!' | ';' | ':' | '\n') => plain.push_str(" . "),
-            (None, c) if c.is_alphanumeric() || c == '\'' => plain.extend(c.to_lowercase()),
-            _ => plain.push(' '),
-        }
-    }
-    let mut plain = plain.replace("'s", " 's");
-    for word in ["what", "who", "how", "where", "when", "it", "that"] {
-        let short = format!("{word} 's ");
-        if plain.contains(&short) {
-            plain = plain.replace(&short, &format!("{word} is "));
+            (None, c) if c.is_ascii() && !c.is_ascii_alphanumeric() && c != '\'' => plain.push(' '),
+            (None, c) => plain.extend(c.to_lowercase()),
         }
     }
     plain
-}
-
-/// Phrases by their first word.
-struct Phrases(HashMap<&'static str, Vec<Vec<&'static str>>>);
-
-impl Phrases {
-    /// Words of the longest phrase that begins at `i`.
-    fn longest_at(&self, words: &[&str], i: usize) -> Option<usize> {
-        let first = words.get(i)?;
-        let rest = &words[i + 1..];
-        let fits = self
-            .0
-            .get(first)?
-            .iter()
-            .filter(|phrase| rest.starts_with(phrase));
-        fits.map(|phrase| phrase.len() + 1).max()
-    }
-
-    /// Whether a word is one of them.
-    fn has(&self, word: &str) -> bool {
-        self.0
-            .get(word)
-            .is_some_and(|rests| rests.iter().any(Vec::is_empty))
-    }
-}
-
-struct Lists {
-    fillers: Phrases,
-    ways: Phrases,
-    facts: Phrases,
-    clock: Phrases,
-    clock_behind: Phrases,
-    chance: Phrases,
-    days: Phrases,
-    not_days: Phrases,
-    of_today: Phrases,
-    topics: Phrases,
-    theory: Phrases,
-    measured: Phrases,
-    flows: Phrases,
-    at_hand: Phrases,
-    now_before: Phrases,
-}
-
-static LISTS: LazyLock<Lists> = LazyLock::new(|| Lists {
-    fillers: list("fillers"),
-    ways: list("ways"),
-    facts: list("facts"),
-    clock: list("clock"),
-    clock_behind: list("clock behind"),
-    chance: list("chance"),
-    days: list("days"),
-    not_days: list("not days"),
-    of_today: list("of today"),
-    topics: list("topics"),
-    theory: list("theory"),
-    measured: list("measured"),
-    flows: list("flows"),
-    at_hand: list("at hand"),
-    now_before: list("now before"),
-});
-
-/// One of the lists in `class.txt`; empty where it is not there, which a test excludes.
-fn list(name: &str) -> Phrases {
-    let mut lines = include_str!("class.txt")
-        .lines()
-        .filter(|l| !l.starts_with('#'));
-    let phrases = lines.find_map(|l| l.strip_prefix(name)?.strip_prefix(": "));
-    let mut by_first: HashMap<_, Vec<Vec<_>>> = HashMap::new();
-    for phrase in phrases.into_iter().flat_map(|all| all.split(", ")) {
-        let mut words = phrase.split(' ');
-        let first = words.next().unwrap_or_default();
-        by_first.entry(first).or_default().push(words.collect());
-    }
-    Phrases(by_first)
 }
 
 #[cfg(test)]

@@ -116,17 +116,20 @@ pub struct Marks {
 
 impl Marks {
     /// Reads what was marked in earlier runs.
-    #[must_use]
-    pub fn open(state: Arc<StateStore>) -> Self {
-        let rows = state.all(TABLE).into_iter();
-        let marks = rows.filter_map(|(_, row)| serde_json::from_value::<Mark>(row).ok());
-        let seen = marks.fold(Seen::default(), Seen::with);
-        Self {
+    ///
+    /// # Errors
+    /// The name of a mark that cannot be read: what it hides would be served again.
+    pub fn open(state: Arc<StateStore>) -> Result<Self, String> {
+        let mut seen = Seen::default();
+        for (name, row) in state.all(TABLE) {
+            seen = seen.with(serde_json::from_value(row).map_err(|_| name)?);
+        }
+        Ok(Self {
             changes: AtomicU64::new(u64::from(!seen.is_empty())),
             seen: ArcSwap::from_pointee(seen),
             state: Some(state),
             ..Self::default()
-        }
+        })
     }
 
     /// The newest mark; an answer that is asked for from now on is later than all marks so far.
@@ -150,6 +153,11 @@ impl Marks {
         let seen = self.seen.load_full();
         // A date as long as the clock goes forward: where a state was restored, later than all that it does not know of.
         let generation = now_ms.max(seen.newest() + 1);
+        let what = match what {
+            // It takes the place of an earlier one, and must not bring back what that one hides.
+            What::MadeBefore(date_ms) => What::MadeBefore(date_ms.max(seen.date_of(&realm))),
+            other => other,
+        };
         let mark = Mark {
             realm,
             what,

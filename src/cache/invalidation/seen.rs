@@ -83,6 +83,12 @@ impl Seen {
         })
     }
 
+    /// The date before which a realm has lost its answers; 0 if it has lost none so.
+    pub(super) fn date_of(&self, realm: &Realm) -> u64 {
+        let made_before = self.realms.get(realm).and_then(|marked| marked.made_before);
+        made_before.map_or(0, |(date_ms, _)| date_ms)
+    }
+
     pub(super) fn marks(&self) -> Vec<Mark> {
         let of = |(realm, marked): (&Realm, &Marked)| {
             let mark = |(what, generation)| Mark {

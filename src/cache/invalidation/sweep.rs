@@ -8,7 +8,7 @@ use crate::chat::unix_ms;
 use crate::store::{EntryFilter, Order};
 
 /// Time between two sweeps: a burst of invalidations is swept up at once.
-const PAUSE: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_secs(300);
 /// Entries that are read at a time.
 const PAGE: usize = 256;
 

@@ -80,7 +80,7 @@ fn marks_outlive_the_process_until_what_they_hide_is_gone() {
     let temp = tempfile::tempdir().unwrap();
     let folder = DataFolder::open(temp.path()).unwrap();
     let state = Arc::new(StateStore::open(&folder).unwrap());
-    let marks = Marks::open(state.clone());
+    let marks = Marks::open(state.clone()).unwrap();
     assert!(!marks.wants_sweep(5000));
     marks
         .put(Realm::Everywhere, What::Model("m".into()), 5000)
@@ -88,7 +88,7 @@ fn marks_outlive_the_process_until_what_they_hide_is_gone() {
     marks
         .put(Realm::Tenant("acme".into()), What::Tag("t".into()), 6000)
         .unwrap();
-    let again = Marks::open(state.clone());
+    let again = Marks::open(state.clone()).unwrap();
     assert!(again.hide(&ENTRY) && again.generation() == 6000);
     assert!(again.wants_sweep(6000));
     again.swept(again.changes(), 6000);
@@ -98,7 +98,24 @@ fn marks_outlive_the_process_until_what_they_hide_is_gone() {
     assert!(!again.wants_sweep(7000 + SETTLED_MS));
     assert_eq!(state.all(TABLE).len(), 1, "the newest stays");
     assert!(!again.hide(&ENTRY));
-    assert_eq!(Marks::open(state).generation(), 6000);
+    state.put(TABLE, "odd", &json!({"what": "some"})).unwrap();
+    assert_eq!(Marks::open(state.clone()).err().as_deref(), Some("odd"));
+    state.delete(TABLE, "odd").unwrap();
+    assert_eq!(Marks::open(state.clone()).unwrap().generation(), 6000);
+}
+
+#[test]
+fn an_earlier_date_brings_nothing_back_after_a_restart_either() {
+    let temp = tempfile::tempdir().unwrap();
+    let folder = DataFolder::open(temp.path()).unwrap();
+    let state = Arc::new(StateStore::open(&folder).unwrap());
+    let marks = Marks::open(state.clone()).unwrap();
+    for date_ms in [2000, 500] {
+        let what = What::MadeBefore(date_ms);
+        marks.put(Realm::Everywhere, what, 5000).unwrap();
+    }
+    let again = Marks::open(state).unwrap();
+    assert!(marks.hide(&ENTRY) && again.hide(&ENTRY));
 }
 
 #[test]

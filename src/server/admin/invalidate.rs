@@ -82,6 +82,12 @@ impl Wanted {
             }
             (None, Some(tenant)) => {
                 must_see(caller, tenant)?;
+                if tenant.contains(['/', '@']) {
+                    return Err(ApiError {
+                        param: Some("tenant".into()),
+                        ..ApiError::new(Code::InvalidRequest, "That is the name of a namespace.")
+                    });
+                }
                 Ok(Realm::Tenant(tenant.clone()))
             }
             (None, None) if caller.role.allows(Role::Admin) => Ok(Realm::Everywhere),
@@ -143,9 +149,14 @@ fn mark(door: &Door, caller: &Caller, wanted: &Wanted, what: What) -> Reply {
     let told = json!({"what": what, "in": realm});
     accounted(door, caller, wanted, &told)?;
     let marks = door.gateway.cache().memory().marks();
-    let generation = marks
-        .put(realm, what, unix_ms())
-        .map_err(|cause| refused(&cause))?;
+    let put = marks.put(realm, what, unix_ms());
+    let generation = put.map_err(|cause| {
+        // The trail already tells of it, and so it tells that it was not done.
+        let failed = ("invalidate.failed", told.to_string());
+        let nothing = (Value::Null, Value::Null);
+        drop(audit(door, caller, (failed.0, &failed.1), nothing));
+        refused(&cause)
+    })?;
     door.gateway.metrics().invalidated(by);
     Ok(
         json!({"object": "invalidation", "what": told["what"], "in": told["in"], "generation": generation}),

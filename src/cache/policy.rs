@@ -1,6 +1,8 @@
 //! What the analysts decide per namespace: when a stored answer serves and how long
 //! it is remembered. Read without a lock, changed as a whole.
 
+mod lasting;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -8,7 +10,7 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
-use super::freshness::times::{StaleWindows, TtlClasses, TtlClassesDraft};
+use super::freshness::times::{TtlClasses, TtlClassesDraft};
 use super::verdict::{GuardSet, Rule, WhenUnsure};
 use crate::chat::number::short;
 use crate::chat::unix_ms;
@@ -175,9 +177,6 @@ pub enum PolicyError {
     },
 }
 
-/// Longest time to live: ten years, so that an expiry never overflows.
-const TTL_MAX_S: u64 = 10 * 365 * 86_400;
-
 impl Policy {
     /// The policy after `draft`, one version on, from `now_ms` (Unix milliseconds) on.
     ///
@@ -249,15 +248,6 @@ impl Policy {
         }
     }
 
-    /// How long what is stale may be served.
-    #[must_use]
-    pub fn stale(&self) -> StaleWindows {
-        StaleWindows {
-            while_revalidate_s: self.stale_while_revalidate_s,
-            if_error_s: self.stale_if_error_s,
-        }
-    }
-
     /// Refuses to change a number that the new kind does not look at: that would do nothing, in silence.
     fn moves_nothing(&self, next: &Self) -> Result<(), PolicyError> {
         let moved = |before: f32, after: f32| before.to_bits() != after.to_bits();
@@ -275,38 +265,6 @@ impl Policy {
         Err(PolicyError::OutOfRange { param, expected })
     }
 
-    /// The same, coming after one with the time to live `ttl_s`: what that had let die by `now_ms`, or
-    /// others before it, stays dead.
-    #[must_use]
-    pub fn following(self, ttl_s: u64, forgotten_before_ms: u64, now_ms: u64) -> Self {
-        let before = Self {
-            ttl_s,
-            forgotten_before_ms,
-            ..self.clone()
-        };
-        Self {
-            forgotten_before_ms: before.forgotten_when(self.ttl_s, now_ms),
-            ..self
-        }
-    }
-
-    /// What is forgotten once `ttl_s` is in force: a longer time revives nothing.
-    fn forgotten_when(&self, ttl_s: u64, now_ms: u64) -> u64 {
-        if ttl_s > self.ttl_s {
-            self.oldest_alive(now_ms)
-        } else {
-            self.forgotten_before_ms
-        }
-    }
-
-    /// Date of the oldest answer that this policy lets live.
-    fn oldest_alive(&self, now_ms: u64) -> u64 {
-        let ttl_ms = self.ttl_s.saturating_mul(1000);
-        // At its very end an answer is dead already, hence the one more.
-        let oldest = now_ms.saturating_add(1).saturating_sub(ttl_ms);
-        oldest.max(self.forgotten_before_ms)
-    }
-
     fn check(self) -> Result<Self, PolicyError> {
         let out = |param, expected| Err(PolicyError::OutOfRange { param, expected });
         if !(0.0..=1.0).contains(&self.threshold) {
@@ -318,17 +276,8 @@ impl Policy {
         if GuardSet::unknown(&self.guards).is_some() {
             return out("guards", "an object of guards by name, with true or false");
         }
-        if !(1..=TTL_MAX_S).contains(&self.ttl_s) {
-            return out("ttl_s", "between 1 and 315360000");
-        }
-        if self.stale_while_revalidate_s > TTL_MAX_S {
-            return out("stale_while_revalidate_s", "at most 315360000");
-        }
-        if self.stale_if_error_s > TTL_MAX_S {
-            return out("stale_if_error_s", "at most 315360000");
-        }
-        if !self.ttl_classes.fit(TTL_MAX_S) {
-            return out("ttl_classes", "seconds by class, each at most 315360000");
+        if let Some((param, expected)) = self.misfit_of_times() {
+            return out(param, expected);
         }
         if !(0.0..=2.0).contains(&self.temperature_max) {
             return out("temperature_max", "between 0 and 2");

@@ -267,16 +267,10 @@ pub fn asker_id(key: &[u8; 32], tenant: &str, end_user: &str) -> AskerId {
 
 /// What both the policy and the request ask of an entry's age.
 fn freshness(controls: &Controls, policy: &Policy, class: TtlClass) -> Freshness {
-    let ttl_s = policy.ttl_classes.seconds(class, policy.ttl_s);
     Freshness {
-        stale_ms: 0,
-        gone_ms: (policy.ttl_classes.longest(policy.ttl_s))
-            .saturating_mul(1000)
-            .saturating_add(policy.stale().longest_ms()),
-        ttl_ms: ttl_s.saturating_mul(1000),
-        born_ms: policy.forgotten_before_ms,
         max_age_ms: controls.max_age.map_or(u64::MAX, millis),
         min_fresh_ms: controls.min_fresh.map_or(0, millis),
+        ..policy.freshness(class)
     }
 }
 

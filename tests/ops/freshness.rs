@@ -69,6 +69,40 @@ fn a_policy_says_how_long_each_class_lasts_and_a_short_ttl_bounds_what_it_does_n
 }
 
 #[test]
+fn a_class_with_a_time_of_its_own_does_not_die_with_the_others() {
+    let mock = Mock::start().unwrap();
+    let place = Place::new(&mock);
+    let key = place.key("acme", "analyst");
+    let gateway = place.start();
+    let admin = Admin::new(&gateway, &key);
+    let put = |version: &str, change| {
+        let changed = admin.put("acme", Some(version), &change);
+        assert_eq!(changed.status, 200, "{changed:?}");
+    };
+    put(
+        "\"0\"",
+        json!({"ttl_s": 1, "ttl_classes": {"static": 3600}}),
+    );
+    let other = "Name three rivers.";
+    for question in [WAY, other] {
+        assert_eq!(gateway.ask(question, Some(&key)).cache(), "miss");
+    }
+    let bearer = format!("Bearer {key}");
+    let only = [
+        ("authorization", bearer.as_str()),
+        ("x-reprise-cache", "only"),
+    ];
+    let knows = |question| {
+        let body = chat("mock-plain", question);
+        gateway.send(CHAT, &only, Some(&body)).status == 200
+    };
+    eventually(|| (!knows(other)).then_some(()));
+    put("\"1\"", json!({"ttl_s": 86_400}));
+    assert!(!knows(other), "a longer time revives nothing");
+    lasts(&gateway, &key, WAY, 3600);
+}
+
+#[test]
 fn an_answer_too_old_for_one_class_still_serves_another() {
     let mock = Mock::start().unwrap();
     let place = Place::new(&mock).alike();

@@ -19,6 +19,8 @@ pub struct Freshness {
     pub stale_ms: u64,
     /// Age from which on the policy lets nobody have it, whatever is asked and stale or not, in milliseconds.
     pub gone_ms: u64,
+    /// Date before which every answer is gone for everybody.
+    pub gone_before_ms: u64,
 }
 
 /// When an answer was given, and when it was to be forgotten.
@@ -57,14 +59,15 @@ impl Freshness {
     fn admits_stale(&self, dates: Dates, now_ms: u64) -> bool {
         let end = self.end(dates);
         let until = end.saturating_add(self.stale_ms).min(dates.expires_ms);
-        self.min_fresh_ms == 0 && !self.is_gone(dates, now_ms) && (end..until).contains(&now_ms)
+        let died = dates.created_ms < self.born_ms || self.is_gone(dates, now_ms);
+        self.min_fresh_ms == 0 && !died && (end..until).contains(&now_ms)
     }
 
     /// Whether it will never be served again, to no other question either.
     #[must_use]
     pub fn is_gone(&self, dates: Dates, now_ms: u64) -> bool {
         let last = dates.created_ms.saturating_add(self.gone_ms);
-        dates.created_ms < self.born_ms || now_ms >= last.min(dates.expires_ms)
+        dates.created_ms < self.gone_before_ms || now_ms >= last.min(dates.expires_ms)
     }
 }
 
@@ -79,6 +82,7 @@ mod tests {
         min_fresh_ms: 0,
         stale_ms: 0,
         gone_ms: 5000,
+        gone_before_ms: 0,
     };
 
     /// Given at 500, to be forgotten at 1500.
@@ -151,6 +155,13 @@ mod tests {
             ..hour
         };
         assert!(shorter.is_gone(ANSWER, 650));
+        let since = |born_ms, gone_before_ms| Freshness {
+            born_ms,
+            gone_before_ms,
+            ..ANY
+        };
+        assert!(!since(501, 0).admits(ANSWER, 600) && !since(501, 0).is_gone(ANSWER, 600));
+        assert!(since(501, 501).is_gone(ANSWER, 600));
     }
 
     #[test]

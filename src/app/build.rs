@@ -11,9 +11,10 @@ use crate::cache::scope::Shared;
 use crate::cache::semantic::Semantic;
 use crate::cache::upkeep::{self, Removals, Upkeep, UpkeepConfig};
 use crate::cache::{Cache, CacheLimits};
-use crate::config::{Config, find_model_dir, model_search_starts};
+use crate::config::{self, Config, find_model_dir, model_search_starts};
 use crate::embed::{self, EmbedConfig, Embedder};
 use crate::evidence::{Evidence, EvidenceConfig};
+use crate::gateway::judge::JudgeConfig;
 use crate::gateway::{Gateway, GatewayConfig, Parts};
 use crate::identity::{Access, KeyFacts, Keyring, bootstrap_key, start_rule};
 use crate::index::IndexConfig;
@@ -171,8 +172,21 @@ fn gateway_config(config: &Config, asker_key: [u8; 32]) -> GatewayConfig {
             })
             .collect(),
         flight_wait: config.cache.flight_wait(),
+        judge: judge_config(&config.judge),
         renewals: config.cache.renewals,
         max_entry_bytes: config.cache.max_entry_bytes,
+    }
+}
+
+fn judge_config(judge: &config::Judge) -> JudgeConfig {
+    #[allow(clippy::cast_possible_truncation, reason = "shares")]
+    let share = |share: f64| share as f32;
+    JudgeConfig {
+        hits: share(judge.hits),
+        near_misses: share(judge.near_misses),
+        model: Some(judge.model.clone()).filter(|model| !model.is_empty()),
+        max_usd_per_day: judge.max_usd_per_day,
+        at_once: judge.at_once,
     }
 }
 

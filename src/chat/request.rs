@@ -272,6 +272,19 @@ impl ChatRequest {
         with_members(text, &changes).unwrap_or_default().into()
     }
 
+    /// The same, to be answered in one piece.
+    #[must_use]
+    pub fn plain_body(&self, model: &str) -> Bytes {
+        let model = quoted(model);
+        let mut changes = vec![("model", model.as_str())];
+        if self.stream() {
+            // Options of a stream are refused where there is none; as nothing they are allowed.
+            changes.extend([("stream", "false"), ("stream_options", "null")]);
+        }
+        let text = std::str::from_utf8(&self.raw).unwrap_or_default();
+        with_members(text, &changes).unwrap_or_default().into()
+    }
+
     /// The client's stream options, with usage asked for.
     fn stream_options(&self) -> String {
         let text = std::str::from_utf8(&self.raw).unwrap_or_default();

@@ -23,7 +23,7 @@ pub use pattern::{BadPattern, Pattern};
 pub use providers::ResolvedProvider;
 pub use reading::Reading;
 pub use sections::{
-    Cache, Candidate, Data, Deadlines, Decide, Embedding, Index, Ineligible, Log, LogFormat,
+    Cache, Candidate, Data, Deadlines, Decide, Embedding, Index, Ineligible, Judge, Log, LogFormat,
     Namespace, Price, Provider, ProviderKind, Retry, Route, Server, Store, TtlClass,
 };
 
@@ -43,6 +43,7 @@ pub struct Config {
     pub index: Index,
     pub store: Store,
     pub cache: Cache,
+    pub judge: Judge,
     pub deadlines: Deadlines,
     pub retry: Retry,
     pub log: Log,

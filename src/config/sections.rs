@@ -178,6 +178,18 @@ pub struct Cache {
     pub labels: usize,
 }
 
+/// `[judge]`: checking what was decided, in the background.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "default.toml documents each setting")]
+pub struct Judge {
+    pub hits: f64,
+    pub near_misses: f64,
+    pub model: String,
+    pub max_usd_per_day: f64,
+    pub at_once: usize,
+}
+
 /// `[deadlines]`: how long a provider may take.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

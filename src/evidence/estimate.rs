@@ -17,6 +17,39 @@ pub struct Stratum {
     pub labelled: usize,
     /// Of these: wrong.
     pub wrong: usize,
+    /// Of the labelled: by the judge alone.
+    pub judged: usize,
+}
+
+/// How often the judge erred, by what people said of the same requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct JudgeErrors {
+    /// People said wrong.
+    pub wrong: usize,
+    /// Of these: the judge said right.
+    pub missed: usize,
+    /// People said right.
+    pub right: usize,
+    /// Of these: the judge said wrong.
+    pub false_alarms: usize,
+}
+
+/// Share of the wrong ones that the judge is taken to miss until people have seen [`JUDGE_KNOWN`] of them.
+const ASSUMED_MISSED: f64 = 0.1;
+/// Wrong ones from which on the judge is known by what it did.
+const JUDGE_KNOWN: usize = 30;
+/// The part of [`ALPHA`] that is spent on the judge.
+const ALPHA_JUDGE: f64 = 0.01;
+
+impl JudgeErrors {
+    /// Share of the wrong ones that the judge misses at most.
+    #[must_use]
+    pub fn missed_at_most(&self) -> f64 {
+        if self.wrong < JUDGE_KNOWN {
+            return ASSUMED_MISSED;
+        }
+        bound::upper(self.missed, self.wrong, ALPHA_JUDGE)
+    }
 }
 
 /// What is known of the share of wrong hits.
@@ -38,12 +71,24 @@ pub struct Estimate {
 
 /// Reckons the share of wrong hits over all kinds.
 #[must_use]
-pub fn estimate(strata: &[Stratum]) -> Estimate {
+pub fn estimate(strata: &[Stratum], judge: &JudgeErrors) -> Estimate {
     let sum = |of: fn(&Stratum) -> usize| strata.iter().map(of).sum();
     let hits: usize = sum(|s| s.hits);
     let there: Vec<_> = strata.iter().filter(|s| s.hits > 0).collect();
     // Each kind's bound may fail by its part of the chance, so that together they fail by no more.
-    let alpha = ALPHA / number(there.len().max(1));
+    let judged = strata.iter().any(|s| s.judged > 0);
+    let alpha = if judged { ALPHA - ALPHA_JUDGE } else { ALPHA };
+    let alpha = alpha / number(there.len().max(1));
+    // Of those that are wrong it saw only a part: there are more of them by as much.
+    let seen = if judged {
+        1.0 - judge.missed_at_most()
+    } else {
+        1.0
+    };
+    let more = |share: f64| match seen > 0.0 {
+        true => (share / seen).min(1.0),
+        false => 1.0,
+    };
     let weighted = |of: &dyn Fn(&Stratum) -> f64| {
         let parts = there.iter().map(|s| number(s.hits) / number(hits) * of(s));
         parts.sum::<f64>().clamp(0.0, 1.0)
@@ -57,13 +102,15 @@ pub fn estimate(strata: &[Stratum]) -> Estimate {
         hits,
         labelled: sum(|s| s.labelled),
         wrong: sum(|s| s.wrong),
-        wrong_share: known.then(|| weighted(&share)),
-        upper_95: if none {
-            1.0
-        } else {
-            weighted(&|s| bound::upper(s.wrong, s.labelled, alpha))
+        wrong_share: known.then(|| more(weighted(&share))),
+        upper_95: match none {
+            true => 1.0,
+            false => more(weighted(&|s| bound::upper(s.wrong, s.labelled, alpha))),
         },
-        interval_95: if none { [0.0, 1.0] } else { [lower, upper] },
+        interval_95: match none {
+            true => [0.0, 1.0],
+            false => [lower, more(upper)],
+        },
     }
 }
 
@@ -94,7 +141,43 @@ mod tests {
             hits,
             labelled,
             wrong,
+            judged: 0,
         }
+    }
+
+    fn estimate(strata: &[Stratum]) -> Estimate {
+        super::estimate(strata, &JudgeErrors::default())
+    }
+
+    #[test]
+    fn what_the_judge_may_have_missed_is_added() {
+        let by = |judged, judge: &JudgeErrors| {
+            let stratum = Stratum {
+                judged,
+                ..of(1000, 400, 4)
+            };
+            super::estimate(&[stratum], judge).upper_95
+        };
+        let (nobody, blind, sharp) = (
+            JudgeErrors::default(),
+            JudgeErrors {
+                wrong: 100,
+                missed: 50,
+                ..JudgeErrors::default()
+            },
+            JudgeErrors {
+                wrong: 1000,
+                ..JudgeErrors::default()
+            },
+        );
+        let people = by(0, &nobody);
+        assert!(
+            by(400, &nobody) > people / 0.9,
+            "one in ten is taken to be missed"
+        );
+        assert!(by(400, &blind) > 2.0 * people);
+        assert!(by(400, &sharp) > people && by(400, &sharp) < by(400, &nobody));
+        assert!((by(0, &blind) - people).abs() < 1e-12, "people saw them");
     }
 
     #[test]

@@ -61,7 +61,8 @@ impl Source {
         match self {
             // People also ask again because they liked the answer, or by habit.
             Self::Refresh => 0.2,
-            Self::Judge => 0.8,
+            // Not enough to keep two questions apart by itself.
+            Self::Judge => 0.4,
             Self::App | Self::Analyst => 1.0,
         }
     }

@@ -25,7 +25,8 @@ pub use wire::hex;
 
 use self::book::{Book, Turned};
 use self::decision::Decision;
-use self::label::Label;
+use self::estimate::JudgeErrors;
+use self::label::{Label, Opinion, Source};
 use self::log::Log;
 use self::throttle::Throttle;
 use self::whatif::Case;
@@ -119,8 +120,15 @@ impl Evidence {
     /// # Errors
     /// What the file system refuses; nothing changed then.
     pub fn opine(&self, mut label: Label, reach: &Reach) -> io::Result<Turned> {
-        // What chance chose stays chosen by chance, whoever corrects it.
-        label.sampled |= self.said_of(label.request_id).iter().any(|l| l.sampled);
+        // What chance chose stays chosen by chance, whoever corrects it, and whoever spoke of it before.
+        let said = self.said_of(label.request_id);
+        label.sampled |= said.iter().any(|l| l.sampled);
+        let lifted = said.iter().filter(|l| label.sampled && !l.sampled);
+        for other in lifted.filter(|l| l.source != label.source) {
+            let mut other = Label::clone(other);
+            other.sampled = true;
+            self.book()?.add(other)?;
+        }
         let turned = self.book()?.add(label)?;
         if let Some(before) = &turned.before {
             reach.retract(&before.said());
@@ -163,6 +171,31 @@ impl Evidence {
             Case::of(d, label)
         };
         found.into_iter().map(case).collect()
+    }
+
+    /// How often the judge erred in a namespace, by what people said of the same requests.
+    #[must_use]
+    pub fn judge_errors(&self, namespace: &str) -> JudgeErrors {
+        let by_judge = |l: &Label| l.source == Source::Judge && l.namespace == namespace;
+        let judged = self.labels(usize::MAX, by_judge);
+        let counted = judged
+            .iter()
+            .filter_map(|j| Some((j, self.label_of(j.request_id)?)));
+        let by_people = counted.filter(|(_, people)| people.source >= Source::App);
+        by_people.fold(JudgeErrors::default(), |mut errors, (judge, people)| {
+            let agree = judge.verdict == people.verdict;
+            match people.verdict {
+                Opinion::Wrong => {
+                    errors.wrong += 1;
+                    errors.missed += usize::from(!agree);
+                }
+                Opinion::Right => {
+                    errors.right += 1;
+                    errors.false_alarms += usize::from(!agree);
+                }
+            }
+            errors
+        })
     }
 
     /// Whether a label is what counts of its request.

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::decision::{Decision, DecisionOutcome};
-use super::estimate::{Estimate, Stratum, estimate};
-use super::label::{Label, Opinion};
+use super::estimate::{Estimate, JudgeErrors, Stratum, estimate};
+use super::label::{Label, Opinion, Source};
 use crate::cache::verdict::Rule;
 use crate::cache::verdict::facts::{Call, Facts};
 use crate::chat::number::{short, usd};
@@ -100,7 +100,7 @@ impl Case {
 
 /// Compares two rules on the same decisions.
 #[must_use]
-pub fn compare(cases: &[Case], before: &Rule, after: &Rule) -> Comparison {
+pub fn compare(cases: &[Case], (before, after): (&Rule, &Rule), judge: &JudgeErrors) -> Comparison {
     let mut told = Comparison {
         decisions: cases.len(),
         gained: 0,
@@ -110,8 +110,8 @@ pub fn compare(cases: &[Case], before: &Rule, after: &Rule) -> Comparison {
         lost_right: 0,
         lost_wrong: 0,
         usd: 0.0,
-        before: known(cases, before),
-        after: known(cases, after),
+        before: known(cases, before, judge),
+        after: known(cases, after, judge),
     };
     for case in cases {
         let price = case.decision.usd.unwrap_or(0.0);
@@ -139,7 +139,7 @@ pub fn compare(cases: &[Case], before: &Rule, after: &Rule) -> Comparison {
 
 /// What is known of the share of wrong hits under a rule, from labels that chance chose.
 #[must_use]
-pub fn known(cases: &[Case], rule: &Rule) -> Estimate {
+pub fn known(cases: &[Case], rule: &Rule, judge: &JudgeErrors) -> Estimate {
     let kinds = [DecisionOutcome::Hit, DecisionOutcome::NearMiss];
     let strata = kinds.map(|kind| {
         let of_kind = cases.iter().filter(|c| c.decision.outcome == kind);
@@ -149,15 +149,16 @@ pub fn known(cases: &[Case], rule: &Rule) -> Estimate {
             sum.hits += 1;
             sum.labelled += usize::from(label.is_some());
             sum.wrong += usize::from(label.is_some_and(|l| l.verdict == Opinion::Wrong));
+            sum.judged += usize::from(label.is_some_and(|l| l.source == Source::Judge));
             sum
         })
     });
-    estimate(&strata)
+    estimate(&strata, judge)
 }
 
 /// Hit rate against wrong hits at every hundredth of the number that a rule decides by.
 #[must_use]
-pub fn curve(cases: &[Case], rule: &Rule) -> Vec<Point> {
+pub fn curve(cases: &[Case], rule: &Rule, judge: &JudgeErrors) -> Vec<Point> {
     let (from, to) = if rule.probability.is_some() {
         (50, 100)
     } else {
@@ -176,7 +177,7 @@ pub fn curve(cases: &[Case], rule: &Rule) -> Vec<Point> {
                     ..*rule
                 },
             };
-            let estimate = known(cases, &moved);
+            let estimate = known(cases, &moved, judge);
             Point {
                 at,
                 hit_rate: share(estimate.hits, cases.len()),

@@ -51,13 +51,24 @@ pub(super) enum End {
     Whole(Bytes, Arc<Answer>),
 }
 
+impl End {
+    /// The whole answer, if there is one.
+    fn answer(&self) -> Option<&Arc<Answer>> {
+        match self {
+            Self::Streamed(whole) => whole.as_ref(),
+            Self::Whole(_, answer) => Some(answer),
+        }
+    }
+}
+
 /// Makes the call and flies it home.
 pub(super) async fn fetch(
     gateway: Arc<Gateway>,
     plan: Arc<Plan>,
-    miss: Miss,
+    mut miss: Miss,
     pilot: Pilot<AnswerFlight>,
 ) {
+    let nearest = miss.nearest.take();
     let call = Fetch {
         gateway: &gateway,
         plan: &plan,
@@ -68,6 +79,9 @@ pub(super) async fn fetch(
     let end = match end {
         Ok((end, answered)) => {
             call.remember(&end, &answered, vector, pilot.keep_ms());
+            if let (Some(nearest), Some(fresh)) = (nearest, end.answer()) {
+                gateway.check_near_miss(&plan, nearest, fresh.clone());
+            }
             Ok(end)
         }
         Err(error) => Err(error),
@@ -207,11 +221,7 @@ impl Fetch<'_> {
         let refused = from.refused.map(Unstorable::as_str);
         let foreign =
             (from.other_model && !self.plan.route.keeping.fallback).then_some("fallback_model");
-        let answer = match end {
-            End::Streamed(whole) => whole.as_ref(),
-            End::Whole(_, answer) => Some(answer),
-        };
-        let not_stored = match (refused.or(foreign), answer) {
+        let not_stored = match (refused.or(foreign), end.answer()) {
             (Some(reason), _) => Some(reason),
             (None, None) => Some(Unstorable::Incomplete.as_str()),
             (None, Some(answer)) => self.objection(answer).or_else(|| {

@@ -5,6 +5,7 @@ pub mod ask;
 pub mod error;
 pub mod feedback;
 mod fetch;
+pub mod judge;
 mod note;
 mod serve;
 mod stale;
@@ -25,6 +26,7 @@ use crate::evidence::Evidence;
 use crate::gateway::ask::{Ask, Plan};
 use crate::gateway::error::ApiError;
 use crate::gateway::fetch::AnswerFlight;
+use crate::gateway::judge::{Judge, JudgeConfig};
 use crate::identity::Keyring;
 use crate::ledger::Prices;
 use crate::router::{Models, Router};
@@ -50,6 +52,8 @@ pub struct GatewayConfig {
     pub flight_wait: Duration,
     /// Calls at a time that renew what is stale.
     pub renewals: usize,
+    /// How what was decided is checked.
+    pub judge: JudgeConfig,
     /// Bytes of an answer above which it is not worth putting together from a stream.
     pub max_entry_bytes: usize,
 }
@@ -64,6 +68,7 @@ pub struct Gateway {
     pub(crate) evidence: Arc<Evidence>,
     pub(crate) prices: Arc<Prices>,
     pub(crate) metrics: Arc<Metrics>,
+    judge: Judge,
     flights: Flights<AnswerFlight>,
     /// Calls that renew what is stale, which nobody waits for.
     renewals: Arc<Semaphore>,
@@ -73,7 +78,7 @@ impl Gateway {
     /// Puts the parts together.
     #[must_use]
     pub fn new(config: GatewayConfig, parts: Parts) -> Self {
-        let renewals = config.renewals;
+        let (renewals, judge) = (config.renewals, Judge::new(config.judge.clone()));
         Self {
             config,
             cache: parts.cache,
@@ -83,6 +88,7 @@ impl Gateway {
             evidence: parts.evidence,
             prices: parts.prices,
             metrics: parts.metrics,
+            judge,
             renewals: Arc::new(Semaphore::new(renewals)),
             flights: Flights::default(),
         }
@@ -102,6 +108,7 @@ impl Gateway {
             }
             Found::Similar(nearest) => {
                 self.note_nearest(&plan, &nearest);
+                self.check_hit(&plan, &nearest);
                 return self.serve_hit(&plan, &nearest.entry, Some(nearest.similarity));
             }
             Found::Nothing(miss) => miss,

@@ -107,6 +107,11 @@ impl Metrics {
         counter!(table::LABELS, "source" => source, "verdict" => verdict).increment(1);
     }
 
+    /// Counts what came of a check.
+    pub fn judged(&self, outcome: &'static str) {
+        counter!(table::JUDGED, "outcome" => outcome).increment(1);
+    }
+
     /// Counts decisions that are in memory only.
     pub fn evidence_lost(&self, reason: &'static str, decisions: u64) {
         counter!(table::EVIDENCE_LOST, "reason" => reason).increment(decisions);

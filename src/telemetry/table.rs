@@ -85,6 +85,7 @@ pub(super) const RENEWALS: &str = "reprise_renewals_total";
 pub(super) const INVALIDATIONS: &str = "reprise_invalidations_total";
 pub(super) const LABELS: &str = "reprise_labels_total";
 pub(super) const EVIDENCE_LOST: &str = "reprise_evidence_lost_total";
+pub(super) const JUDGED: &str = "reprise_judged_total";
 pub(super) const CACHE_FAULTS: &str = "reprise_cache_faults_total";
 pub(super) const BUILD_INFO: &str = "reprise_build_info";
 
@@ -173,6 +174,11 @@ pub const METRICS: &[Metric] = &[
         LABELS,
         Unit::Count,
         "What was said of answers from memory, by source and verdict.",
+    ),
+    counter(
+        JUDGED,
+        Unit::Count,
+        "Hits and near misses that chance chose to be checked, by what came of it.",
     ),
     counter(
         EVIDENCE_LOST,

@@ -244,6 +244,9 @@ fn command(folder: &TempDir) -> Command {
         // A busy machine must not turn a hit into a miss.
         .env("REPRISE_EMBEDDING__DEADLINE_MS", "10000")
         .env("REPRISE_CACHE__LOOKUP_DEADLINE_MS", "10000")
+        // By chance nothing happens in a test.
+        .env("REPRISE_JUDGE__HITS", "0")
+        .env("REPRISE_JUDGE__NEAR_MISSES", "0")
         .env("OPENAI_API_KEY", KEY)
         .env("REPRISE_DATA__DIR", folder.path().join("data"));
     command

@@ -80,6 +80,8 @@ impl Ask {
                 word.repeat(usize::try_from(half_mib).unwrap_or(0))
             }
             ("echo", _) => self.question().to_owned(),
+            ("verdict", 0) => "WRONG".to_owned(),
+            ("verdict", _) => "**Right.**".to_owned(),
             ("chunks", words) => (0..words).map(|i| format!("w{i} ")).collect(),
             _ => format!("Mock answer to: {} 🍎", self.question()),
         }

@@ -25,6 +25,7 @@ mod helpers;
 mod http;
 mod index;
 mod invalidation;
+mod judge;
 mod keys;
 mod limits;
 mod people;

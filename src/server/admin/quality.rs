@@ -9,7 +9,7 @@ use super::{Door, Reply, blocking, body, caller, finish, must_see, query};
 use crate::cache::policy::{PolicyDraft, PolicyKind};
 use crate::chat::number::{shortest, usd};
 use crate::chat::{RequestId, unix_ms};
-use crate::evidence::estimate::{Stratum, estimate, labels_needed};
+use crate::evidence::estimate::{JudgeErrors, Stratum, estimate, labels_needed};
 use crate::evidence::label::{Opinion, Source};
 use crate::evidence::whatif::{Case, compare, curve, nearest_boundary};
 use crate::gateway::error::{ApiError, Code};
@@ -41,6 +41,7 @@ pub(super) async fn quality(request: HttpRequest, door: web::Data<Door>) -> Http
 fn live(door: &Door, namespace: &str) -> Value {
     let policy = door.gateway.policies().of(namespace);
     let cases = door.gateway.evidence().cases(namespace);
+    let judge = door.gateway.evidence().judge_errors(namespace);
     let now = |c: &&Case| c.decision.policy_version == policy.version;
     let all: Vec<&Case> = cases.iter().collect();
     let current: Vec<&Case> = cases.iter().filter(now).collect();
@@ -48,13 +49,14 @@ fn live(door: &Door, namespace: &str) -> Value {
         "object": "quality",
         "namespace": namespace,
         "policy_version": policy.version,
-        "under_this_version": served(&current),
-        "all_remembered": served(&all),
+        "under_this_version": served(&current, &judge),
+        "all_remembered": served(&all, &judge),
+        "judge": {"checked_by_people": judge, "missed_at_most": judge.missed_at_most()},
         "labels_needed": {"1_percent": labels_needed(0.01), "5_percent": labels_needed(0.05)},
     })
 }
 
-fn served(cases: &[&Case]) -> Value {
+fn served(cases: &[&Case], judge: &JudgeErrors) -> Value {
     let hits = || cases.iter().filter(|c| c.decision.is_hit());
     let labels = || hits().filter_map(|c| c.label.as_deref());
     let sampled = || labels().filter(|l| l.sampled);
@@ -62,6 +64,7 @@ fn served(cases: &[&Case]) -> Value {
         hits: hits().count(),
         labelled: sampled().count(),
         wrong: sampled().filter(|l| l.verdict == Opinion::Wrong).count(),
+        judged: sampled().filter(|l| l.source == Source::Judge).count(),
     };
     let told = |verdict| {
         let apps = labels().filter(|l| l.source == Source::App);
@@ -74,7 +77,9 @@ fn served(cases: &[&Case]) -> Value {
         "usd_saved": usd(saved),
     });
     // Beside each other, so that nobody reads the share without its bound.
-    if let (Value::Object(told), Value::Object(known)) = (&mut told, json!(estimate(&[stratum]))) {
+    if let (Value::Object(told), Value::Object(known)) =
+        (&mut told, json!(estimate(&[stratum], judge)))
+    {
         told.extend(known);
     }
     told
@@ -109,13 +114,14 @@ fn points(door: &Door, query: &CurveQuery) -> Reply {
     };
     let rule = policy.changed(&draft, unix_ms())?.rule(None);
     let cases = door.gateway.evidence().cases(&query.namespace);
+    let judge = door.gateway.evidence().judge_errors(&query.namespace);
     Ok(json!({
         "object": "curve",
         "namespace": query.namespace,
         "kind": kind,
         "now": shortest(rule.probability.unwrap_or(rule.cosine)),
         "decisions": cases.len(),
-        "points": curve(&cases, &rule),
+        "points": curve(&cases, &rule, &judge),
     }))
 }
 
@@ -150,13 +156,14 @@ fn tried(door: &Door, draft: &Draft) -> Reply {
     let after = policy.changed(&draft.policy, unix_ms())?;
     let (before, after) = (policy.rule(None), after.rule(None));
     let cases = door.gateway.evidence().cases(&draft.namespace);
+    let judge = door.gateway.evidence().judge_errors(&draft.namespace);
     let to_label = nearest_boundary(&cases, &after, TO_LABEL);
     let to_label: Vec<_> = to_label.iter().map(|c| shown(door, &c.decision)).collect();
     Ok(json!({
         "object": "preview",
         "namespace": draft.namespace,
         "policy_version": policy.version,
-        "comparison": compare(&cases, &before, &after),
+        "comparison": compare(&cases, (&before, &after), &judge),
         "to_label": to_label,
     }))
 }

@@ -110,6 +110,7 @@ pub(super) fn build_around(
             metrics,
         },
     );
+    gateway.reckon_budgets();
     let door = Door {
         gateway: Arc::new(gateway),
         registry: Arc::new(registry),

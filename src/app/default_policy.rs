@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::cache::freshness::times::TtlClasses;
-use crate::cache::policy::{Policy, PolicyKind};
+use crate::cache::policy::{Point, Policy, PolicyKind};
 use crate::cache::verdict::WhenUnsure;
 use crate::chat::unix_ms;
 use crate::config::{Config, Decide};
@@ -52,11 +52,12 @@ pub(super) fn default_policy(config: &Config, state: &StateStore) -> Policy {
 pub(super) fn configured(config: &Config) -> Policy {
     #[allow(
         clippy::cast_possible_truncation,
-        reason = "a cosine and a probability, compared as f32"
+        reason = "a cosine, a probability and a share, compared as f32"
     )]
-    let (threshold, probability) = (
+    let (threshold, probability, budget) = (
         config.cache.threshold as f32,
         config.cache.probability as f32,
+        config.cache.budget as f32,
     );
     Policy {
         namespace: String::new(),
@@ -64,9 +65,12 @@ pub(super) fn configured(config: &Config) -> Policy {
         kind: match config.cache.decide {
             Decide::Threshold => PolicyKind::Threshold,
             Decide::Probability => PolicyKind::Probability,
+            Decide::Budget => PolicyKind::Budget,
         },
         threshold,
         probability,
+        budget,
+        point: Point::default(),
         guards: BTreeMap::new(),
         when_unsure: WhenUnsure::default(),
         public: false,

@@ -1,7 +1,7 @@
 //! `reprise eval`: puts a gateway of its own on trial, in a temporary folder and with a stand-in
 //! for the provider, and says how often it was right.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,10 +15,11 @@ use super::default_policy::configured;
 use super::router::stand_in;
 use super::{Environment, StartError};
 use crate::cache::freshness::times::TtlClasses;
-use crate::cache::policy::{Policy, PolicyDraft};
+use crate::cache::policy::{Policy, PolicyDraft, PolicyKind};
 use crate::chat::unix_ms;
-use crate::config::Config;
-use crate::eval::rows::{self, ConversationRow, PairRow, RowsError};
+use crate::config::{self, Config};
+use crate::eval::budget::{self, Cases};
+use crate::eval::rows::{self, BudgetRow, ConversationRow, PairRow, RowsError};
 use crate::eval::{Figures, Measured, Progress, Row, Trial, measure_rows, plot, table, trace};
 use crate::provider::Demo;
 
@@ -51,6 +52,25 @@ pub enum EvalCommand {
         /// A JSONL file, plain or gzipped.
         file: PathBuf,
     },
+    /// Whether a budget holds: half of a file's comparisons to learn from, the other half to serve, dealt out anew
+    /// for each seed. Pairs of questions or a trace.
+    Budget {
+        /// How it is measured.
+        #[command(flatten)]
+        args: EvalArgs,
+        /// Share of the hits that may be wrong, 0.001 to 0.5.
+        #[arg(long, value_name = "SHARE", default_value_t = 0.05)]
+        budget: f32,
+        /// Comparisons to learn from, and as many to serve, drawn again and again: as if traffic went on for longer
+        /// [default: half of the file's each].
+        #[arg(long, value_name = "N")]
+        traffic: Option<usize>,
+        /// How often it is tried.
+        #[arg(long, value_name = "N", default_value_t = 20)]
+        seeds: u64,
+        /// A JSONL file, plain or gzipped.
+        file: PathBuf,
+    },
 }
 
 /// How it is measured.
@@ -77,6 +97,8 @@ pub enum EvalError {
     Start(#[from] StartError),
     #[error("the policy in {path}: {why}")]
     Policy { path: PathBuf, why: String },
+    #[error("--budget: {0}")]
+    Budget(String),
     #[error("{path}: {source}")]
     Plot {
         path: PathBuf,
@@ -96,6 +118,7 @@ pub async fn eval(command: EvalCommand, config: Config) -> Result<(), EvalError>
     let args = match &command {
         EvalCommand::Pairs { args, .. }
         | EvalCommand::Conversations { args, .. }
+        | EvalCommand::Budget { args, .. }
         | EvalCommand::Trace { args, .. } => args,
     };
     let policy = args.policy.as_deref();
@@ -103,21 +126,38 @@ pub async fn eval(command: EvalCommand, config: Config) -> Result<(), EvalError>
     let (json, picture) = (args.json, args.plot.clone());
     let (texts, value, lines) = match command {
         EvalCommand::Pairs { files, .. } => {
-            let trial = trial(config, policy)?;
+            let trial = trial(config, policy, None)?;
             of_rows::<PairRow>(&trial, &files).await?
         }
         EvalCommand::Conversations { files, .. } => {
-            let trial = trial(config, policy)?;
+            let trial = trial(config, policy, None)?;
             of_rows::<ConversationRow>(&trial, &files).await?
         }
         EvalCommand::Trace { file, .. } => {
             let rows = rows::read(&file)?;
-            let trial = trial(config, policy)?;
+            let trial = trial(config, policy, None)?;
             let name = file.display().to_string();
             let progress = Progress::new(rows.len(), &name);
             let figures = trace(&trial, rows, progress).await;
             let text = table::trace(&name, &figures);
             (vec![text], by_file([(name, figures)])?, Vec::new())
+        }
+        EvalCommand::Budget {
+            budget,
+            traffic,
+            seeds,
+            file,
+            ..
+        } => {
+            let draft = PolicyDraft {
+                kind: Some(PolicyKind::Budget),
+                budget: Some(budget),
+                ..PolicyDraft::default()
+            };
+            let base = policy.unwrap_or_else(|| configured(&config));
+            let policy = base.changed(&draft, unix_ms());
+            let policy = policy.map_err(|e| EvalError::Budget(e.to_string()))?;
+            of_budget(config, policy, &file, (seeds, traffic)).await?
         }
     };
     if let Some(path) = picture {
@@ -136,6 +176,34 @@ pub async fn eval(command: EvalCommand, config: Config) -> Result<(), EvalError>
 
 /// Tables, the JSON of the same figures, and the rows behind them.
 type Told = (Vec<String>, serde_json::Value, Vec<(String, Vec<Measured>)>);
+
+/// A budget on one file.
+async fn of_budget(
+    config: Config,
+    policy: Policy,
+    file: &Path,
+    (seeds, traffic): (u64, Option<usize>),
+) -> Result<Told, EvalError> {
+    let rows: Vec<BudgetRow> = rows::read(file)?;
+    let name = file.display().to_string();
+    let progress = Progress::new(rows.len(), &name);
+    let (share, rule) = (policy.budget, policy.rule(None));
+    let trial = trial(config, Some(policy), Some(budget::answers(&rows)))?;
+    let cases = match budget::as_trace(&rows) {
+        Some(rows) => {
+            trace(&trial, rows.clone(), progress).await;
+            trial.judged().await;
+            Cases::of_trace(&trial, &rows, &rule)
+        }
+        None => {
+            let pairs = budget::as_pairs(&rows);
+            Cases::of_pairs(&measure_rows(&trial, 0, pairs, progress).await.all)
+        }
+    };
+    let figures = cases.run(f64::from(share), seeds, traffic);
+    let text = table::budget(&name, &figures);
+    Ok((vec![text], by_file([(name, figures)])?, Vec::new()))
+}
 
 /// Files of rows of one form.
 async fn of_rows<R: DeserializeOwned + Into<Row>>(
@@ -203,8 +271,13 @@ fn read_policy(path: &Path, config: &Config) -> Result<Policy, EvalError> {
     policy.map_err(|e| unfit(e.to_string()))
 }
 
-/// A gateway in a folder that goes with it.
-fn trial(mut config: Config, policy: Option<Policy>) -> Result<Trial, EvalError> {
+/// A gateway in a folder that goes with it. With `answers` of its own to some questions the stand-in's answers are
+/// judged, all of them.
+fn trial(
+    mut config: Config,
+    policy: Option<Policy>,
+    answers: Option<HashMap<String, String>>,
+) -> Result<Trial, EvalError> {
     let scratch = tempfile::Builder::new().prefix("reprise-eval-").tempdir()?;
     config.data.dir = scratch.path().display().to_string();
     // It lives for this run alone: nothing needs to survive it, and no deadline is worth a wrong figure.
@@ -212,14 +285,27 @@ fn trial(mut config: Config, policy: Option<Policy>) -> Result<Trial, EvalError>
     config.embedding.deadline_ms = PATIENCE_MS;
     config.cache.lookup_deadline_ms = PATIENCE_MS;
     config.cache.keep_text = true;
-    // What is measured is the decision, not what it learns from the stand-in's answers.
-    (config.judge.hits, config.judge.near_misses) = (0.0, 0.0);
+    // What is measured is the decision, not what it learns from the stand-in's answers, unless that is.
+    let near_misses = f64::from(u8::from(answers.is_some()));
+    config.judge = config::Judge {
+        hits: 0.0,
+        near_misses,
+        model: String::new(),
+        max_usd_per_day: 0.0,
+        at_once: MOST_JUDGED,
+    };
+    if answers.is_some() {
+        (config.cache.decisions, config.cache.labels) = (MOST_KEPT, MOST_KEPT);
+    }
     config.namespaces.clear();
     config.routes.clear();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     config.embedding.threads = config.embedding.threads.max(cores);
     // Answers everything at once, and its answers are remembered like a real provider's.
-    let router = stand_in(&config, Arc::new(Demo::kept()));
+    let router = stand_in(
+        &config,
+        Arc::new(Demo::answering(answers.unwrap_or_default())),
+    );
     let router = router.map_err(|faults| StartError::from(Box::new(faults)))?;
     let nobody = Environment(Box::new(|_| None));
     let built = build_around(&config, &nobody, router, |default| {
@@ -234,6 +320,11 @@ fn trial(mut config: Config, policy: Option<Policy>) -> Result<Trial, EvalError>
     let gateway = built.door.gateway.clone();
     Ok(Trial::new(gateway, cores, Box::new((built, scratch))))
 }
+
+/// Checks at a time, so that none finds no room.
+const MOST_JUDGED: usize = 1 << 16;
+/// Decisions and labels that are kept, so that none goes.
+const MOST_KEPT: usize = 1_000_000;
 
 /// Longest time for a vector or a search, in milliseconds.
 const PATIENCE_MS: u64 = 60_000;

@@ -1,19 +1,18 @@
 //! What the analysts decide per namespace: when a stored answer serves and how long
 //! it is remembered. Read without a lock, changed as a whole.
 
+mod in_force;
 mod lasting;
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
-use arc_swap::ArcSwap;
-use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use super::freshness::times::{TtlClasses, TtlClassesDraft};
 use super::verdict::{GuardSet, Rule, WhenUnsure};
 use crate::chat::number::short;
-use crate::chat::unix_ms;
+
+pub use in_force::Policies;
 
 /// How a namespace decides.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -30,6 +29,12 @@ pub struct Policy {
     /// Least probability that the stored answer serves, where the kind is `probability`.
     #[serde(default = "default_probability", serialize_with = "short")]
     pub probability: f32,
+    /// Share of the hits by meaning that may be wrong, where the kind is `budget`.
+    #[serde(default = "default_budget", serialize_with = "short")]
+    pub budget: f32,
+    /// Where the labels let a budget serve from; reckoned, never stored.
+    #[serde(skip)]
+    pub point: Point,
     /// Guards switched on or off by name, where that differs from the default; `*` means all others.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub guards: BTreeMap<String, bool>,
@@ -68,6 +73,17 @@ fn default_probability() -> f32 {
 /// Least probability of a hit unless something else is configured.
 pub const DEFAULT_PROBABILITY: f32 = 0.68;
 
+/// For policies that were stored before there were budgets.
+fn default_budget() -> f32 {
+    DEFAULT_BUDGET
+}
+
+/// Share of the hits that may be wrong unless something else is configured.
+pub const DEFAULT_BUDGET: f32 = 0.02;
+
+/// Shares that a budget may have: a smaller one would take more labels than are kept.
+pub const BUDGETS: std::ops::RangeInclusive<f32> = 0.001..=0.5;
+
 /// Below this more often wrong than right: no policy goes there.
 pub const PROBABILITY_MIN: f32 = 0.5;
 
@@ -83,6 +99,17 @@ pub enum PolicyKind {
     Threshold,
     /// The calibrated probability that the stored answer serves, after the guards.
     Probability,
+    /// The loosest probability at which labels prove that no more than a share of the hits is wrong.
+    Budget,
+}
+
+/// Where the labels let a budget serve from.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Point {
+    /// Least probability; none while the labels support none.
+    pub serving_from: Option<f32>,
+    /// Whether more labels of hits are wanted than are taken otherwise.
+    pub learning: bool,
 }
 
 /// A change to a policy as an analyst sends it.
@@ -107,6 +134,9 @@ pub struct PolicyDraft {
     /// As before if absent.
     #[serde(default)]
     pub probability: Option<f32>,
+    /// As before if absent.
+    #[serde(default)]
+    pub budget: Option<f32>,
     /// As before if absent; a whole new set if not.
     #[serde(default)]
     pub guards: Option<BTreeMap<String, bool>>,
@@ -190,6 +220,9 @@ impl Policy {
             kind: draft.kind.unwrap_or(self.kind),
             threshold: draft.threshold.unwrap_or(self.threshold),
             probability: draft.probability.unwrap_or(self.probability),
+            budget: draft.budget.unwrap_or(self.budget),
+            // What is another budget, or has other guards, is reckoned anew.
+            point: Point::default(),
             guards: draft.guards.clone().unwrap_or_else(|| self.guards.clone()),
             when_unsure: draft.when_unsure.unwrap_or(self.when_unsure),
             public: draft.public.unwrap_or(self.public),
@@ -227,6 +260,7 @@ impl Policy {
             version: self.version + 1,
             // What died in the meantime stays dead.
             forgotten_before_ms: self.forgotten_when(old.ttl_s, now_ms),
+            point: Point::default(),
             ..old.clone()
         };
         back.check()
@@ -239,6 +273,8 @@ impl Policy {
         let (cosine, probability) = match self.kind {
             PolicyKind::Threshold => (self.threshold, None),
             PolicyKind::Probability => (0.0, Some(self.probability)),
+            // Without a point only the same question in the same words serves, which is certain.
+            PolicyKind::Budget => (0.0, Some(self.point.serving_from.unwrap_or(1.0))),
         };
         Rule {
             cosine: cosine.max(asked),
@@ -250,16 +286,24 @@ impl Policy {
 
     /// Refuses to change a number that the new kind does not look at: that would do nothing, in silence.
     fn moves_nothing(&self, next: &Self) -> Result<(), PolicyError> {
-        let moved = |before: f32, after: f32| before.to_bits() != after.to_bits();
+        let moved = |of: fn(&Self) -> f32| of(self).to_bits() != of(next).to_bits();
+        let (threshold, probability, budget) = (
+            moved(|p| p.threshold),
+            moved(|p| p.probability),
+            moved(|p| p.budget),
+        );
         let (param, expected) = match next.kind {
-            PolicyKind::Threshold if moved(self.probability, next.probability) => (
-                "probability",
-                "as it was, or come with `\"kind\": \"probability\"`",
-            ),
-            PolicyKind::Probability if moved(self.threshold, next.threshold) => (
+            kind if threshold && kind != PolicyKind::Threshold => (
                 "threshold",
                 "as it was, or come with `\"kind\": \"threshold\"`",
             ),
+            kind if probability && kind != PolicyKind::Probability => (
+                "probability",
+                "as it was, or come with `\"kind\": \"probability\"`",
+            ),
+            kind if budget && kind != PolicyKind::Budget => {
+                ("budget", "as it was, or come with `\"kind\": \"budget\"`")
+            }
             _ => return Ok(()),
         };
         Err(PolicyError::OutOfRange { param, expected })
@@ -272,6 +316,9 @@ impl Policy {
         }
         if !(PROBABILITY_MIN..=1.0).contains(&self.probability) {
             return out("probability", "between 0.5 and 1");
+        }
+        if !BUDGETS.contains(&self.budget) {
+            return out("budget", "between 0.001 and 0.5");
         }
         if GuardSet::unknown(&self.guards).is_some() {
             return out("guards", "an object of guards by name, with true or false");
@@ -286,89 +333,6 @@ impl Policy {
     }
 }
 
-/// All policies in force.
-pub struct Policies {
-    default: Policy,
-    by_namespace: ArcSwap<HashMap<String, Arc<Policy>>>,
-    changing: Mutex<()>,
-}
-
-impl Policies {
-    /// Starts from the configured default and what was stored.
-    #[must_use]
-    pub fn new(default: Policy, stored: impl IntoIterator<Item = Policy>) -> Self {
-        let by_namespace = stored
-            .into_iter()
-            .map(|p| (p.namespace.clone(), Arc::new(p)))
-            .collect();
-        Self {
-            default,
-            by_namespace: ArcSwap::from_pointee(by_namespace),
-            changing: Mutex::new(()),
-        }
-    }
-
-    /// The configured default for a namespace, which is version 0.
-    #[must_use]
-    pub fn configured(&self, namespace: &str) -> Policy {
-        Policy {
-            namespace: namespace.to_owned(),
-            ..self.default.clone()
-        }
-    }
-
-    /// The policy in force for a namespace.
-    #[must_use]
-    pub fn of(&self, namespace: &str) -> Arc<Policy> {
-        if let Some(policy) = self.by_namespace.load().get(namespace) {
-            return policy.clone();
-        }
-        Arc::new(self.configured(namespace))
-    }
-
-    /// Changes one, if it still is at version `expected`. `store` gets it as it was and as it will be, and
-    /// writes that down; what it could not write does not come into force. Gives the policy after.
-    ///
-    /// # Errors
-    /// [`PolicyError`], or what `store` said; nothing changed then.
-    pub fn change<E: From<PolicyError>>(
-        &self,
-        namespace: &str,
-        expected: u64,
-        draft: &PolicyDraft,
-        store: impl FnOnce(&Policy, &Policy) -> Result<(), E>,
-    ) -> Result<Arc<Policy>, E> {
-        draft.check_reason()?;
-        let change = |before: &Policy| before.changed(draft, unix_ms());
-        self.change_by(namespace, expected, change, store)
-    }
-
-    /// Changes one to what `change` makes of it, as [`Policies::change`] does.
-    ///
-    /// # Errors
-    /// [`PolicyError`], or what `store` said; nothing changed then.
-    pub fn change_by<E: From<PolicyError>>(
-        &self,
-        namespace: &str,
-        expected: u64,
-        change: impl FnOnce(&Policy) -> Result<Policy, PolicyError>,
-        store: impl FnOnce(&Policy, &Policy) -> Result<(), E>,
-    ) -> Result<Arc<Policy>, E> {
-        let _one_at_a_time = self.changing.lock();
-        let before = self.of(namespace);
-        if before.version != expected {
-            let current = before.version;
-            return Err(PolicyError::Stale { current }.into());
-        }
-        let after = Arc::new(change(&before)?);
-        store(&before, &after)?;
-        let mut all = HashMap::clone(&self.by_namespace.load());
-        all.insert(namespace.to_owned(), after.clone());
-        self.by_namespace.store(Arc::new(all));
-        Ok(after)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -380,6 +344,8 @@ mod tests {
             kind: PolicyKind::Threshold,
             threshold: 0.92,
             probability: DEFAULT_PROBABILITY,
+            budget: DEFAULT_BUDGET,
+            point: Point::default(),
             guards: BTreeMap::new(),
             when_unsure: WhenUnsure::default(),
             public: false,

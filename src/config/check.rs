@@ -54,6 +54,7 @@ const RANGES: &[(&str, f64, f64)] = &[
     ("cache.lookup_deadline_ms", 1.0, DAY_MS),
     ("cache.decisions", 0.0, 10_000_000.0),
     ("cache.labels", 0.0, 10_000_000.0),
+    ("cache.budget", 0.001, 0.5),
     ("judge.hits", 0.0, 1.0),
     ("judge.near_misses", 0.0, 1.0),
     ("judge.max_usd_per_day", 0.0, 1_000_000.0),
@@ -122,15 +123,21 @@ impl Found<'_> {
 
     /// A number that nothing looks at would be a rule that its writer believes in.
     fn decision(&mut self, config: &Config) {
-        let (idle, decides) = match config.cache.decide {
-            Decide::Probability => ("cache.threshold", "threshold"),
-            Decide::Threshold => ("cache.probability", "probability"),
-        };
-        if self.layers.origin(idle) != Origin::Default && !self.layers.faults.at(idle) {
-            self.add(
-                idle,
-                format!("is not looked at unless `cache.decide` is \"{decides}\""),
-            );
+        let numbers = [
+            ("cache.threshold", "threshold", Decide::Threshold),
+            ("cache.probability", "probability", Decide::Probability),
+            ("cache.budget", "budget", Decide::Budget),
+        ];
+        let idle = numbers
+            .iter()
+            .filter(|(.., looks)| *looks != config.cache.decide);
+        for (idle, decides, _) in idle {
+            if self.layers.origin(idle) != Origin::Default && !self.layers.faults.at(idle) {
+                self.add(
+                    idle,
+                    format!("is not looked at unless `cache.decide` is \"{decides}\""),
+                );
+            }
         }
     }
 

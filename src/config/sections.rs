@@ -121,6 +121,8 @@ pub enum Decide {
     Threshold,
     /// The calibrated probability that the stored answer serves.
     Probability,
+    /// The loosest probability at which labels prove that no more than a share of the hits is wrong.
+    Budget,
 }
 
 /// How long the answer to a question stays true.
@@ -160,6 +162,7 @@ pub struct Cache {
     pub decide: Decide,
     pub threshold: f64,
     pub probability: f64,
+    pub budget: f64,
     pub ttl_s: u64,
     pub ttl_static_s: u64,
     pub ttl_time_sensitive_s: u64,

@@ -54,6 +54,16 @@ pub struct TraceRow {
     pub kind: String,
 }
 
+/// A row that a budget can be tried on.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub enum BudgetRow {
+    /// Two questions.
+    Pair(PairRow),
+    /// One request of a trace.
+    Trace(TraceRow),
+}
+
 fn untagged() -> String {
     "untagged".to_owned()
 }

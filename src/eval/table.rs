@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use super::budget::BudgetFigures;
 use super::measure::Figures;
 use super::trace::TraceFigures;
 
@@ -48,6 +49,47 @@ pub fn figures(file: &str, figures: &BTreeMap<String, Figures>) -> String {
         ]
     });
     lay_out(&mut text, &head, rows.collect());
+    text
+}
+
+/// Figures of a budget.
+#[must_use]
+pub fn budget(file: &str, figures: &BudgetFigures) -> String {
+    let mut text = format!(
+        "{file}: at most {:.1} % wrong, {} fresh comparisons a run\n{} comparisons, {} with a label, {} of these mistaken\n",
+        figures.budget * 100.0,
+        figures.traffic,
+        figures.cases,
+        figures.labelled,
+        figures.mistaken
+    );
+    let head = [
+        "seed",
+        "serves from",
+        "hits",
+        "wrong",
+        "best from",
+        "its hits",
+    ];
+    let point = |at: Option<f32>| at.map_or_else(|| "-".into(), |at| format!("{at:.2}"));
+    let rows = figures.each.iter().map(|run| {
+        vec![
+            run.seed.to_string(),
+            point(run.serving_from),
+            run.hits.to_string(),
+            of(run.wrong, run.hits),
+            point(run.oracle_from),
+            run.oracle_hits.to_string(),
+        ]
+    });
+    lay_out(&mut text, &head, rows.collect());
+    text += &format!(
+        "{} of {} runs failed, {} served nothing; median of the best point's hits: {:.1} %\n",
+        figures.failed,
+        figures.runs,
+        figures.idle,
+        figures.of_oracle * 100.0
+    );
     text
 }
 

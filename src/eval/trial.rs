@@ -120,6 +120,11 @@ impl Trial {
         &self.gateway
     }
 
+    /// Waits until all that was asked is judged.
+    pub async fn judged(&self) {
+        self.gateway.judged().await;
+    }
+
     /// Asks, and waits until the answer is remembered.
     ///
     /// # Errors

@@ -217,6 +217,7 @@ mod tests {
             by: None,
             note: Some("a note".into()),
             sampled: false,
+            share: None,
         };
         Label::of(decision, opined).unwrap()
     }

@@ -6,7 +6,7 @@ use super::candidate::Candidate;
 use super::decision::{Decision, DecisionOutcome};
 use crate::cache::reach::{Pair, Said};
 use crate::chat::RequestId;
-use crate::chat::number::short;
+use crate::chat::number::{short, short_option};
 
 /// Right or wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -98,6 +98,16 @@ pub struct Label {
     /// Whether chance chose the decision to be looked at, so that it may stand for others.
     #[serde(default)]
     pub sampled: bool,
+    /// The chance with which it was chosen; none where nobody can say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<f32>,
+    /// Least probability that served then, where that decided.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "short_option"
+    )]
+    pub least: Option<f32>,
     /// The decision's draw: see [`Decision::draw`].
     #[serde(serialize_with = "short")]
     pub draw: f32,
@@ -124,6 +134,8 @@ pub struct Opined {
     pub note: Option<String>,
     /// Whether chance chose the decision to be looked at.
     pub sampled: bool,
+    /// The chance with which it was chosen; none where nobody can say.
+    pub share: Option<f32>,
 }
 
 impl Label {
@@ -144,6 +156,8 @@ impl Label {
             decided_ms: decision.time_ms,
             policy_version: decision.policy_version,
             sampled: opined.sampled,
+            share: opined.share,
+            least: decision.probability,
             draw: decision.draw,
             question: decision.question.clone(),
             asker: decision.key.asker.clone(),

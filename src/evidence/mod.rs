@@ -5,6 +5,7 @@
 //! decision, [`whatif`] for what another policy would have made of them, [`estimate`] for what labels prove.
 
 pub mod book;
+pub mod budget;
 pub mod candidate;
 pub mod decision;
 pub mod estimate;
@@ -123,10 +124,12 @@ impl Evidence {
         // What chance chose stays chosen by chance, whoever corrects it, and whoever spoke of it before.
         let said = self.said_of(label.request_id);
         label.sampled |= said.iter().any(|l| l.sampled);
-        let lifted = said.iter().filter(|l| label.sampled && !l.sampled);
+        label.share = label.share.or(said.iter().find_map(|l| l.share));
+        let chosen = (label.sampled, label.share);
+        let lifted = said.iter().filter(|l| (l.sampled, l.share) != chosen);
         for other in lifted.filter(|l| l.source != label.source) {
             let mut other = Label::clone(other);
-            other.sampled = true;
+            (other.sampled, other.share) = chosen;
             self.book()?.add(other)?;
         }
         let turned = self.book()?.add(label)?;
@@ -173,10 +176,10 @@ impl Evidence {
         found.into_iter().map(case).collect()
     }
 
-    /// How often the judge erred in a namespace, by what people said of the same requests.
+    /// How often the judge erred in some namespaces, by what people said of the same requests.
     #[must_use]
-    pub fn judge_errors(&self, namespace: &str) -> JudgeErrors {
-        let by_judge = |l: &Label| l.source == Source::Judge && l.namespace == namespace;
+    pub fn judge_errors(&self, whose: impl Fn(&str) -> bool) -> JudgeErrors {
+        let by_judge = |l: &Label| l.source == Source::Judge && whose(&l.namespace);
         let judged = self.labels(usize::MAX, by_judge);
         let counted = judged
             .iter()

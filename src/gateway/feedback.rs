@@ -82,6 +82,9 @@ impl Gateway {
             ApiError::new(Code::StorageFailed, "It could not be written down.")
         })?;
         self.metrics.label(source.as_str(), verdict.as_str());
+        if let Some(after) = &turned.after {
+            self.reckon_with(after, turned.before.is_some());
+        }
         // A more trusted word may say otherwise.
         let wrong = turned.after.is_some_and(|l| l.verdict == Opinion::Wrong);
         if !wrong || verdict == Opinion::Right {

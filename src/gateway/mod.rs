@@ -2,6 +2,7 @@
 //! settle. Streaming and plain answers take the same path.
 
 pub mod ask;
+pub mod budgets;
 pub mod error;
 pub mod feedback;
 mod fetch;
@@ -24,6 +25,7 @@ use crate::cache::{Cache, Found, Miss};
 use crate::config::Ineligible;
 use crate::evidence::Evidence;
 use crate::gateway::ask::{Ask, Plan};
+use crate::gateway::budgets::Budgets;
 use crate::gateway::error::ApiError;
 use crate::gateway::fetch::AnswerFlight;
 use crate::gateway::judge::{Judge, JudgeConfig};
@@ -69,6 +71,7 @@ pub struct Gateway {
     pub(crate) prices: Arc<Prices>,
     pub(crate) metrics: Arc<Metrics>,
     judge: Judge,
+    budgets: Budgets,
     flights: Flights<AnswerFlight>,
     /// Calls that renew what is stale, which nobody waits for.
     renewals: Arc<Semaphore>,
@@ -89,6 +92,7 @@ impl Gateway {
             prices: parts.prices,
             metrics: parts.metrics,
             judge,
+            budgets: Budgets::default(),
             renewals: Arc::new(Semaphore::new(renewals)),
             flights: Flights::default(),
         }

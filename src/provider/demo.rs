@@ -1,6 +1,8 @@
 //! The provider that is there when none is configured: it makes its answers up,
 //! says so in each one, and needs no network.
 
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,16 +14,30 @@ use super::{Call, Event, Failure, FailureKind, Provider, Reply};
 use crate::chat::{Answer, ChatRequest, Chunk, completion_id, unix_seconds};
 
 /// Answers each question with the same words about itself.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Demo {
     kept: bool,
+    /// What it says to a question, if it has not its usual words for it.
+    answers: Arc<HashMap<String, String>>,
 }
 
 impl Demo {
     /// One whose answers are remembered like those of a real provider: a stand-in to measure with.
     #[must_use]
     pub fn kept() -> Self {
-        Self { kept: true }
+        Self {
+            kept: true,
+            ..Self::default()
+        }
+    }
+
+    /// The same with answers of its own to some questions.
+    #[must_use]
+    pub fn answering(answers: HashMap<String, String>) -> Self {
+        Self {
+            kept: true,
+            answers: Arc::new(answers),
+        }
     }
 }
 
@@ -41,7 +57,7 @@ impl Provider for Demo {
     fn chat(&self, call: Call) -> BoxFuture<'_, Result<Reply, Failure>> {
         let reply = ChatRequest::parse(call.body)
             .map_err(|e| Failure::because(FailureKind::Rejected, e.to_string()))
-            .and_then(|request| reply(&request));
+            .and_then(|request| self.reply(&request));
         async { reply }.boxed()
     }
 
@@ -51,29 +67,36 @@ impl Provider for Demo {
     }
 }
 
-fn reply(request: &ChatRequest) -> Result<Reply, Failure> {
-    let question = request.question().unwrap_or("(not a plain text)");
-    let text = format!(
-        "This is Reprise's built-in demo provider, not a language model. It was asked: \
-         \"{question}\". Set OPENAI_API_KEY to talk to a real one."
-    );
-    let usage = usage(question, &text);
-    if request.stream() {
-        return streamed(request, &text, &usage);
-    }
-    let body = json!({"id": completion_id(), "object": "chat.completion",
+impl Demo {
+    fn reply(&self, request: &ChatRequest) -> Result<Reply, Failure> {
+        let question = request.question().unwrap_or("(not a plain text)");
+        let own = self.answers.get(question).cloned();
+        let text = own.unwrap_or_else(|| usual(question));
+        let usage = usage(question, &text);
+        if request.stream() {
+            return streamed(request, &text, &usage);
+        }
+        let body = json!({"id": completion_id(), "object": "chat.completion",
         "created": unix_seconds(), "model": request.model(),
         "choices": [{"index": 0, "message": {"role": "assistant", "content": text,
             "refusal": null}, "logprobs": null, "finish_reason": "stop"}],
         "usage": usage});
-    let body = Bytes::from(body.to_string());
-    let answer = Answer::parse(&body)
-        .map_err(|e| Failure::because(FailureKind::Malformed, e.to_string()))?;
-    Ok(Reply::Whole {
-        body,
-        answer,
-        headers: Vec::new(),
-    })
+        let body = Bytes::from(body.to_string());
+        let answer = Answer::parse(&body)
+            .map_err(|e| Failure::because(FailureKind::Malformed, e.to_string()))?;
+        Ok(Reply::Whole {
+            body,
+            answer,
+            headers: Vec::new(),
+        })
+    }
+}
+
+fn usual(question: &str) -> String {
+    format!(
+        "This is Reprise's built-in demo provider, not a language model. It was asked: \
+         \"{question}\". Set OPENAI_API_KEY to talk to a real one."
+    )
 }
 
 fn streamed(request: &ChatRequest, text: &str, usage: &Value) -> Result<Reply, Failure> {

@@ -30,6 +30,8 @@ pub struct Metrics {
     pub evictions: Counter,
     /// Decisions that are not taken down, since there are too many.
     pub decisions_left_out: Counter,
+    /// Times that a budget took back what it served.
+    pub budgets_tightened: Counter,
 }
 
 impl Metrics {
@@ -56,6 +58,7 @@ impl Metrics {
             index_entries: gauge!(table::INDEX_ENTRIES),
             index_dead_share: gauge!(table::INDEX_DEAD),
             evictions: counter!(table::EVICTIONS),
+            budgets_tightened: counter!(table::BUDGETS_TIGHTENED),
             decisions_left_out: counter!(table::EVIDENCE_LOST, "reason" => "too_many"),
         }
     }

@@ -85,6 +85,7 @@ pub(super) const RENEWALS: &str = "reprise_renewals_total";
 pub(super) const INVALIDATIONS: &str = "reprise_invalidations_total";
 pub(super) const LABELS: &str = "reprise_labels_total";
 pub(super) const EVIDENCE_LOST: &str = "reprise_evidence_lost_total";
+pub(super) const BUDGETS_TIGHTENED: &str = "reprise_budgets_tightened_total";
 pub(super) const JUDGED: &str = "reprise_judged_total";
 pub(super) const CACHE_FAULTS: &str = "reprise_cache_faults_total";
 pub(super) const BUILD_INFO: &str = "reprise_build_info";
@@ -179,6 +180,11 @@ pub const METRICS: &[Metric] = &[
         JUDGED,
         Unit::Count,
         "Hits and near misses that chance chose to be checked, by what came of it.",
+    ),
+    counter(
+        BUDGETS_TIGHTENED,
+        Unit::Count,
+        "Times that a budget took back what it served because hits had become wrong.",
     ),
     counter(
         EVIDENCE_LOST,

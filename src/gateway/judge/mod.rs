@@ -13,6 +13,7 @@ use self::spend::Spend;
 use super::Gateway;
 use super::ask::Plan;
 use crate::cache::entry::is_transient;
+use crate::cache::policy::{Policy, PolicyKind};
 use crate::cache::semantic::Nearest;
 use crate::cache::verdict::facts::Standing;
 use crate::chat::{Answer, unix_ms};
@@ -53,14 +54,32 @@ impl Judge {
             config,
         }
     }
+
+    /// Share of the hits that are asked again. Until a budget knows where it stands each of them is worth its
+    /// price, unless somebody switched that off.
+    fn share_of_hits(&self, policy: &Policy) -> f32 {
+        let learning = policy.kind == PolicyKind::Budget && policy.point.learning;
+        match self.config.hits {
+            share if share > 0.0 && learning => 1.0,
+            share => share,
+        }
+    }
+
+    /// Share of the near misses that are compared: all where a budget learns from them, for they cost no call.
+    fn share_of_near_misses(&self, policy: &Policy) -> f32 {
+        match self.config.near_misses {
+            share if share > 0.0 && policy.kind == PolicyKind::Budget => 1.0,
+            share => share,
+        }
+    }
 }
 
 impl Gateway {
     /// Has a hit checked, if chance chooses it.
     pub(super) fn check_hit(self: &Arc<Self>, plan: &Arc<Plan>, nearest: &Nearest) {
+        let share = self.judge.share_of_hits(&plan.policy);
         // The demo has an answer of its own to every wording.
-        let chosen = plan.ask.id.draw() < self.judge.config.hits;
-        if !chosen || is_transient(nearest.entry.id) {
+        if plan.ask.id.draw() >= share || is_transient(nearest.entry.id) {
             return;
         }
         let price = self.price(plan, nearest.entry.replay.answer());
@@ -75,8 +94,8 @@ impl Gateway {
             held.settle(cost);
             match fresh {
                 Some(fresh) => {
-                    let stored = entry.replay.answer();
-                    gateway.rule(&plan, stored, &fresh, permit).await;
+                    let answers = (entry.replay.answer(), &fresh);
+                    gateway.rule((&plan, share), answers, permit).await;
                 }
                 None => gateway.metrics.judged("not_answered"),
             }
@@ -90,7 +109,8 @@ impl Gateway {
         nearest: Nearest,
         fresh: Arc<Answer>,
     ) {
-        let chosen = plan.ask.id.draw() < self.judge.config.near_misses;
+        let share = self.judge.share_of_near_misses(&plan.policy);
+        let chosen = plan.ask.id.draw() < share;
         if !chosen || is_transient(nearest.entry.id) || !is_near(&nearest) {
             return;
         }
@@ -99,17 +119,16 @@ impl Gateway {
         };
         let (gateway, plan) = (self.clone(), plan.clone());
         tokio::spawn(async move {
-            let stored = nearest.entry.replay.answer();
-            gateway.rule(&plan, stored, &fresh, permit).await;
+            let answers = (nearest.entry.replay.answer(), &*fresh);
+            gateway.rule((&plan, share), answers, permit).await;
         });
     }
 
     /// Compares two answers and takes down what comes of it.
     async fn rule(
         self: &Arc<Self>,
-        plan: &Arc<Plan>,
-        stored: &Answer,
-        fresh: &Answer,
+        (plan, share): (&Arc<Plan>, f32),
+        (stored, fresh): (&Answer, &Answer),
         permit: OwnedSemaphorePermit,
     ) {
         let question = plan.lookup.question.as_deref().unwrap_or_default();
@@ -121,14 +140,14 @@ impl Gateway {
         match opinion {
             Ok(opinion) => {
                 self.metrics.judged(opinion.as_str());
-                self.take_down(plan, opinion).await;
+                self.take_down(plan, share, opinion).await;
             }
             Err(why) => self.metrics.judged(why),
         }
         drop(permit);
     }
 
-    async fn take_down(self: &Arc<Self>, plan: &Arc<Plan>, verdict: Opinion) {
+    async fn take_down(self: &Arc<Self>, plan: &Arc<Plan>, share: f32, verdict: Opinion) {
         let (gateway, id) = (self.clone(), plan.ask.id);
         let written = tokio::task::spawn_blocking(move || {
             let decision = gateway.evidence.find(id)?;
@@ -139,6 +158,7 @@ impl Gateway {
                 by: None,
                 note: None,
                 sampled: true,
+                share: Some(share),
             };
             // That it could not be written has been told.
             gateway.opine(&decision, opined).ok()
@@ -158,6 +178,12 @@ impl Gateway {
             Reply::Whole { answer, .. } => Some(answer),
             Reply::Stream { .. } => None,
         }
+    }
+
+    /// Waits until every check under way is done.
+    pub async fn judged(&self) {
+        let all = u32::try_from(self.judge.config.at_once).unwrap_or(u32::MAX);
+        drop(self.judge.room.acquire_many(all).await);
     }
 
     fn judge_room(&self) -> Option<OwnedSemaphorePermit> {

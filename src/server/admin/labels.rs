@@ -59,6 +59,7 @@ impl Saying {
             note: self.note.filter(|_| keep_text),
             // What an app chooses to speak of stands for nothing but itself.
             sampled: source == Source::Analyst && self.queue == Some(QueueOrder::Random),
+            share: None,
         }
     }
 }

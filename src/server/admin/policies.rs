@@ -97,6 +97,7 @@ pub(super) fn write_down(
 /// # Errors
 /// Texts that could not be wiped from the disk.
 pub(super) fn in_force(door: &Door, policy: &Policy) -> Result<Policy, ApiError> {
+    door.gateway.reckon(Some(&policy.namespace));
     if !policy.keep_text {
         forget_texts(door, &policy.namespace)?;
     }

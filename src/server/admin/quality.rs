@@ -6,12 +6,14 @@ use serde_json::{Value, json};
 
 use super::evidence::shown;
 use super::{Door, Reply, blocking, body, caller, finish, must_see, query};
-use crate::cache::policy::{PolicyDraft, PolicyKind};
+use crate::cache::policy::{Policy, PolicyDraft, PolicyKind};
 use crate::chat::number::{shortest, usd};
 use crate::chat::{RequestId, unix_ms};
+use crate::evidence::budget::Standing;
 use crate::evidence::estimate::{JudgeErrors, Stratum, estimate, labels_needed};
 use crate::evidence::label::{Opinion, Source};
 use crate::evidence::whatif::{Case, compare, curve, nearest_boundary};
+use crate::gateway::budgets::rule_at;
 use crate::gateway::error::{ApiError, Code};
 use crate::identity::Role;
 
@@ -41,7 +43,7 @@ pub(super) async fn quality(request: HttpRequest, door: web::Data<Door>) -> Http
 fn live(door: &Door, namespace: &str) -> Value {
     let policy = door.gateway.policies().of(namespace);
     let cases = door.gateway.evidence().cases(namespace);
-    let judge = door.gateway.evidence().judge_errors(namespace);
+    let judge = door.gateway.evidence().judge_errors(|n| n == namespace);
     let now = |c: &&Case| c.decision.policy_version == policy.version;
     let all: Vec<&Case> = cases.iter().collect();
     let current: Vec<&Case> = cases.iter().filter(now).collect();
@@ -52,8 +54,15 @@ fn live(door: &Door, namespace: &str) -> Value {
         "under_this_version": served(&current, &judge),
         "all_remembered": served(&all, &judge),
         "judge": {"checked_by_people": judge, "missed_at_most": judge.missed_at_most()},
+        "budget": budget_of(door, &policy),
         "labels_needed": {"1_percent": labels_needed(0.01), "5_percent": labels_needed(0.05)},
     })
+}
+
+/// Where a policy stands that goes by a budget.
+fn budget_of(door: &Door, policy: &Policy) -> Option<Standing> {
+    let wanted = policy.kind == PolicyKind::Budget;
+    wanted.then(|| door.gateway.budget_standing(&policy.namespace, policy))
 }
 
 fn served(cases: &[&Case], judge: &JudgeErrors) -> Value {
@@ -114,7 +123,10 @@ fn points(door: &Door, query: &CurveQuery) -> Reply {
     };
     let rule = policy.changed(&draft, unix_ms())?.rule(None);
     let cases = door.gateway.evidence().cases(&query.namespace);
-    let judge = door.gateway.evidence().judge_errors(&query.namespace);
+    let judge = door
+        .gateway
+        .evidence()
+        .judge_errors(|n| n == query.namespace);
     Ok(json!({
         "object": "curve",
         "namespace": query.namespace,
@@ -154,15 +166,24 @@ pub(super) async fn preview(
 fn tried(door: &Door, draft: &Draft) -> Reply {
     let policy = door.gateway.policies().of(&draft.namespace);
     let after = policy.changed(&draft.policy, unix_ms())?;
-    let (before, after) = (policy.rule(None), after.rule(None));
+    let budget = budget_of(door, &after);
+    let after = match &budget {
+        Some(standing) => rule_at(&after, standing),
+        None => after.rule(None),
+    };
+    let before = policy.rule(None);
     let cases = door.gateway.evidence().cases(&draft.namespace);
-    let judge = door.gateway.evidence().judge_errors(&draft.namespace);
+    let judge = door
+        .gateway
+        .evidence()
+        .judge_errors(|n| n == draft.namespace);
     let to_label = nearest_boundary(&cases, &after, TO_LABEL);
     let to_label: Vec<_> = to_label.iter().map(|c| shown(door, &c.decision)).collect();
     Ok(json!({
         "object": "preview",
         "namespace": draft.namespace,
         "policy_version": policy.version,
+        "budget": budget,
         "comparison": compare(&cases, (&before, &after), &judge),
         "to_label": to_label,
     }))

@@ -110,8 +110,7 @@ pub(super) fn build_around(
             metrics,
         },
     );
-    gateway.reckon_budgets();
-    let door = Door {
+    let door = Arc::new(Door {
         gateway: Arc::new(gateway),
         registry: Arc::new(registry),
         state,
@@ -124,10 +123,12 @@ pub(super) fn build_around(
             body_time: config.server.body_timeout(),
         },
         open: access == Access::Open,
+        changes: parking_lot::Mutex::default(),
         metrics_here: config.server.metrics_addr().is_none(),
-    };
+    });
+    door.resume();
     Ok(Built {
-        door: Arc::new(door),
+        door,
         _folder: folder,
     })
 }

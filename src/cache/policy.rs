@@ -3,6 +3,7 @@
 
 mod in_force;
 mod lasting;
+mod trial;
 
 use std::collections::BTreeMap;
 
@@ -13,6 +14,7 @@ use super::verdict::{GuardSet, Rule, WhenUnsure};
 use crate::chat::number::short;
 
 pub use in_force::Policies;
+pub use trial::{Stage, Trial};
 
 /// How a namespace decides.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

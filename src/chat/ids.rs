@@ -22,11 +22,22 @@ impl RequestId {
     #[must_use]
     pub fn draw(self) -> f32 {
         let [a, b, c, ..] = *self.0.as_bytes();
-        // 24 bits, which a float holds exactly. The first 48 of such an id are random.
-        #[allow(clippy::cast_precision_loss, reason = "24 bits")]
-        let bits = u32::from_be_bytes([0, a, b, c]) as f32;
-        bits / 16_777_216.0
+        drawn([a, b, c])
     }
+
+    /// A second such number, which has nothing to do with the first.
+    #[must_use]
+    pub fn second_draw(self) -> f32 {
+        let [_, _, _, a, b, c, ..] = *self.0.as_bytes();
+        drawn([a, b, c])
+    }
+}
+
+fn drawn([a, b, c]: [u8; 3]) -> f32 {
+    // 24 bits, which a float holds exactly. The first 48 of such an id are random.
+    #[allow(clippy::cast_precision_loss, reason = "24 bits")]
+    let bits = u32::from_be_bytes([0, a, b, c]) as f32;
+    bits / 16_777_216.0
 }
 
 impl fmt::Display for RequestId {

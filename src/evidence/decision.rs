@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::candidate::Candidate;
 use super::wire::{entry_label, hash};
+use crate::cache::policy::Stage;
 use crate::cache::semantic::Nearest;
 use crate::cache::verdict::{GuardSet, Rule, WhenUnsure};
 use crate::chat::RequestId;
@@ -77,6 +78,9 @@ pub struct Decision {
     pub care: Care,
     /// Version of the policy in force.
     pub policy_version: u64,
+    /// The change that was under way, and what it made of the request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<OnTrial>,
     /// US dollars by list price of the answer in question: what a hit spared, or would have.
     pub usd: Option<f64>,
     /// A number drawn evenly from 0 to 1: whoever takes the smallest draws first takes a fair sample.
@@ -86,6 +90,19 @@ pub struct Decision {
     pub key: KeyParts,
     /// The candidates that were judged, the one that decided first.
     pub candidates: Vec<Candidate>,
+}
+
+/// What a change under way made of a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OnTrial {
+    /// Name of the change.
+    pub id: String,
+    /// How far it had come.
+    pub stage: Stage,
+    /// Whether it was what decided.
+    pub in_force: bool,
+    /// Whether it serves, or would have.
+    pub serves: bool,
 }
 
 /// How careful the policy in force was, beside its numbers.
@@ -199,6 +216,7 @@ pub(super) fn sample(question: &str) -> Decision {
         probability: Some(0.7),
         care: Care::default(),
         policy_version: 0,
+        change: None,
         usd: None,
         draw: 0.5,
         key: KeyParts {

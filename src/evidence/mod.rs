@@ -14,6 +14,7 @@ mod files;
 pub mod label;
 pub mod log;
 mod throttle;
+pub mod watch;
 pub mod whatif;
 mod wire;
 

@@ -12,7 +12,7 @@ use crate::cache::controls::{Controls, Read};
 use crate::cache::freshness::Freshness;
 use crate::cache::freshness::class::classify;
 use crate::cache::history::History;
-use crate::cache::policy::Policy;
+use crate::cache::policy::{Policy, Trial};
 use crate::cache::scope::{AskerId, CacheKey, Ground, Namespace};
 use crate::chat::{CanonicalHasher, ChatRequest, RequestId, joined_text};
 use crate::config::{Ineligible, TtlClass};
@@ -48,6 +48,8 @@ pub struct Plan {
     pub namespace: Namespace,
     /// What decides there.
     pub policy: Arc<Policy>,
+    /// The change under way in that namespace, whether it decides or not.
+    pub trial: Option<Arc<Trial>>,
     /// Who would answer a miss.
     pub route: router::Plan,
     /// Provider, base URL and model of the first of them.
@@ -116,7 +118,7 @@ impl Gateway {
             self.keyring.knows_tenant(name)
         })?;
         let route = self.route(ask.request.model())?;
-        let policy = self.policies.of(&namespace.label);
+        let (policy, trial) = self.policy_for(&namespace.label, ask.id);
         let origin = route.origin();
         let history = History::of(&ask.request);
         let asker = self.asker(&ask);
@@ -157,6 +159,7 @@ impl Gateway {
             ask,
             namespace,
             policy,
+            trial,
             route,
             origin,
             asker,

@@ -84,6 +84,7 @@ impl Gateway {
         self.metrics.label(source.as_str(), verdict.as_str());
         if let Some(after) = &turned.after {
             self.reckon_with(after, turned.before.is_some());
+            self.look_after(&after.namespace);
         }
         // A more trusted word may say otherwise.
         let wrong = turned.after.is_some_and(|l| l.verdict == Opinion::Wrong);

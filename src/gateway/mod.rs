@@ -10,6 +10,7 @@ pub mod judge;
 mod note;
 mod serve;
 mod stale;
+pub mod trials;
 pub mod via;
 
 use std::sync::Arc;
@@ -29,6 +30,7 @@ use crate::gateway::budgets::Budgets;
 use crate::gateway::error::ApiError;
 use crate::gateway::fetch::AnswerFlight;
 use crate::gateway::judge::{Judge, JudgeConfig};
+use crate::gateway::trials::Watch;
 use crate::identity::Keyring;
 use crate::ledger::Prices;
 use crate::router::{Models, Router};
@@ -72,6 +74,7 @@ pub struct Gateway {
     pub(crate) metrics: Arc<Metrics>,
     judge: Judge,
     budgets: Budgets,
+    watch: Watch,
     flights: Flights<AnswerFlight>,
     /// Calls that renew what is stale, which nobody waits for.
     renewals: Arc<Semaphore>,
@@ -93,6 +96,7 @@ impl Gateway {
             metrics: parts.metrics,
             judge,
             budgets: Budgets::default(),
+            watch: Watch::default(),
             renewals: Arc::new(Semaphore::new(renewals)),
             flights: Flights::default(),
         }

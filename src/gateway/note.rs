@@ -45,6 +45,7 @@ impl Gateway {
             similarity: Some(nearest.similarity),
             score: Some(nearest.judgement.score),
             usd: self.price(plan, nearest.entry.replay.answer()),
+            change: Self::on_trial(plan, nearest),
             candidates: Decision::candidates(nearest, mark, keep),
             ..self.passage(plan, outcome, nearest.judgement.verdict.as_str())
         });
@@ -95,6 +96,7 @@ impl Gateway {
                 when_unsure: plan.policy.when_unsure,
             },
             policy_version: plan.policy.version,
+            change: None,
             usd: None,
             draw: plan.ask.id.draw(),
             key: KeyParts {

@@ -54,8 +54,18 @@ pub struct Door {
     /// Whether the data folder may be used without a key: no key ever existed and only this
     /// machine can connect.
     pub open: bool,
+    /// Held while a change goes on to another stage.
+    pub changes: parking_lot::Mutex<()>,
     /// Whether `/metrics` is served beside the API.
     pub metrics_here: bool,
+}
+
+impl Door {
+    /// Takes up what was under way when the process ended: budgets, and changes to policies. Blocks.
+    pub fn resume(self: &Arc<Self>) {
+        self.gateway.reckon_budgets();
+        admin::resume(self);
+    }
 }
 
 /// Limits on what comes in.

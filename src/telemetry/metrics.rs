@@ -30,6 +30,8 @@ pub struct Metrics {
     pub evictions: Counter,
     /// Decisions that are not taken down, since there are too many.
     pub decisions_left_out: Counter,
+    /// Changes that were given up by themselves.
+    pub changes_rolled_back: Counter,
     /// Times that a budget took back what it served.
     pub budgets_tightened: Counter,
 }
@@ -58,6 +60,7 @@ impl Metrics {
             index_entries: gauge!(table::INDEX_ENTRIES),
             index_dead_share: gauge!(table::INDEX_DEAD),
             evictions: counter!(table::EVICTIONS),
+            changes_rolled_back: counter!(table::ROLLED_BACK),
             budgets_tightened: counter!(table::BUDGETS_TIGHTENED),
             decisions_left_out: counter!(table::EVIDENCE_LOST, "reason" => "too_many"),
         }

@@ -86,6 +86,7 @@ pub(super) const INVALIDATIONS: &str = "reprise_invalidations_total";
 pub(super) const LABELS: &str = "reprise_labels_total";
 pub(super) const EVIDENCE_LOST: &str = "reprise_evidence_lost_total";
 pub(super) const BUDGETS_TIGHTENED: &str = "reprise_budgets_tightened_total";
+pub(super) const ROLLED_BACK: &str = "reprise_changes_rolled_back_total";
 pub(super) const JUDGED: &str = "reprise_judged_total";
 pub(super) const CACHE_FAULTS: &str = "reprise_cache_faults_total";
 pub(super) const BUILD_INFO: &str = "reprise_build_info";
@@ -185,6 +186,11 @@ pub const METRICS: &[Metric] = &[
         BUDGETS_TIGHTENED,
         Unit::Count,
         "Times that a budget took back what it served because hits had become wrong.",
+    ),
+    counter(
+        ROLLED_BACK,
+        Unit::Count,
+        "Changes to policies that were given up by themselves because their hits were wrong.",
     ),
     counter(
         EVIDENCE_LOST,

@@ -11,6 +11,8 @@
 
 mod admin;
 mod analyst;
+mod budget;
+mod changes;
 mod check;
 mod counts;
 mod crash;

@@ -6,13 +6,15 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
-use super::{Point, Policy, PolicyDraft, PolicyError};
+use super::{Point, Policy, PolicyDraft, PolicyError, Trial};
 use crate::chat::unix_ms;
 
 /// All policies in force.
 pub struct Policies {
     default: ArcSwap<Policy>,
     by_namespace: ArcSwap<HashMap<String, Arc<Policy>>>,
+    /// Changes under way, by namespace.
+    trials: ArcSwap<HashMap<String, Arc<Trial>>>,
     changing: Mutex<()>,
 }
 
@@ -27,6 +29,7 @@ impl Policies {
         Self {
             default: ArcSwap::from_pointee(default),
             by_namespace: ArcSwap::from_pointee(by_namespace),
+            trials: ArcSwap::default(),
             changing: Mutex::new(()),
         }
     }
@@ -59,6 +62,29 @@ impl Policies {
     #[must_use]
     pub fn own(&self) -> Vec<Arc<Policy>> {
         self.by_namespace.load().values().cloned().collect()
+    }
+
+    /// The change under way in a namespace.
+    #[must_use]
+    pub fn trial(&self, namespace: &str) -> Option<Arc<Trial>> {
+        self.trials.load().get(namespace).cloned()
+    }
+
+    /// Namespaces with a change under way.
+    #[must_use]
+    pub fn on_trial(&self) -> Vec<String> {
+        self.trials.load().keys().cloned().collect()
+    }
+
+    /// Says which change is under way in a namespace, if any.
+    pub fn set_trial(&self, namespace: &str, trial: Option<Trial>) {
+        let _one_at_a_time = self.changing.lock();
+        let mut all = HashMap::clone(&self.trials.load());
+        match trial {
+            Some(trial) => all.insert(namespace.to_owned(), Arc::new(trial)),
+            None => all.remove(namespace),
+        };
+        self.trials.store(Arc::new(all));
     }
 
     /// Says where a budget serves from now: that of a namespace while it is at `version`, or that of all without

@@ -1,6 +1,7 @@
 //! The admin API: policies, decisions, labels, entries, figures and snapshots. An analyst
 //! sees the own tenant, an admin all of them; what is changed is audited.
 
+mod changes;
 mod entries;
 mod evidence;
 mod figures;
@@ -28,12 +29,24 @@ type Reply = Result<Value, ApiError>;
 /// Rows that one page of a list holds at most.
 const PAGE: usize = 1000;
 
+pub(in crate::server) use changes::resume;
+
 pub(in crate::server) fn routes(config: &mut web::ServiceConfig) {
     config
         .service(
             Address::at("/admin/v1/policies/{namespace:.+}")
                 .get(web::to(policies::policy))
                 .put(web::to(policies::put_policy)),
+        )
+        .service(
+            Address::at("/admin/v1/changes")
+                .get(web::to(changes::list))
+                .post(web::to(changes::create)),
+        )
+        .service(
+            Address::at("/admin/v1/changes/{id}")
+                .get(web::to(changes::one))
+                .post(web::to(changes::advance)),
         )
         .service(Address::at("/admin/v1/versions").get(web::to(versions::list)))
         .service(Address::at("/admin/v1/rollback").post(web::to(versions::rollback)))

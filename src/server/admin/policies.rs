@@ -4,6 +4,7 @@ use actix_web::http::header::{ETAG, IF_MATCH};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::json;
 
+use super::changes::superseded;
 use super::versions::{self, Made};
 use super::{Door, audit, blocking, body, caller, must_see, reply};
 use crate::cache::policy::{Policy, PolicyDraft, PolicyError};
@@ -65,6 +66,7 @@ fn change_policy(
     let store = |before: &Policy, after: &Policy| write_down(door, &made, before, after);
     let policies = door.gateway.policies();
     let after = policies.change(namespace, expected, draft, store)?;
+    superseded(door, namespace);
     in_force(door, &after)
 }
 

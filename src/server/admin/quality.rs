@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::evidence::shown;
 use super::{Door, Reply, blocking, body, caller, finish, must_see, query};
-use crate::cache::policy::{Policy, PolicyDraft, PolicyKind};
+use crate::cache::policy::{Policy, PolicyDraft, PolicyKind, Stage};
 use crate::chat::number::{shortest, usd};
 use crate::chat::{RequestId, unix_ms};
 use crate::evidence::budget::Standing;
@@ -44,7 +44,14 @@ fn live(door: &Door, namespace: &str) -> Value {
     let policy = door.gateway.policies().of(namespace);
     let cases = door.gateway.evidence().cases(namespace);
     let judge = door.gateway.evidence().judge_errors(|n| n == namespace);
-    let now = |c: &&Case| c.decision.policy_version == policy.version;
+    // What a change decided for a share of the requests is told with the change.
+    let trial = |c: &Case| {
+        c.decision
+            .change
+            .as_ref()
+            .is_some_and(|t| t.in_force && t.stage == Stage::Share)
+    };
+    let now = |c: &&Case| c.decision.policy_version == policy.version && !trial(c);
     let all: Vec<&Case> = cases.iter().collect();
     let current: Vec<&Case> = cases.iter().filter(now).collect();
     json!({
@@ -166,25 +173,28 @@ pub(super) async fn preview(
 fn tried(door: &Door, draft: &Draft) -> Reply {
     let policy = door.gateway.policies().of(&draft.namespace);
     let after = policy.changed(&draft.policy, unix_ms())?;
-    let budget = budget_of(door, &after);
+    let mut told = comparison(door, &draft.namespace, &after);
+    told["object"] = json!("preview");
+    told["namespace"] = json!(draft.namespace);
+    told["policy_version"] = json!(policy.version);
+    Ok(told)
+}
+
+/// What another policy would make of what is remembered.
+pub(super) fn comparison(door: &Door, namespace: &str, after: &Policy) -> Value {
+    let before = door.gateway.policies().of(namespace).rule(None);
+    let budget = budget_of(door, after);
     let after = match &budget {
-        Some(standing) => rule_at(&after, standing),
+        Some(standing) => rule_at(after, standing),
         None => after.rule(None),
     };
-    let before = policy.rule(None);
-    let cases = door.gateway.evidence().cases(&draft.namespace);
-    let judge = door
-        .gateway
-        .evidence()
-        .judge_errors(|n| n == draft.namespace);
+    let cases = door.gateway.evidence().cases(namespace);
+    let judge = door.gateway.evidence().judge_errors(|n| n == namespace);
     let to_label = nearest_boundary(&cases, &after, TO_LABEL);
     let to_label: Vec<_> = to_label.iter().map(|c| shown(door, &c.decision)).collect();
-    Ok(json!({
-        "object": "preview",
-        "namespace": draft.namespace,
-        "policy_version": policy.version,
+    json!({
         "budget": budget,
         "comparison": compare(&cases, (&before, &after), &judge),
         "to_label": to_label,
-    }))
+    })
 }

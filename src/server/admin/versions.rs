@@ -4,6 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::changes::superseded;
 use super::policies::{in_force, policy_reply, write_down};
 use super::{Door, blocking, body, caller, finish, must_see, query, reply, rows};
 use crate::cache::policy::{Policy, PolicyDraft, PolicyError};
@@ -167,5 +168,6 @@ fn go_back(door: &Door, caller: &Caller, wanted: &Rollback) -> Result<Policy, Ap
     let store = |before: &Policy, after: &Policy| write_down(door, &made, before, after);
     let restore = |before: &Policy| before.restored(&old.policy, unix_ms());
     let after = policies.change_by(&wanted.namespace, current, restore, store)?;
+    superseded(door, &wanted.namespace);
     in_force(door, &after)
 }

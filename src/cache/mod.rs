@@ -16,6 +16,7 @@ pub mod history;
 pub mod hygiene;
 pub mod invalidation;
 pub mod memory;
+mod pairs;
 pub mod policy;
 pub mod reach;
 pub mod scope;

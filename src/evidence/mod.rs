@@ -13,6 +13,7 @@ pub mod explain;
 mod files;
 pub mod label;
 pub mod log;
+pub mod pairs;
 mod throttle;
 pub mod watch;
 pub mod whatif;

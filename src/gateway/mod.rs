@@ -8,6 +8,7 @@ pub mod feedback;
 mod fetch;
 pub mod judge;
 mod note;
+mod regret;
 mod serve;
 mod stale;
 pub mod trials;
@@ -30,6 +31,7 @@ use crate::gateway::budgets::Budgets;
 use crate::gateway::error::ApiError;
 use crate::gateway::fetch::AnswerFlight;
 use crate::gateway::judge::{Judge, JudgeConfig};
+use crate::gateway::regret::LastHits;
 use crate::gateway::trials::Watch;
 use crate::identity::Keyring;
 use crate::ledger::Prices;
@@ -75,6 +77,7 @@ pub struct Gateway {
     judge: Judge,
     budgets: Budgets,
     watch: Watch,
+    last_hits: LastHits,
     flights: Flights<AnswerFlight>,
     /// Calls that renew what is stale, which nobody waits for.
     renewals: Arc<Semaphore>,
@@ -97,6 +100,7 @@ impl Gateway {
             judge,
             budgets: Budgets::default(),
             watch: Watch::default(),
+            last_hits: LastHits::default(),
             renewals: Arc::new(Semaphore::new(renewals)),
             flights: Flights::default(),
         }
@@ -116,6 +120,7 @@ impl Gateway {
             }
             Found::Similar(nearest) => {
                 self.note_nearest(&plan, &nearest);
+                self.remember_hit(&plan);
                 self.check_hit(&plan, &nearest);
                 return self.serve_hit(&plan, &nearest.entry, Some(nearest.similarity));
             }
@@ -128,6 +133,7 @@ impl Gateway {
             Some(nearest) => self.note_nearest(&plan, nearest),
             None => self.note_miss(&plan, &miss),
         }
+        self.hear_refresh(&plan);
         if plan.only {
             return Err(serve::withheld(&plan, &miss));
         }

@@ -15,10 +15,36 @@ use crate::gateway::error::{ApiError, Code};
 /// another type than JSON.
 pub(super) async fn read(
     request: &HttpRequest,
+    payload: web::Payload,
+    limits: Limits,
+) -> Result<Bytes, ApiError> {
+    check_kind(request, &["application/json"])?;
+    whole(request, payload, limits).await
+}
+
+/// The same of lines of JSON.
+///
+/// # Errors
+/// As [`read`].
+pub(super) async fn read_lines(
+    request: &HttpRequest,
+    payload: web::Payload,
+    limits: Limits,
+) -> Result<Bytes, ApiError> {
+    let kinds = [
+        "application/x-ndjson",
+        "application/jsonl",
+        "application/json",
+    ];
+    check_kind(request, &kinds)?;
+    whole(request, payload, limits).await
+}
+
+async fn whole(
+    request: &HttpRequest,
     mut payload: web::Payload,
     limits: Limits,
 ) -> Result<Bytes, ApiError> {
-    check_kind(request)?;
     let declared = request.headers().get(CONTENT_LENGTH);
     let declared = declared.and_then(|l| l.to_str().ok()?.parse::<usize>().ok());
     if declared.is_some_and(|length| length > limits.body_bytes) {
@@ -56,7 +82,7 @@ pub(super) async fn read(
 }
 
 /// Checks what the head says of the body.
-fn check_kind(request: &HttpRequest) -> Result<(), ApiError> {
+fn check_kind(request: &HttpRequest, kinds: &[&str]) -> Result<(), ApiError> {
     let headers = request.headers();
     if headers.contains_key(CONTENT_ENCODING) {
         return Err(ApiError::new(
@@ -67,12 +93,12 @@ fn check_kind(request: &HttpRequest) -> Result<(), ApiError> {
     let kind = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok());
     let json = kind.is_none_or(|kind| {
         let essence = kind.split(';').next().unwrap_or("").trim();
-        essence.eq_ignore_ascii_case("application/json")
+        kinds.iter().any(|kind| essence.eq_ignore_ascii_case(kind))
     });
     if !json {
         return Err(ApiError::new(
             Code::InvalidRequest,
-            "The content type must be application/json.",
+            format!("The content type must be {}.", kinds[0]),
         ));
     }
     Ok(())

@@ -263,3 +263,55 @@ fn versions_keep_who_and_why_over_a_restart_and_any_of_them_comes_back() {
     let changes = trail.iter().filter(|line| line["action"] == "policy.put");
     assert_eq!(changes.count(), 4, "each is in the trail");
 }
+
+#[test]
+fn a_draft_is_tried_on_pairs_that_an_analyst_brings_along() {
+    let mock = Mock::start().unwrap();
+    let (place, keys) = place(&mock);
+    let gateway = place.start();
+    let pair = |a: &str, b: &str, label: Value| json!({"a": a, "b": b, "label": label}).to_string();
+    let lines = [
+        json!({"namespace": "acme", "policy": {"threshold": 0.9999}}).to_string(),
+        pair(ASKED, REWORDED, json!(1)),
+        pair(ASKED, OTHER, json!(null)),
+        pair(ASKED, "What is not the capital of France?", json!(0)),
+        pair("☃", ASKED, json!(1)),
+    ];
+    let bearer = format!("Bearer {}", keys.analyst);
+    let headers = [
+        ("authorization", bearer.as_str()),
+        ("content-type", "application/x-ndjson"),
+    ];
+    let upload = lines.join("\n");
+    let reply = gateway.send(("POST", "/admin/v1/preview/pairs"), &headers, Some(&upload));
+    assert_eq!(reply.status, 200, "{reply:?}");
+    let told = reply.json();
+    let compared = &told["comparison"];
+    assert_eq!(
+        (
+            &compared["pairs"],
+            &compared["lost"],
+            &compared["lost_right"],
+            &compared["gained"]
+        ),
+        (&json!(3), &json!(2), &json!(1), &json!(0)),
+        "{told}"
+    );
+    assert_eq!(
+        (
+            &compared["before"]["labelled"],
+            &compared["before"]["wrong"]
+        ),
+        (&json!(1), &json!(0))
+    );
+    assert_eq!(compared["to_label"][0]["line"], 3);
+    assert_eq!(
+        told["skipped_lines"],
+        json!([{"line": 5, "reason": "unknown_tokens"}])
+    );
+    assert_eq!(
+        gateway.ask(ASKED, Some(&keys.app)).cache(),
+        "miss",
+        "nothing was remembered"
+    );
+}

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::admin::{ASKED, Admin, REWORDED};
-use crate::helpers::{CHAT, Gateway, Place, eventually, streamed};
+use crate::helpers::{CHAT, Gateway, Place, chat, eventually, streamed};
 use crate::http::Reply;
 use crate::mock::Mock;
 
@@ -155,4 +155,34 @@ fn no_money_no_price_and_an_unclear_judge_check_nothing_and_are_counted() {
         let labels = admin.rows("/admin/v1/labels");
         assert!(labels.is_empty(), "{why}: {labels:?}");
     }
+}
+
+#[test]
+fn whoever_asks_for_a_fresh_answer_after_a_hit_says_a_little_against_it() {
+    let mock = Mock::start().unwrap();
+    let place = place(&mock, "0", "0");
+    let keys = keys(&place);
+    let gateway = place.start();
+    let analyst = Admin::new(&gateway, &keys.analyst);
+    let similar = hit(&gateway, &keys);
+    let bearer = format!("Bearer {}", keys.app);
+    let fresh = [
+        ("authorization", bearer.as_str()),
+        ("cache-control", "no-cache"),
+    ];
+    for _ in 0..2 {
+        let again = gateway.send(CHAT, &fresh, Some(&chat("mock-plain", REWORDED)));
+        assert_eq!(again.cache(), "refresh", "{again:?}");
+    }
+    let labels = eventually(|| {
+        let labels = analyst.rows("/admin/v1/labels?source=refresh");
+        Some(labels).filter(|l| !l.is_empty())
+    });
+    assert_eq!(labels.len(), 1, "once: {labels:?}");
+    let label = &labels[0];
+    assert_eq!(
+        (&label["request_id"], &label["verdict"]),
+        (&json!(id(&similar)), &json!("wrong"))
+    );
+    assert_eq!(label["sampled"], false, "nobody chose it by chance");
 }

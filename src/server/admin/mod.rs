@@ -7,6 +7,7 @@ mod evidence;
 mod figures;
 mod invalidate;
 mod labels;
+mod pairs;
 mod policies;
 mod quality;
 mod versions;
@@ -55,6 +56,7 @@ pub(in crate::server) fn routes(config: &mut web::ServiceConfig) {
         .service(Address::at("/admin/v1/quality").get(web::to(quality::quality)))
         .service(Address::at("/admin/v1/curve").get(web::to(quality::hit_curve)))
         .service(Address::at("/admin/v1/preview").post(web::to(quality::preview)))
+        .service(Address::at("/admin/v1/preview/pairs").post(web::to(pairs::preview)))
         .service(Address::at("/admin/v1/queue").get(web::to(evidence::queue)))
         .service(
             Address::at("/admin/v1/labels")

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::evidence::shown;
 use super::{Door, Reply, blocking, body, caller, finish, must_see, query};
 use crate::cache::policy::{Policy, PolicyDraft, PolicyKind, Stage};
+use crate::cache::verdict::Rule;
 use crate::chat::number::{shortest, usd};
 use crate::chat::{RequestId, unix_ms};
 use crate::evidence::budget::Standing;
@@ -146,9 +147,9 @@ fn points(door: &Door, query: &CurveQuery) -> Reply {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Draft {
-    namespace: String,
-    policy: PolicyDraft,
+pub(super) struct Draft {
+    pub(super) namespace: String,
+    pub(super) policy: PolicyDraft,
 }
 
 /// `POST /admin/v1/preview`
@@ -180,14 +181,19 @@ fn tried(door: &Door, draft: &Draft) -> Reply {
     Ok(told)
 }
 
+/// How a policy that is not in force would judge.
+pub(super) fn rule_of(door: &Door, policy: &Policy) -> Rule {
+    match budget_of(door, policy) {
+        Some(standing) => rule_at(policy, &standing),
+        None => policy.rule(None),
+    }
+}
+
 /// What another policy would make of what is remembered.
 pub(super) fn comparison(door: &Door, namespace: &str, after: &Policy) -> Value {
     let before = door.gateway.policies().of(namespace).rule(None);
     let budget = budget_of(door, after);
-    let after = match &budget {
-        Some(standing) => rule_at(after, standing),
-        None => after.rule(None),
-    };
+    let after = rule_of(door, after);
     let cases = door.gateway.evidence().cases(namespace);
     let judge = door.gateway.evidence().judge_errors(|n| n == namespace);
     let to_label = nearest_boundary(&cases, &after, TO_LABEL);

@@ -16,6 +16,7 @@ use super::router::stand_in;
 use super::{Environment, StartError};
 use crate::cache::freshness::times::TtlClasses;
 use crate::cache::policy::{Policy, PolicyDraft, PolicyKind};
+use crate::chat::number::shortest;
 use crate::chat::unix_ms;
 use crate::config::{self, Config};
 use crate::eval::budget::{self, Cases};
@@ -200,7 +201,7 @@ async fn of_budget(
             Cases::of_pairs(&measure_rows(&trial, 0, pairs, progress).await.all)
         }
     };
-    let figures = cases.run(f64::from(share), seeds, traffic);
+    let figures = cases.run(shortest(share), seeds, traffic);
     let text = table::budget(&name, &figures);
     Ok((vec![text], by_file([(name, figures)])?, Vec::new()))
 }

@@ -15,7 +15,8 @@ pub fn shortest(value: f32) -> f64 {
 /// US dollars to a thousand-millionth: finer than any price is, and without the digits that adding up leaves.
 #[must_use]
 pub fn usd(amount: f64) -> f64 {
-    (amount * 1e9).round() / 1e9
+    // A sum of nothing is minus nothing, which nobody wants to read.
+    (amount * 1e9).round() / 1e9 + 0.0
 }
 
 /// For `serialize_with`.

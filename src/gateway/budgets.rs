@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use super::Gateway;
 use crate::cache::policy::{Point, Policy, PolicyKind};
 use crate::cache::verdict::Rule;
+use crate::chat::number::shortest;
 use crate::evidence::budget::{Ladder, Observation, Standing};
 use crate::evidence::label::Label;
 
@@ -87,7 +88,7 @@ impl Gateway {
         let counted = labels.iter().filter(|l| self.evidence.counts(l));
         let rule = policy.rule(None);
         let told = counted.filter_map(|l| Observation::of(l, &rule, &judge));
-        Ladder::of(f64::from(policy.budget), told)
+        Ladder::of(shortest(policy.budget), told)
     }
 
     /// Whether what is said in a namespace counts for a policy.

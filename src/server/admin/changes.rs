@@ -17,6 +17,7 @@ use super::quality::comparison;
 use super::versions::Made;
 use super::{Door, Reply, audit, blocking, body, caller, finish, must_see, query, rows, sees};
 use crate::cache::policy::{Point, Policy, PolicyDraft, PolicyError, PolicyKind, Stage, Trial};
+use crate::chat::number::shortest;
 use crate::chat::{RequestId, unix_ms};
 use crate::gateway::error::{ApiError, Code};
 use crate::identity::{Caller, Role};
@@ -59,7 +60,7 @@ fn draft(door: &Door, caller: &Caller, wanted: &NewChange) -> Reply {
     let before = door.gateway.policies().of(&wanted.namespace);
     let policy = before.changed(&wanted.policy, unix_ms())?;
     let bound = wanted.bound.unwrap_or(match policy.kind {
-        PolicyKind::Budget => f64::from(policy.budget),
+        PolicyKind::Budget => shortest(policy.budget),
         _ => BOUND,
     });
     if !BOUNDS.contains(&bound) {

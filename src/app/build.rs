@@ -258,6 +258,7 @@ fn open_cache(
             embed: config.embedding.deadline(),
             search: config.cache.lookup_deadline(),
             candidates: config.index.candidates,
+            similar: config.cache.similar_wait(),
         },
         metrics.clone(),
     ));

@@ -2,8 +2,8 @@
 //! fresh ones. A fault in here is a counted miss, never an error of the request.
 //!
 //! Read [`scope`] for what must be equal, [`history`] and [`conversation`] for what was said
-//! before, [`memory`] and [`semantic`] for the two tiers, [`verdict`] for the decision, [`flight`] for requests that ask the same
-//! at the same time, [`upkeep`] for what runs in the background.
+//! before, [`memory`] and [`semantic`] for the two tiers, [`verdict`] for the decision, [`flight`] and [`near_flight`] for requests
+//! that ask the same at the same time, [`upkeep`] for what runs in the background.
 
 pub mod bound;
 pub mod controls;
@@ -16,6 +16,7 @@ pub mod history;
 pub mod hygiene;
 pub mod invalidation;
 pub mod memory;
+pub mod near_flight;
 mod pairs;
 pub mod policy;
 pub mod reach;
@@ -34,6 +35,7 @@ use crate::cache::controls::Read;
 use crate::cache::entry::{Cached, Fresh};
 use crate::cache::freshness::Freshness;
 use crate::cache::memory::Memory;
+use crate::cache::near_flight::{Announced, NearFlights};
 use crate::cache::scope::CacheKey;
 use crate::cache::semantic::{Nearest, Query, Semantic};
 use crate::cache::verdict::Rule;
@@ -50,6 +52,8 @@ pub struct CacheLimits {
     pub search: Duration,
     /// Candidates that are judged.
     pub candidates: usize,
+    /// Time that a miss may wait for a call under way whose question is much like its own; zero: it never does.
+    pub similar: Duration,
 }
 
 /// The cache: two tiers and the encoder between them.
@@ -60,6 +64,7 @@ pub struct Cache {
     limits: CacheLimits,
     metrics: Arc<Metrics>,
     indexed: AtomicBool,
+    near: Arc<NearFlights>,
 }
 
 /// What is looked up.
@@ -99,6 +104,8 @@ pub struct Miss {
     pub nearest: Option<Nearest>,
     /// The question's vector, if it was made: it is never made twice.
     pub embedded: Option<Embedded>,
+    /// The call that is made for it, where others may wait for that.
+    pub announced: Option<Announced>,
 }
 
 impl Miss {
@@ -127,6 +134,7 @@ impl Cache {
             limits,
             metrics,
             indexed: AtomicBool::new(false),
+            near: Arc::default(),
         }
     }
 
@@ -302,11 +310,12 @@ impl Cache {
                     .map_or("no_candidate", |n| n.judgement.verdict.as_str()),
                 nearest,
                 embedded: Some(embedded),
+                announced: None,
             }),
             None => Found::Nothing(Miss {
                 reason: "search_deadline",
-                nearest: None,
                 embedded: Some(embedded),
+                ..Miss::default()
             }),
         }
     }

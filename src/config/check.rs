@@ -51,6 +51,7 @@ const RANGES: &[(&str, f64, f64)] = &[
     ("cache.hot_bytes", 0.0, MAX),
     ("cache.max_entry_bytes", 1024.0, MAX_ENTRY_BYTES as f64),
     ("cache.flight_wait_ms", 1.0, DAY_MS),
+    ("cache.similar_wait_ms", 0.0, DAY_MS),
     ("cache.lookup_deadline_ms", 1.0, DAY_MS),
     ("cache.decisions", 0.0, 10_000_000.0),
     ("cache.labels", 0.0, 10_000_000.0),

@@ -175,6 +175,7 @@ pub struct Cache {
     pub hot_bytes: u64,
     pub max_entry_bytes: usize,
     pub flight_wait_ms: u64,
+    pub similar_wait_ms: u64,
     pub lookup_deadline_ms: u64,
     pub keep_text: bool,
     pub decisions: usize,
@@ -372,6 +373,7 @@ durations! {
     Cache {
         ttl = from_secs(ttl_s),
         flight_wait = from_millis(flight_wait_ms),
+        similar_wait = from_millis(similar_wait_ms),
         lookup_deadline = from_millis(lookup_deadline_ms),
     }
     Deadlines {

@@ -68,14 +68,21 @@ pub(super) async fn fetch(
     mut miss: Miss,
     pilot: Pilot<AnswerFlight>,
 ) {
-    let nearest = miss.nearest.take();
+    let (nearest, announced) = (miss.nearest.take(), miss.announced.take());
     let call = Fetch {
         gateway: &gateway,
         plan: &plan,
         began: gateway.cache.memory().moment(),
     };
     // The vector of a first question is made while the provider thinks.
-    let (vector, end) = tokio::join!(call.vector(miss), call.call(&pilot));
+    let vector = async {
+        let vector = call.vector(miss).await;
+        if let Some(announced) = &announced {
+            announced.found_by(vector.as_ref());
+        }
+        vector
+    };
+    let (vector, end) = tokio::join!(vector, call.call(&pilot));
     let end = match end {
         Ok((end, answered)) => {
             call.remember(&end, &answered, vector, pilot.keep_ms());
@@ -87,6 +94,8 @@ pub(super) async fn fetch(
         Err(error) => Err(error),
     };
     pilot.land(end);
+    // Only now, so that whoever waited for it finds the answer in memory.
+    drop(announced);
 }
 
 struct Fetch<'a> {

@@ -7,6 +7,7 @@ pub mod error;
 pub mod feedback;
 mod fetch;
 pub mod judge;
+mod near;
 mod note;
 mod regret;
 mod serve;
@@ -113,7 +114,7 @@ impl Gateway {
     pub async fn answer(self: &Arc<Self>, ask: Ask) -> Result<Served, ApiError> {
         let plan = Arc::new(self.admit(ask)?);
         let found = self.look_up(&plan).await;
-        let miss = match found {
+        let mut miss = match found {
             Found::Exact(entry) => {
                 self.note_exact(&plan, &entry);
                 return self.serve_hit(&plan, &entry, None);
@@ -127,6 +128,11 @@ impl Gateway {
             Found::Nothing(miss) => miss,
         };
         if let Some(served) = self.stale_meanwhile(&plan, &miss).await {
+            return served;
+        }
+        if !plan.only
+            && let Some(served) = self.wait_for_similar(&plan, &mut miss).await
+        {
             return served;
         }
         match &miss.nearest {
@@ -154,7 +160,14 @@ impl Gateway {
         let flight = plan.flight_key(self.cache.memory().marks().generation());
         match self.flights.board(flight, plan.keep_ms) {
             Boarding::Lead(pilot, rider) => self.lead(plan, miss, pilot, rider).await,
-            Boarding::Follow(rider) => self.follow(plan, miss, rider).await,
+            Boarding::Follow(rider) => {
+                // Nobody may wait for who waits.
+                let miss = Miss {
+                    announced: None,
+                    ..miss
+                };
+                self.follow(plan, miss, rider).await
+            }
         }
     }
 

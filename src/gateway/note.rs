@@ -28,6 +28,11 @@ impl Gateway {
 
     /// Something was compared, and served or not.
     pub(super) fn note_nearest(&self, plan: &Plan, nearest: &Nearest) {
+        self.note_compared(plan, nearest, nearest.judgement.verdict.as_str());
+    }
+
+    /// The same, for a reason of its own.
+    pub(super) fn note_compared(&self, plan: &Plan, nearest: &Nearest, reason: &'static str) {
         // Asked again: the policy may have changed meanwhile.
         let keep = self.policies.of(&plan.namespace.label).keep_text;
         let asked = plan.lookup.question.as_deref().unwrap_or_default();
@@ -47,7 +52,7 @@ impl Gateway {
             usd: self.price(plan, nearest.entry.replay.answer()),
             change: Self::on_trial(plan, nearest),
             candidates: Decision::candidates(nearest, mark, keep),
-            ..self.passage(plan, outcome, nearest.judgement.verdict.as_str())
+            ..self.passage(plan, outcome, reason)
         });
     }
 

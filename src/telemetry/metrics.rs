@@ -26,6 +26,8 @@ pub struct Metrics {
     pub index_entries: Gauge,
     /// 0 to 1.
     pub index_dead_share: Gauge,
+    /// Misses that wait for a call whose question is much like theirs.
+    pub similar_waiting: Gauge,
     /// Entries dropped for room.
     pub evictions: Counter,
     /// Decisions that are not taken down, since there are too many.
@@ -59,6 +61,7 @@ impl Metrics {
             store_queue_depth: gauge!(table::STORE_QUEUE),
             index_entries: gauge!(table::INDEX_ENTRIES),
             index_dead_share: gauge!(table::INDEX_DEAD),
+            similar_waiting: gauge!(table::SIMILAR_WAITING),
             evictions: counter!(table::EVICTIONS),
             changes_rolled_back: counter!(table::ROLLED_BACK),
             budgets_tightened: counter!(table::BUDGETS_TIGHTENED),
@@ -131,6 +134,11 @@ impl Metrics {
     /// Counts a call to renew what is stale, or one that was not made. `outcome` comes from our own words.
     pub fn renewed(&self, outcome: &'static str) {
         counter!(table::RENEWALS, "outcome" => outcome).increment(1);
+    }
+
+    /// Counts a miss that waited for a call whose question is much like its own. `outcome` comes from our own words.
+    pub fn waited_for_similar(&self, outcome: &'static str) {
+        counter!(table::SIMILAR_WAITS, "outcome" => outcome).increment(1);
     }
 
     /// Counts what was said to hold no more. `by` comes from our own words, never from outside.

@@ -82,6 +82,8 @@ pub(super) const ERRORS: &str = "reprise_errors_total";
 pub(super) const NOT_STORED: &str = "reprise_not_stored_total";
 pub(super) const STALE: &str = "reprise_stale_total";
 pub(super) const RENEWALS: &str = "reprise_renewals_total";
+pub(super) const SIMILAR_WAITS: &str = "reprise_similar_waits_total";
+pub(super) const SIMILAR_WAITING: &str = "reprise_similar_waiting";
 pub(super) const INVALIDATIONS: &str = "reprise_invalidations_total";
 pub(super) const LABELS: &str = "reprise_labels_total";
 pub(super) const EVIDENCE_LOST: &str = "reprise_evidence_lost_total";
@@ -166,6 +168,16 @@ pub const METRICS: &[Metric] = &[
         RENEWALS,
         Unit::Count,
         "Calls in the background to renew what is stale, by outcome.",
+    ),
+    counter(
+        SIMILAR_WAITS,
+        Unit::Count,
+        "Misses that waited for a call under way whose question asks the same, by outcome.",
+    ),
+    gauge(
+        SIMILAR_WAITING,
+        Unit::Count,
+        "Misses that wait for such a call now.",
     ),
     counter(
         INVALIDATIONS,

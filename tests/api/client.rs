@@ -51,6 +51,11 @@ impl Client {
         }
     }
 
+    /// Another client of the same gateway, in a namespace of its own.
+    pub(crate) fn elsewhere(&self) -> Self {
+        Self::of(self.gateway.clone())
+    }
+
     pub(crate) fn gateway(&self) -> &Gateway {
         &self.gateway
     }

@@ -213,15 +213,18 @@ impl Drop for Gateway {
 impl Tenants {
     pub(crate) fn shared() -> Arc<Self> {
         static SHARED: Shared<Tenants> = Mutex::new(Weak::new());
-        share(&SHARED, || {
-            let gateway = Gateway::start(TENANTS);
-            let (alpha, beta) = (gateway.key("alpha"), gateway.key("beta"));
-            Self {
-                gateway: Arc::new(gateway),
-                alpha,
-                beta,
-            }
-        })
+        share(&SHARED, Self::start)
+    }
+
+    /// As [`Tenants::shared`], of a test's own.
+    pub(crate) fn start() -> Self {
+        let gateway = Gateway::start(TENANTS);
+        let (alpha, beta) = (gateway.key("alpha"), gateway.key("beta"));
+        Self {
+            gateway: Arc::new(gateway),
+            alpha,
+            beta,
+        }
     }
 }
 

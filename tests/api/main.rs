@@ -24,6 +24,7 @@ mod hygiene;
 mod models;
 mod ops;
 mod scope;
+mod similar;
 mod storable;
 mod stream;
 mod text;

@@ -120,6 +120,14 @@ pub(crate) async fn respond(seen: Arc<Seen>, request: &HttpRequest, body: &Bytes
     match ask.behaviour() {
         ("slow", ms) => pause(&seen, Duration::from_millis(ms)).await,
         ("hang", _) => pause(&seen, FOR_EVER).await,
+        ("gated", status) if !seen.is_open() && !ask.streams() => {
+            let watch = Watch::new(Arc::clone(&seen));
+            seen.opened().await;
+            watch.finish();
+            if status > 0 {
+                return refuse(status, request);
+            }
+        }
         ("status", status) => return refuse(status, request),
         ("flaky", tries) if seen.tries(body) < tries => return refuse(500, request),
         ("worn", tries) if seen.tries(body) >= tries => return refuse(500, request),
@@ -196,6 +204,11 @@ fn streamed(ask: &Ask, seen: Arc<Seen>) -> HttpResponse {
             let frames = frames(ask).into_iter();
             let slowly = |frame| [send(frame), Step::Wait(wait)];
             frames.flat_map(slowly).collect()
+        }
+        ("gated", _) => {
+            let mut steps: Vec<_> = frames(ask).into_iter().map(send).collect();
+            steps.insert(2, Step::Gate);
+            steps
         }
         ("utf8split", _) => {
             let bytes = frames(ask).concat().into_bytes();

@@ -5,6 +5,7 @@
 //! | behaviour | what it does |
 //! |---|---|
 //! | `slow-N`, `hang` | N ms, or for ever, before the first byte |
+//! | `gated-N` | waits, a stream after its first word, until the test opens the gate, and answers then, or refuses with status N; answers at once from then on |
 //! | `drip-N`, `drip-tools-N`, `chunks-N` | a stream with N ms between chunks; one of a tool call; one of N words |
 //! | `status-N`, `flaky-N`, `worn-N` | status N; status 500 for the first N tries of one body; for all after them |
 //! | `html`, `redirect`, `json-error`, `whole` | 200 with a page; 302; 200 with an error object; JSON even if a stream was asked for |
@@ -33,6 +34,7 @@ use actix_web::http::header::HeaderMap;
 use actix_web::web::{Bytes, Data, PayloadConfig, get, post};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, rt};
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 /// Requests kept for inspection: enough for a test, and no growth under a bench.
 const KEPT: usize = 256;
@@ -52,6 +54,7 @@ pub(crate) struct Seen {
     connections: AtomicU64,
     requests: Mutex<VecDeque<(Bytes, HeaderMap)>>,
     tries: Mutex<HashMap<Bytes, u64>>,
+    gate: watch::Sender<bool>,
 }
 
 impl Mock {
@@ -140,6 +143,20 @@ impl Seen {
     /// Connections made since the start.
     pub(crate) fn connections(&self) -> u64 {
         self.connections.load(Ordering::SeqCst)
+    }
+
+    /// Lets all go on that wait at the gate, and whoever comes later.
+    pub(crate) fn open(&self) {
+        self.gate.send_replace(true);
+    }
+
+    fn is_open(&self) -> bool {
+        *self.gate.borrow()
+    }
+
+    async fn opened(&self) {
+        // The sender lives as long as this does.
+        drop(self.gate.subscribe().wait_for(|open| *open).await);
     }
 
     /// The newest requests: `{"body", "headers"}` each.

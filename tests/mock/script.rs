@@ -16,6 +16,8 @@ use super::Seen;
 pub(crate) enum Step {
     Send(Bytes),
     Wait(Duration),
+    /// Waits until the gate is open.
+    Gate,
     /// Breaks the connection.
     Break,
 }
@@ -31,6 +33,12 @@ pub(crate) struct Watch(Option<Arc<Seen>>);
 impl Watch {
     pub(crate) fn new(seen: Arc<Seen>) -> Self {
         Self(Some(seen))
+    }
+
+    async fn opened(&self) {
+        if let Some(seen) = &self.0 {
+            seen.opened().await;
+        }
     }
 
     pub(crate) fn finish(mut self) {
@@ -58,6 +66,7 @@ pub(crate) fn play(
             match steps.pop_front() {
                 Some(Step::Send(bytes)) => return Some((Ok(bytes), Some((steps, watch)))),
                 Some(Step::Wait(time)) => sleep(time).await,
+                Some(Step::Gate) => watch.opened().await,
                 Some(Step::Break) => {
                     // What was sent before is dropped with the connection unless it has left.
                     sleep(LEAVE).await;

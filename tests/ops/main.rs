@@ -34,6 +34,7 @@ mod people;
 mod policies;
 mod schema;
 mod siege;
+mod similar;
 mod soak;
 mod stale;
 mod stored;

@@ -62,6 +62,22 @@ impl Rule {
         }
     }
 
+    /// A surer rule: halfway from what this one asks of a hit to certainty, as where the guards cannot read. What
+    /// the guards may veto stays as it is.
+    #[must_use]
+    pub fn surer(&self) -> Self {
+        match self.probability {
+            Some(least) => Self {
+                probability: Some(halfway(least)),
+                ..*self
+            },
+            None => Self {
+                cosine: halfway(self.cosine),
+                ..*self
+            },
+        }
+    }
+
     /// Least measure of a hit.
     pub(super) fn least(&self) -> f32 {
         self.probability.unwrap_or(self.cosine)
@@ -71,10 +87,15 @@ impl Rule {
     pub(super) fn strict(&self) -> Option<f32> {
         match self.when_unsure {
             WhenUnsure::Miss => None,
-            WhenUnsure::Strict => Some((1.0 + self.least()) / 2.0),
+            WhenUnsure::Strict => Some(halfway(self.least())),
             WhenUnsure::Serve => Some(self.least()),
         }
     }
+}
+
+/// Halfway from a measure to certainty.
+fn halfway(least: f32) -> f32 {
+    f32::midpoint(least, 1.0)
 }
 
 /// Which guards may veto, one bit each.

@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// What came out of sled instead of an answer.
 #[derive(Debug, thiserror::Error)]
@@ -50,8 +51,16 @@ impl SledFault {
         let (Self::Error(sled::Error::Io(error)) | Self::Io(error)) = self else {
             return false;
         };
+        error.raw_os_error().is_some() || self.is_locked()
+    }
+
+    /// Whether somebody has it open.
+    fn is_locked(&self) -> bool {
+        let (Self::Error(sled::Error::Io(error)) | Self::Io(error)) = self else {
+            return false;
+        };
         // sled words a held lock as an error of its own.
-        error.raw_os_error().is_some() || error.to_string().contains("could not acquire lock")
+        error.to_string().contains("could not acquire lock")
     }
 }
 
@@ -100,7 +109,25 @@ pub(super) fn sync(db: &sled::Db, folder: &Path) -> Result<(), SledFault> {
     Ok(())
 }
 
+/// How long a lock is waited for that an earlier handle holds.
+const LOCK_WAIT: Duration = Duration::from_secs(2);
+const LOCK_STEP: Duration = Duration::from_millis(10);
+
+/// Opens it, after an earlier handle of this process has let go: sled closes one on threads of its own, later than
+/// its drop returns. No other process is in the folder, which has a lock of ours.
 fn attempt(folder: &Path, settings: &SledSettings) -> Result<sled::Db, SledFault> {
+    let deadline = Instant::now() + LOCK_WAIT;
+    loop {
+        match attempt_once(folder, settings) {
+            Err(fault) if fault.is_locked() && Instant::now() < deadline => {
+                std::thread::sleep(LOCK_STEP);
+            }
+            opened => return opened,
+        }
+    }
+}
+
+fn attempt_once(folder: &Path, settings: &SledSettings) -> Result<sled::Db, SledFault> {
     guarded(|| {
         sled::Config::new()
             .path(folder)

@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 
+use super::label::{Label, Opinion, Source};
 use crate::cache::bound;
 
 /// Chance that the true share lies beyond a bound.
@@ -19,6 +20,19 @@ pub struct Stratum {
     pub wrong: usize,
     /// Of the labelled: by the judge alone.
     pub judged: usize,
+}
+
+impl Stratum {
+    /// Counts one more hit, and what counts of all that was said of it.
+    pub fn add(&mut self, label: Option<&Label>) {
+        self.hits += 1;
+        let Some(label) = label.filter(|l| l.sampled) else {
+            return;
+        };
+        self.labelled += 1;
+        self.wrong += usize::from(label.verdict == Opinion::Wrong);
+        self.judged += usize::from(label.source == Source::Judge);
+    }
 }
 
 /// How often the judge erred, by what people said of the same requests.

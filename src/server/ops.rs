@@ -4,10 +4,12 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::json;
 
+use super::admin::{blocking, gauges, sees};
 use super::{Door, caller, reply};
 use crate::chat::{RequestId, unix_ms};
 use crate::gateway::error::{ApiError, Code};
 use crate::store::Status;
+use crate::telemetry::quality_text;
 
 /// `GET /healthz`: the process answers.
 pub(super) async fn healthz() -> HttpResponse {
@@ -43,17 +45,33 @@ pub(super) async fn metrics(request: HttpRequest, door: web::Data<Door>) -> Http
         return reply::fault(&ApiError::new(Code::NotFound, elsewhere));
     }
     match caller::caller(&request, &door) {
-        Ok(_) => page(&door),
+        // The names of other tenants' namespaces are their own business.
+        Ok(caller) => page(&door, move |namespace| sees(&caller, namespace)).await,
         Err(error) => reply::fault(&error),
     }
 }
 
 /// `GET /metrics` at its own address, which the operator chose.
 pub(super) async fn metrics_alone(door: web::Data<Door>) -> HttpResponse {
-    page(&door)
+    page(&door, |_| true).await
 }
 
-fn page(door: &Door) -> HttpResponse {
+async fn page(
+    door: &web::Data<Door>,
+    sees: impl Fn(&str) -> bool + Send + 'static,
+) -> HttpResponse {
+    levels(door);
+    let known = door.clone();
+    // Without it the page tells all the rest.
+    let quality = blocking(move || Ok(gauges(&known, sees))).await;
+    let page = door.recorder.render() + &quality_text(&quality.unwrap_or_default());
+    reply::status(StatusCode::OK, RequestId::fresh())
+        .content_type("text/plain; version=0.0.4; charset=utf-8")
+        .body(page)
+}
+
+/// Sets what goes up and down.
+fn levels(door: &Door) {
     let cache = door.gateway.cache();
     let metrics = door.gateway.metrics();
     let (mut entries, mut dead) = (0, 0.0);
@@ -81,7 +99,4 @@ fn page(door: &Door) -> HttpResponse {
         metrics.store_queue_depth.set(waiting as f64);
     }
     metrics.index_dead_share.set(f64::from(share));
-    reply::status(StatusCode::OK, RequestId::fresh())
-        .content_type("text/plain; version=0.0.4; charset=utf-8")
-        .body(door.recorder.render())
 }

@@ -4,6 +4,7 @@ mod bar;
 mod labels;
 mod log;
 mod metrics;
+mod quality;
 mod recorder;
 mod table;
 
@@ -11,5 +12,6 @@ pub use bar::Bar;
 pub use labels::{Ending, Outcome, Stage};
 pub use log::{LogError, check as check_log, init as init_log, log_panics};
 pub use metrics::Metrics;
+pub use quality::{QualityGauge, quality_text};
 pub use recorder::{Recorder, RecorderError};
 pub use table::{METRICS, Metric, MetricKind};

@@ -90,10 +90,15 @@ pub(super) const EVIDENCE_LOST: &str = "reprise_evidence_lost_total";
 pub(super) const BUDGETS_TIGHTENED: &str = "reprise_budgets_tightened_total";
 pub(super) const ROLLED_BACK: &str = "reprise_changes_rolled_back_total";
 pub(super) const JUDGED: &str = "reprise_judged_total";
+pub(super) const QUALITY_HITS: &str = "reprise_quality_hits";
+pub(super) const QUALITY_LABELLED: &str = "reprise_quality_labelled";
+pub(super) const WRONG_SHARE: &str = "reprise_quality_wrong_share";
+pub(super) const WRONG_SHARE_UPPER: &str = "reprise_quality_wrong_share_upper_95";
+pub(super) const WRONG_BUDGET: &str = "reprise_quality_budget";
 pub(super) const CACHE_FAULTS: &str = "reprise_cache_faults_total";
 pub(super) const BUILD_INFO: &str = "reprise_build_info";
 
-/// Every metric. Dollars saved are written by `Recorder::render` itself.
+/// Every metric. Dollars saved are written by `Recorder::render` itself, `reprise_quality_*` by `quality_text`.
 pub const METRICS: &[Metric] = &[
     counter(REQUESTS, Unit::Count, "Requests answered, by outcome."),
     seconds(
@@ -203,6 +208,31 @@ pub const METRICS: &[Metric] = &[
         ROLLED_BACK,
         Unit::Count,
         "Changes to policies that were given up by themselves because their hits were wrong.",
+    ),
+    gauge(
+        QUALITY_HITS,
+        Unit::Count,
+        "Remembered hits by meaning of the policy in force, by namespace.",
+    ),
+    gauge(
+        QUALITY_LABELLED,
+        Unit::Count,
+        "Those of them that chance chose and somebody judged, by namespace.",
+    ),
+    gauge(
+        WRONG_SHARE,
+        Unit::Count,
+        "Share of them that is wrong by these labels, 0 to 1, by namespace; absent without labels.",
+    ),
+    gauge(
+        WRONG_SHARE_UPPER,
+        Unit::Count,
+        "The share is not above this with 95 % confidence, by namespace.",
+    ),
+    gauge(
+        WRONG_BUDGET,
+        Unit::Count,
+        "Share that may be wrong, by namespace; absent where the policy is no budget.",
     ),
     counter(
         EVIDENCE_LOST,

@@ -48,6 +48,31 @@ fn some_traffic(gateway: &Gateway, keys: &Keys) -> [String; 2] {
     [id(&first), id(&second)]
 }
 
+#[test]
+fn metrics_tell_the_share_of_wrong_hits_by_namespace_to_whoever_may_look_into_it() {
+    let mock = Mock::start().unwrap();
+    let (place, keys) = place(&mock);
+    let (stranger, admin) = (place.key("rival", "app"), place.key("root", "admin"));
+    let gateway = place.start();
+    let analyst = Admin::new(&gateway, &keys.analyst);
+    let [first, second] = some_traffic(&gateway, &keys);
+    label(&analyst, &first, "right", Some("random"));
+    label(&analyst, &second, "wrong", Some("random"));
+    let page = |key: &str| gateway.get("/metrics", Some(key)).body;
+    for key in [&keys.app, &admin] {
+        let told = page(key);
+        for line in [
+            "reprise_quality_hits{namespace=\"acme\"} 2",
+            "reprise_quality_labelled{namespace=\"acme\"} 2",
+            "reprise_quality_wrong_share{namespace=\"acme\"} 0.5",
+            "# TYPE reprise_quality_wrong_share_upper_95 gauge",
+        ] {
+            assert!(told.lines().any(|l| l == line), "{line}");
+        }
+    }
+    assert!(!page(&stranger).contains("acme"));
+}
+
 fn at(point: &Value) -> f64 {
     point["at"].as_f64().unwrap()
 }

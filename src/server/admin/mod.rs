@@ -2,6 +2,7 @@
 //! sees the own tenant, an admin all of them; what is changed is audited.
 
 mod changes;
+mod document;
 mod entries;
 mod evidence;
 mod figures;
@@ -31,6 +32,7 @@ type Reply = Result<Value, ApiError>;
 const PAGE: usize = 1000;
 
 pub(in crate::server) use changes::resume;
+pub(in crate::server) use quality::gauges;
 
 pub(in crate::server) fn routes(config: &mut web::ServiceConfig) {
     config
@@ -49,6 +51,7 @@ pub(in crate::server) fn routes(config: &mut web::ServiceConfig) {
                 .get(web::to(changes::one))
                 .post(web::to(changes::advance)),
         )
+        .service(Address::at("/admin/v1/openapi.json").get(web::to(document::openapi)))
         .service(Address::at("/admin/v1/versions").get(web::to(versions::list)))
         .service(Address::at("/admin/v1/rollback").post(web::to(versions::rollback)))
         .service(Address::at("/admin/v1/decisions").get(web::to(evidence::decisions)))
@@ -86,7 +89,7 @@ pub(super) fn finish(id: RequestId, outcome: Reply) -> HttpResponse {
 }
 
 /// Whether a caller may look into a namespace: an admin into all, an analyst into the own tenant's.
-fn sees(caller: &Caller, namespace: &str) -> bool {
+pub(in crate::server) fn sees(caller: &Caller, namespace: &str) -> bool {
     let tenant = caller.tenant.as_str();
     let own = namespace == tenant
         || namespace

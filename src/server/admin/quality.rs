@@ -1,5 +1,7 @@
 //! How good a policy is, and how good another one would be: by what was decided and by what was said of it.
 
+use std::collections::BTreeMap;
+
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -11,12 +13,14 @@ use crate::cache::verdict::Rule;
 use crate::chat::number::{shortest, usd};
 use crate::chat::{RequestId, unix_ms};
 use crate::evidence::budget::Standing;
+use crate::evidence::decision::Decision;
 use crate::evidence::estimate::{JudgeErrors, Stratum, estimate, labels_needed};
 use crate::evidence::label::{Opinion, Source};
 use crate::evidence::whatif::{Case, compare, curve, nearest_boundary};
 use crate::gateway::budgets::rule_at;
 use crate::gateway::error::{ApiError, Code};
 use crate::identity::Role;
+use crate::telemetry::QualityGauge;
 
 /// Decisions that a preview names as worth a label.
 const TO_LABEL: usize = 20;
@@ -45,14 +49,7 @@ fn live(door: &Door, namespace: &str) -> Value {
     let policy = door.gateway.policies().of(namespace);
     let cases = door.gateway.evidence().cases(namespace);
     let judge = door.gateway.evidence().judge_errors(|n| n == namespace);
-    // What a change decided for a share of the requests is told with the change.
-    let trial = |c: &Case| {
-        c.decision
-            .change
-            .as_ref()
-            .is_some_and(|t| t.in_force && t.stage == Stage::Share)
-    };
-    let now = |c: &&Case| c.decision.policy_version == policy.version && !trial(c);
+    let now = |c: &&Case| decided_by(&c.decision, &policy);
     let all: Vec<&Case> = cases.iter().collect();
     let current: Vec<&Case> = cases.iter().filter(now).collect();
     json!({
@@ -67,6 +64,41 @@ fn live(door: &Door, namespace: &str) -> Value {
     })
 }
 
+/// Whether a policy decided. What a change decided for a share of the requests is told with the change.
+fn decided_by(decision: &Decision, policy: &Policy) -> bool {
+    let trial = decision.change.as_ref();
+    let trial = trial.is_some_and(|t| t.in_force && t.stage == Stage::Share);
+    decision.policy_version == policy.version && !trial
+}
+
+/// What is known of the hits of each policy in force, for the namespaces that pass `sees`. Blocks.
+pub(in crate::server) fn gauges(door: &Door, sees: impl Fn(&str) -> bool) -> Vec<QualityGauge> {
+    let (evidence, policies) = (door.gateway.evidence(), door.gateway.policies());
+    let mut strata: BTreeMap<String, Stratum> = BTreeMap::new();
+    let counts = |d: &Decision| {
+        d.is_hit() && sees(&d.namespace) && decided_by(d, &policies.of(&d.namespace))
+    };
+    for decision in evidence.decisions(usize::MAX, counts) {
+        let label = evidence.label_of(decision.request_id);
+        let namespace = decision.namespace.clone();
+        strata.entry(namespace).or_default().add(label.as_deref());
+    }
+    let gauge = |(namespace, stratum): (String, Stratum)| {
+        let judge = evidence.judge_errors(|n| n == namespace);
+        let known = estimate(&[stratum], &judge);
+        let policy = policies.of(&namespace);
+        QualityGauge {
+            hits: known.hits,
+            labelled: known.labelled,
+            wrong_share: known.wrong_share,
+            upper_95: known.upper_95,
+            budget: (policy.kind == PolicyKind::Budget).then(|| shortest(policy.budget)),
+            namespace,
+        }
+    };
+    strata.into_iter().map(gauge).collect()
+}
+
 /// Where a policy stands that goes by a budget.
 fn budget_of(door: &Door, policy: &Policy) -> Option<Standing> {
     let wanted = policy.kind == PolicyKind::Budget;
@@ -76,13 +108,8 @@ fn budget_of(door: &Door, policy: &Policy) -> Option<Standing> {
 fn served(cases: &[&Case], judge: &JudgeErrors) -> Value {
     let hits = || cases.iter().filter(|c| c.decision.is_hit());
     let labels = || hits().filter_map(|c| c.label.as_deref());
-    let sampled = || labels().filter(|l| l.sampled);
-    let stratum = Stratum {
-        hits: hits().count(),
-        labelled: sampled().count(),
-        wrong: sampled().filter(|l| l.verdict == Opinion::Wrong).count(),
-        judged: sampled().filter(|l| l.source == Source::Judge).count(),
-    };
+    let mut stratum = Stratum::default();
+    hits().for_each(|c| stratum.add(c.label.as_deref()));
     let told = |verdict| {
         let apps = labels().filter(|l| l.source == Source::App);
         apps.filter(|l| l.verdict == verdict).count()

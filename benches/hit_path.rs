@@ -15,7 +15,7 @@ use std::sync::Arc;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use reprise::cache::controls::Controls;
 use reprise::cache::entry::{Cached, Fresh};
-use reprise::cache::history::History;
+use reprise::cache::history::{History, LeftOut};
 use reprise::cache::memory::Memory;
 use reprise::cache::scope::{CacheKey, Ground, Namespace};
 use reprise::cache::tags::Tags;
@@ -54,6 +54,7 @@ fn key_in(namespace: &Namespace, request: &ChatRequest) -> CacheKey {
         headers: &[],
         history: &History::of(request),
         asker: None,
+        left_out: LeftOut::Nothing,
     };
     CacheKey::of(&ground, request)
 }

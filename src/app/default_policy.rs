@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cache::freshness::times::TtlClasses;
 use crate::cache::policy::{Point, Policy, PolicyKind};
+use crate::cache::spans::Spans;
 use crate::cache::verdict::WhenUnsure;
 use crate::chat::unix_ms;
 use crate::config::{Config, Decide};
@@ -83,6 +84,7 @@ pub(super) fn configured(config: &Config) -> Policy {
         stale_while_revalidate_s: config.cache.stale_while_revalidate_s,
         stale_if_error_s: config.cache.stale_if_error_s,
         temperature_max: config.cache.temperature_max,
+        system_ignore: Spans::default(),
         keep_text: config.cache.keep_text,
         forgotten_before_ms: 0,
     }

@@ -4,11 +4,36 @@
 use serde_json::Value;
 
 use super::conversation::{self, Standing};
+use super::spans::Spans;
 use crate::chat::{CanonicalHasher, ChatRequest, joined_text};
 use crate::embed::{Question, normal_form};
 
 /// Earlier questions that are remembered of a conversation, newest ones.
 const REMEMBERED: usize = 32;
+
+/// What of system prompts need not be equal.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum LeftOut<'a> {
+    /// Nothing.
+    Nothing,
+    /// What these patterns find.
+    Found(&'a Spans),
+    /// All of them.
+    All,
+}
+
+impl LeftOut<'_> {
+    /// Adds a system message as far as it must be equal.
+    pub fn hash(&self, message: &Value, hasher: &mut CanonicalHasher) {
+        match self {
+            Self::Nothing => {
+                hasher.value(message);
+            }
+            Self::Found(spans) => spans.hash(message, hasher),
+            Self::All => {}
+        }
+    }
+}
 
 /// The messages before a question, looked at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,13 +73,21 @@ impl History {
         }
     }
 
-    /// Adds to `hasher` what of the messages before must be equal: system prompts always and word for word,
-    /// what user and model said only where it counts, and then in its normal form.
-    pub fn hash(&self, request: &ChatRequest, hasher: &mut CanonicalHasher) {
+    /// Adds to `hasher` what of the messages before must be equal: system prompts always and word for word but
+    /// for what is left out, what user and model said only where it counts, and then in its normal form.
+    pub fn hash(
+        &self,
+        request: &ChatRequest,
+        left_out: &LeftOut<'_>,
+        hasher: &mut CanonicalHasher,
+    ) {
         let counts = self.standing != Standing::Alone;
         for message in request.before() {
             if is_system(message) {
-                hasher.text("system").value(message);
+                if *left_out != LeftOut::All {
+                    hasher.text("system");
+                }
+                left_out.hash(message, hasher);
             } else if counts {
                 hash_turn(message, hasher);
             }
@@ -84,7 +117,9 @@ fn is(message: &Value, role: &str) -> bool {
     message.get("role").and_then(Value::as_str) == Some(role)
 }
 
-fn is_system(message: &Value) -> bool {
+/// Whether a message is a system prompt.
+#[must_use]
+pub fn is_system(message: &Value) -> bool {
     is(message, "system") || is(message, "developer")
 }
 

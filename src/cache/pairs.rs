@@ -4,7 +4,7 @@ use super::Cache;
 use super::verdict::facts::Facts;
 use super::verdict::guards::Reading;
 use super::verdict::{Evidence, Known, Rule, judge};
-use crate::embed::Question;
+use crate::embed::{Embedded, Question};
 use crate::index::cosine;
 
 impl Cache {
@@ -14,6 +14,14 @@ impl Cache {
     /// Why one of them has no vector.
     pub async fn facts_of(&self, stored: &str, asked: &str) -> Result<Facts, &'static str> {
         let (one, other) = (self.embed(stored).await?, self.embed(asked).await?);
+        Ok(Self::facts_between((stored, &one), (asked, &other)))
+    }
+
+    /// The same for questions whose vectors are there.
+    pub(super) fn facts_between(
+        (stored, one): (&str, &Embedded),
+        (asked, other): (&str, &Embedded),
+    ) -> Facts {
         let evidence = Evidence {
             asked,
             reading: &Reading::of(asked),
@@ -25,6 +33,6 @@ impl Cache {
             known: Known::default(),
         };
         // What is known of a pair does not depend on the rule.
-        Ok(judge(&evidence, &Rule::by_cosine(0.0)).facts)
+        judge(&evidence, &Rule::by_cosine(0.0)).facts
     }
 }

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::freshness::times::{TtlClasses, TtlClassesDraft};
+use super::spans::Spans;
 use super::verdict::{GuardSet, Rule, WhenUnsure};
 use crate::chat::number::short;
 
@@ -60,6 +61,9 @@ pub struct Policy {
     pub stale_if_error_s: u64,
     /// Highest temperature whose answers may stand for another wording.
     pub temperature_max: f64,
+    /// What is left out of system prompts before they are compared, by patterns.
+    #[serde(default, skip_serializing_if = "Spans::is_empty")]
+    pub system_ignore: Spans,
     /// Whether the text of questions is kept: in the decision log and with what is remembered.
     pub keep_text: bool,
     /// Unix milliseconds: what was remembered before then an earlier, shorter `ttl_s` had let die.
@@ -163,6 +167,9 @@ pub struct PolicyDraft {
     /// As before if absent.
     #[serde(default)]
     pub temperature_max: Option<f64>,
+    /// As before if absent; a whole new list if not.
+    #[serde(default)]
+    pub system_ignore: Option<Vec<String>>,
     /// As before if absent.
     #[serde(default)]
     pub keep_text: Option<bool>,
@@ -235,6 +242,15 @@ impl Policy {
                 .unwrap_or(self.stale_while_revalidate_s),
             stale_if_error_s: draft.stale_if_error_s.unwrap_or(self.stale_if_error_s),
             temperature_max: draft.temperature_max.unwrap_or(self.temperature_max),
+            system_ignore: match &draft.system_ignore {
+                Some(patterns) => {
+                    Spans::parse(patterns).map_err(|expected| PolicyError::OutOfRange {
+                        param: "system_ignore",
+                        expected,
+                    })?
+                }
+                None => self.system_ignore.clone(),
+            },
             keep_text: draft.keep_text.unwrap_or(self.keep_text),
             forgotten_before_ms: self.forgotten_when(ttl_s, now_ms),
         };
@@ -356,6 +372,7 @@ mod tests {
             stale_while_revalidate_s: 0,
             stale_if_error_s: 0,
             temperature_max: 1.0,
+            system_ignore: Spans::default(),
             keep_text: true,
             forgotten_before_ms: 0,
         };

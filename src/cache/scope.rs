@@ -1,7 +1,7 @@
 //! Who may share an entry, and what must be equal before two questions are
 //! compared at all. A scope is part of the storage key, never a filter.
 
-use super::history::History;
+use super::history::{History, LeftOut, is_system};
 use crate::chat::{CanonicalHasher, ChatRequest};
 
 /// Keyed hash of who asks; what the app called them cannot be read from it.
@@ -128,6 +128,8 @@ pub struct Ground<'a> {
     pub history: &'a History,
     /// Who asks, where only that person may be answered from what is remembered.
     pub asker: Option<&'a AskerId>,
+    /// What of its system prompts need not be equal.
+    pub left_out: LeftOut<'a>,
 }
 
 impl CacheKey {
@@ -148,11 +150,18 @@ impl CacheKey {
             hasher.text("asker").bytes(asker);
         }
         request.hash_settings(&mut hasher);
-        ground.history.hash(request, &mut hasher);
+        ground.history.hash(request, &ground.left_out, &mut hasher);
         let scope = hasher.finish();
         let mut hasher = CanonicalHasher::new("reprise exact 2");
         hasher.bytes(&scope);
-        request.hash_before(&mut hasher);
+        hasher.bytes(&request.before().len().to_le_bytes());
+        for message in request.before() {
+            if is_system(message) {
+                ground.left_out.hash(message, &mut hasher);
+            } else {
+                hasher.value(message);
+            }
+        }
         request.hash_question(&mut hasher);
         Self {
             scope,
@@ -250,6 +259,7 @@ mod tests {
                 headers,
                 history: &History::of(&request),
                 asker: None,
+                left_out: LeftOut::Nothing,
             };
             CacheKey::of(&ground, &request).scope
         };
@@ -275,6 +285,7 @@ mod tests {
             headers: &[],
             history: &History::of(request),
             asker: None,
+            left_out: LeftOut::Nothing,
         };
         CacheKey::of(&ground, request)
     }

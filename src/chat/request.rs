@@ -178,7 +178,10 @@ impl ChatRequest {
     /// Adds to `hasher` everything that must be equal before two questions may be compared.
     pub fn hash_scope(&self, hasher: &mut CanonicalHasher) {
         self.hash_settings(hasher);
-        self.hash_before(hasher);
+        hasher.bytes(&self.before().len().to_le_bytes());
+        for message in self.before() {
+            hasher.value(message);
+        }
     }
 
     /// The part of [`ChatRequest::hash_scope`] that holds whatever was said before: model settings, tools,
@@ -201,15 +204,6 @@ impl ChatRequest {
                 hasher.text("whole").value(last);
             }
             (_, None) => {}
-        }
-    }
-
-    /// The part that what was said before makes up, word for word.
-    pub fn hash_before(&self, hasher: &mut CanonicalHasher) {
-        let before = self.before();
-        hasher.bytes(&before.len().to_le_bytes());
-        for message in before {
-            hasher.value(message);
         }
     }
 

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::candidate::Candidate;
+use super::prompts::PromptParts;
 use super::wire::{entry_label, hash};
 use crate::cache::policy::Stage;
 use crate::cache::semantic::Nearest;
@@ -132,6 +133,9 @@ pub struct KeyParts {
     pub personal: bool,
     /// `alone` where the turns before count for nothing, else why they count.
     pub history: Word,
+    /// What its place depends on, where a system prompt comes before a question that may be compared by meaning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt: Option<PromptParts>,
 }
 
 impl Decision {
@@ -226,6 +230,7 @@ pub(super) fn sample(question: &str) -> Decision {
             asker: None,
             personal: false,
             history: "alone".into(),
+            prompt: None,
         },
         candidates: Vec::new(),
     }

@@ -14,6 +14,9 @@ mod files;
 pub mod label;
 pub mod log;
 pub mod pairs;
+pub mod prompts;
+pub mod repeats;
+pub mod scopes;
 mod throttle;
 pub mod watch;
 pub mod whatif;
@@ -31,6 +34,7 @@ use self::decision::Decision;
 use self::estimate::JudgeErrors;
 use self::label::{Label, Opinion, Source};
 use self::log::Log;
+use self::prompts::Prompts;
 use self::throttle::Throttle;
 use self::whatif::Case;
 use crate::cache::reach::Reach;
@@ -56,6 +60,7 @@ pub struct Evidence {
     plain: Log,
     throttle: Throttle,
     book: Option<Book>,
+    prompts: Prompts,
 }
 
 /// Requests for which nothing was compared that are taken down in a second.
@@ -76,6 +81,7 @@ impl Evidence {
             plain: log("plain"),
             throttle: Throttle::new(PLAIN_PER_SECOND),
             book: book.ok(),
+            prompts: Prompts::default(),
         };
         for label in evidence.labels(usize::MAX, |_| true) {
             if evidence.counts(&label) {
@@ -98,6 +104,21 @@ impl Evidence {
         } else {
             self.plain.add(decision);
         }
+    }
+
+    /// System prompts that came by lately.
+    #[must_use]
+    pub fn prompts(&self) -> &Prompts {
+        &self.prompts
+    }
+
+    /// All decisions of a namespace whose system prompts are told. They outlive the process. Blocks.
+    #[must_use]
+    pub fn prompted(&self, namespace: &str) -> Vec<Arc<Decision>> {
+        let wanted = |d: &Decision| d.namespace == namespace && d.key.prompt.is_some();
+        let mut found = self.compared.list(usize::MAX, wanted);
+        found.extend(self.plain.list(usize::MAX, wanted));
+        found
     }
 
     /// The decision of one request, which outlives the process once this has returned. Blocks.
@@ -215,6 +236,7 @@ impl Evidence {
     /// # Errors
     /// What the file system refuses.
     pub fn forget_texts(&self, whose: &Whose) -> io::Result<()> {
+        self.prompts.forget();
         self.compared.forget_texts(|d| whose.decided(d))?;
         self.plain.forget_texts(|d| whose.decided(d))?;
         let book = self.book.as_ref();

@@ -40,6 +40,26 @@ pub(super) mod hash {
     }
 }
 
+/// Marks of texts.
+pub(super) mod mark {
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it so")]
+    pub(in crate::evidence) fn serialize<S: Serializer>(
+        mark: &u64,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&format!("{mark:016x}"))
+    }
+
+    pub(in crate::evidence) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<u64, D::Error> {
+        let text = String::deserialize(from)?;
+        u64::from_str_radix(&text, 16).map_err(|_| de::Error::custom("no mark"))
+    }
+}
+
 /// Entries as headers and the admin API call them.
 pub(super) mod one_entry {
     use serde::{Deserialize, Deserializer, Serializer, de};

@@ -11,7 +11,7 @@ use crate::cache::Lookup;
 use crate::cache::controls::{Controls, Read};
 use crate::cache::freshness::Freshness;
 use crate::cache::freshness::class::classify;
-use crate::cache::history::History;
+use crate::cache::history::{History, LeftOut};
 use crate::cache::policy::{Policy, Trial};
 use crate::cache::scope::{AskerId, CacheKey, Ground, Namespace};
 use crate::chat::{CanonicalHasher, ChatRequest, RequestId, joined_text};
@@ -58,8 +58,8 @@ pub struct Plan {
     pub asker: Option<AskerId>,
     /// Whether only that person may be answered from what is remembered.
     pub personal: bool,
-    /// Why the turns before count, or that they do not.
-    pub history: &'static str,
+    /// What was said before.
+    pub history: History,
     /// How long its answer lasts, by the route or by what is asked.
     pub class: TtlClass,
     /// What is looked up.
@@ -123,15 +123,20 @@ impl Gateway {
         let history = History::of(&ask.request);
         let asker = self.asker(&ask);
         let personal = history.personal && !policy.public;
+        let open = !personal || asker.is_some();
         let ground = Ground {
             namespace: &namespace,
             origin: &origin,
             headers: &ask.headers,
             history: &history,
             asker: asker.as_ref().filter(|_| personal),
+            left_out: match &policy.system_ignore {
+                // Where nothing but the prompt may tell who asks, all of it must be equal.
+                ignored if open && !ignored.is_empty() => LeftOut::Found(ignored),
+                _ => LeftOut::Nothing,
+            },
         };
         let key = CacheKey::of(&ground, &ask.request);
-        let open = !personal || asker.is_some();
         let controls = &ask.controls;
         let class = route.keeping.ttl_class;
         let class = class.unwrap_or_else(|| classify(&asked_last(&ask.request)));
@@ -149,7 +154,7 @@ impl Gateway {
             question: access.question,
             rule: policy.rule(controls.threshold),
             freshness,
-            earlier: history.earlier,
+            earlier: history.earlier.clone(),
         };
         Ok(Plan {
             write_semantic: controls.read != Read::Exact && lookup.question.is_ok(),
@@ -164,7 +169,7 @@ impl Gateway {
             origin,
             asker,
             personal,
-            history: history.standing.as_str(),
+            history,
             class,
             lookup,
         })

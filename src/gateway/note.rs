@@ -4,12 +4,15 @@ use super::Gateway;
 use super::ask::Plan;
 use crate::cache::Miss;
 use crate::cache::entry::Cached;
+use crate::cache::history::{LeftOut, is_system};
+use crate::cache::scope::{CacheKey, Ground};
 use crate::cache::semantic::Nearest;
 use crate::chat::number::usd;
-use crate::chat::{Answer, unix_ms};
+use crate::chat::{Answer, joined_text, unix_ms};
 use crate::embed::Question;
 use crate::evidence::decision::{Care, Decision, DecisionOutcome, KeyParts, Word};
 use crate::evidence::hex;
+use crate::evidence::prompts::PromptParts;
 use crate::telemetry::Outcome;
 
 impl Gateway {
@@ -66,7 +69,46 @@ impl Gateway {
             Some((_, why)) => (DecisionOutcome::Refresh, why),
             None => (DecisionOutcome::Miss, miss.reason),
         };
-        self.evidence.note(self.passage(plan, outcome, reason));
+        let passage = self.passage(plan, outcome, reason);
+        let keep = self.policies.of(&plan.namespace.label).keep_text;
+        let asked = plan.lookup.question.as_deref().ok();
+        self.evidence.note(Decision {
+            // Under another system prompt it may have been asked before.
+            question: asked
+                .filter(|_| keep && passage.key.prompt.is_some())
+                .map(str::to_owned),
+            ..passage
+        });
+    }
+
+    /// What tells whether it was asked before under another system prompt.
+    fn prompt_of(&self, plan: &Plan) -> Option<PromptParts> {
+        let asked = plan.lookup.question.as_deref().ok()?;
+        let before = plan.ask.request.before().iter();
+        let texts = before.filter(|m| is_system(m));
+        let texts: Vec<String> = texts.map(|m| joined_text(m.get("content"))).collect();
+        if texts.is_empty() {
+            return None;
+        }
+        let namespace = &plan.namespace;
+        let keep = self.policies.of(&namespace.label).keep_text;
+        let (system, shape) = self.evidence.prompts().meet(&namespace.label, texts, keep);
+        let ground = Ground {
+            namespace,
+            origin: &plan.origin,
+            headers: &plan.ask.headers,
+            history: &plan.history,
+            asker: plan.asker.as_ref().filter(|_| plan.personal),
+            left_out: LeftOut::All,
+        };
+        let rest = CacheKey::of(&ground, &plan.ask.request).scope;
+        let (first, _) = rest.split_first_chunk()?;
+        Some(PromptParts {
+            system,
+            shape,
+            rest: u64::from_le_bytes(*first),
+            asked: Question::keep(asked, false).mark(),
+        })
     }
 
     fn notes_plain(&self) -> bool {
@@ -110,7 +152,8 @@ impl Gateway {
                 origin: plan.origin.clone(),
                 asker: plan.asker.as_ref().map(|asker| hex(asker)),
                 personal: plan.personal,
-                history: Word::Borrowed(plan.history),
+                history: Word::Borrowed(plan.history.standing.as_str()),
+                prompt: self.prompt_of(plan),
             },
             candidates: Vec::new(),
         }

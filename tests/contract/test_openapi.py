@@ -239,6 +239,17 @@ def govern(call):
     call("post", "/admin/v1/rollback", {"namespace": "acme", "version": 0, "reason": "as it was"})
 
 
+def prompted(call):
+    """The same question under prompts that differ in a date, and what leaving that out would give."""
+    for day in ["27", "28"]:
+        system = {"role": "system", "content": f"You are a helpful assistant. Today is 2026-11-{day}."}
+        ask(call, QUESTION, messages=[system, {"role": "user", "content": QUESTION}])
+    scopes, _ = call("get", "/admin/v1/scopes", query={"namespace": "acme"})
+    draft = {"system_ignore": scopes["data"][0]["system_ignore"]}
+    preview, _ = call("post", "/admin/v1/preview", {"namespace": "acme", "policy": draft})
+    assert preview["system_ignore"]["gained"]["same_words"] == 1
+
+
 def remember(call, entry):
     call("get", "/admin/v1/entries", query={"tenant": "acme", "limit": 1})
     call("get", "/admin/v1/entries/{id}", id=entry)
@@ -259,6 +270,7 @@ def test_every_operation_answers_as_described(call, operations):
     hit, entry = traffic(call)
     judge(call, hit)
     govern(call)
+    prompted(call)
     remember(call, entry)
     operate(call)
     assert call.seen == set(operations)

@@ -33,6 +33,7 @@ mod limits;
 mod people;
 mod policies;
 mod schema;
+mod scopes;
 mod siege;
 mod similar;
 mod soak;

@@ -11,6 +11,7 @@ mod labels;
 mod pairs;
 mod policies;
 mod quality;
+mod scopes;
 mod versions;
 
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -57,6 +58,7 @@ pub(in crate::server) fn routes(config: &mut web::ServiceConfig) {
         .service(Address::at("/admin/v1/decisions").get(web::to(evidence::decisions)))
         .service(Address::at("/admin/v1/explain/{request_id}").get(web::to(evidence::explain)))
         .service(Address::at("/admin/v1/quality").get(web::to(quality::quality)))
+        .service(Address::at("/admin/v1/scopes").get(web::to(scopes::scopes)))
         .service(Address::at("/admin/v1/curve").get(web::to(quality::hit_curve)))
         .service(Address::at("/admin/v1/preview").post(web::to(quality::preview)))
         .service(Address::at("/admin/v1/preview/pairs").post(web::to(pairs::preview)))

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::evidence::shown;
+use super::scopes::effect;
 use super::{Door, Reply, blocking, body, caller, finish, must_see, query};
 use crate::cache::policy::{Policy, PolicyDraft, PolicyKind, Stage};
 use crate::cache::verdict::Rule;
@@ -220,6 +221,7 @@ pub(super) fn rule_of(door: &Door, policy: &Policy) -> Rule {
 pub(super) fn comparison(door: &Door, namespace: &str, after: &Policy) -> Value {
     let before = door.gateway.policies().of(namespace).rule(None);
     let budget = budget_of(door, after);
+    let system_ignore = effect(door, namespace, after);
     let after = rule_of(door, after);
     let cases = door.gateway.evidence().cases(namespace);
     let judge = door.gateway.evidence().judge_errors(|n| n == namespace);
@@ -229,5 +231,6 @@ pub(super) fn comparison(door: &Door, namespace: &str, after: &Policy) -> Value 
         "budget": budget,
         "comparison": compare(&cases, (&before, &after), &judge),
         "to_label": to_label,
+        "system_ignore": system_ignore,
     })
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use reprise::embed::{Embedder, Question};
+use reprise::embed::{Embedder, Question, Space};
 use reprise::store::{CacheStore, CacheStoreConfig, DataFolder, Entry, EntryFilter, Order, Put};
 
 use crate::Fault;
@@ -87,7 +87,7 @@ fn fill(data: &Path) -> Result<&'static str, Fault> {
         .ok_or("the first answer was not stored")?;
     let (source, mut next) = vectors()?;
     for number in 1..ENTRIES {
-        put(&store, seed, number, next())?;
+        put(&store, seed, number, (embedder.space(), next()))?;
     }
     store.flush()?;
     drop(store);
@@ -97,7 +97,7 @@ fn fill(data: &Path) -> Result<&'static str, Fault> {
     }
 }
 
-fn put(store: &CacheStore, seed: &Entry, number: usize, vector: Vec<f32>) -> Result<(), Fault> {
+fn put(store: &CacheStore, seed: &Entry, number: usize, vector: (Space, Vec<f32>)) -> Result<(), Fault> {
     let mut entry = seed.clone();
     entry.id = store.next_id();
     entry.exact = *blake3::hash(&number.to_le_bytes()).as_bytes();

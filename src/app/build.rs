@@ -1,36 +1,27 @@
 //! Builds every part of the gateway out of its configuration, in the order in
 //! which they need each other. What cannot be built stops the start with one line.
 
-use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use crate::cache::invalidation::Marks;
-use crate::cache::memory::Memory;
 use crate::cache::policy::{Policies, Policy};
 use crate::cache::scope::Shared;
-use crate::cache::semantic::Semantic;
-use crate::cache::upkeep::{self, Removals, Upkeep, UpkeepConfig};
-use crate::cache::{Cache, CacheLimits};
-use crate::config::{self, Config, find_model_dir, model_search_starts};
-use crate::embed::{self, EmbedConfig, Embedder};
+use crate::config::{self, Config};
 use crate::evidence::{Evidence, EvidenceConfig};
 use crate::gateway::judge::JudgeConfig;
 use crate::gateway::{Gateway, GatewayConfig, Parts};
 use crate::identity::{Access, KeyFacts, Keyring, bootstrap_key, start_rule};
-use crate::index::IndexConfig;
-use crate::index::snapshot::Origin;
 use crate::ledger::Prices;
 use crate::router::Router;
 use crate::server::{Door, Drain, Limits};
-use crate::store::{
-    CacheStore, CacheStoreConfig, DataFolder, Removal, StateStore, Status, VectorsMayGo,
-};
-use crate::telemetry::{Metrics, Recorder};
+use crate::store::{DataFolder, StateStore};
+use crate::telemetry::Recorder;
 
 use super::StartError;
 use super::asker_key::asker_key;
 use super::data::Data;
 use super::default_policy::default_policy;
+use super::memory::{Remembering, open_cache};
 use super::router::build_router;
 
 type LookUp = dyn Fn(&str) -> Option<String> + Send + Sync;
@@ -95,7 +86,11 @@ pub(super) fn build_around(
         stored_policies(&state)?,
     ));
     let marks = Marks::open(state.clone()).map_err(StartError::Invalidation)?;
-    let (cache, upkeep) = open_cache(config, &folder, Arc::new(marks), &metrics)?;
+    let Remembering {
+        cache,
+        upkeep,
+        reembedding,
+    } = open_cache(config, &folder, Arc::new(marks), &metrics)?;
     let kept = evidence_config(config, &folder);
     let evidence = Evidence::open(&kept, &metrics, cache.semantic().reach());
     let gateway = Gateway::new(
@@ -115,6 +110,7 @@ pub(super) fn build_around(
         registry: Arc::new(registry),
         state,
         audit,
+        reembedding,
         upkeep: Arc::new(upkeep),
         recorder,
         drain: Arc::new(Drain::default()),
@@ -189,161 +185,5 @@ fn judge_config(judge: &config::Judge) -> JudgeConfig {
         model: Some(judge.model.clone()).filter(|model| !model.is_empty()),
         max_usd_per_day: judge.max_usd_per_day,
         at_once: judge.at_once,
-    }
-}
-
-/// What the encoder is started with; none where meaning is not compared.
-pub(super) fn embed_config(config: &Config) -> Result<Option<EmbedConfig>, StartError> {
-    let wanted = config.cache.enabled && config.cache.semantic && config.embedding.enabled;
-    if !wanted {
-        return Ok(None);
-    }
-    let settings = &config.embedding;
-    let model_dir = find_model_dir(&settings.model_dir, &model_search_starts())?;
-    let runtime_lib = Some(&settings.runtime_lib)
-        .filter(|path| !path.is_empty())
-        .map(PathBuf::from);
-    Ok(Some(EmbedConfig {
-        model_dir,
-        runtime_lib,
-        threads: settings.threads,
-        queue: settings.queue,
-        max_batch: settings.max_batch,
-    }))
-}
-
-fn open_cache(
-    config: &Config,
-    folder: &DataFolder,
-    marks: Arc<Marks>,
-    metrics: &Arc<Metrics>,
-) -> Result<(Arc<Cache>, Upkeep), StartError> {
-    let encoder = embed_config(config)?;
-    let fingerprint = match &encoder {
-        Some(encoder) => embed::fingerprint(encoder)?,
-        None => String::new(),
-    };
-    let (removals, inbox) = upkeep::queue();
-    let hearers = (removals.clone(), metrics.clone());
-    // The model and the store take about as long to open and do not need each other, unless vectors
-    // of another model would go: only for one that works.
-    let (works, hears) = std::sync::mpsc::channel();
-    // Asked again where the disk was too full to open the store at once.
-    let (hears, heard) = (parking_lot::Mutex::new(hears), OnceLock::new());
-    let may_go: VectorsMayGo =
-        Arc::new(move || *heard.get_or_init(|| hears.lock().recv().unwrap_or(false)));
-    let (embedder, store) = std::thread::scope(|scope| {
-        let loading = scope.spawn(|| {
-            let started = encoder.as_ref().map(Embedder::start).transpose();
-            // Nobody listens where nothing would go.
-            works.send(started.is_ok()).unwrap_or(());
-            drop(works);
-            started
-        });
-        let store = open_store(config, folder, (&fingerprint, may_go), hearers);
-        (loading.join(), store)
-    });
-    let embedder = embedder.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-    let store = store?;
-    let index = index_config(config, embedder.as_ref().map_or(384, Embedder::dimension));
-    let origin = Origin {
-        config: index.clone(),
-        embedding: fingerprint,
-    };
-    let cache = Arc::new(Cache::new(
-        Memory::new(Arc::new(store), config.cache.hot_bytes).under(marks),
-        Semantic::new(index),
-        embedder,
-        CacheLimits {
-            embed: config.embedding.deadline(),
-            search: config.cache.lookup_deadline(),
-            candidates: config.index.candidates,
-            similar: config.cache.similar_wait(),
-        },
-        metrics.clone(),
-    ));
-    let upkeep = Upkeep::start(
-        cache.clone(),
-        UpkeepConfig {
-            folder: folder.cache().join("index"),
-            origin,
-            snapshot_every: config.index.snapshot_every(),
-        },
-        &removals,
-        inbox,
-    )?;
-    Ok((cache, upkeep))
-}
-
-type Hearers = (Removals, Arc<Metrics>);
-
-fn open_store(
-    config: &Config,
-    folder: &DataFolder,
-    (fingerprint, vectors_may_go): (&str, VectorsMayGo),
-    (removals, metrics): Hearers,
-) -> Result<CacheStore, StartError> {
-    let settings = &config.store;
-    let late = removals.clone();
-    let on_removed = move |gone: &[(u64, Removal)]| {
-        for (id, why) in gone {
-            removals.removed(*id);
-            if *why == Removal::Evicted {
-                metrics.evictions.increment(1);
-            }
-        }
-    };
-    let (store, report) = CacheStore::open(
-        folder,
-        CacheStoreConfig {
-            cache_capacity_bytes: settings.page_cache_bytes,
-            flush_every_ms: Some(settings.flush_every_ms).filter(|ms| *ms > 0),
-            compress_min_bytes: settings.compress_min_bytes,
-            queue: settings.queue,
-            max_entry_bytes: config.cache.max_entry_bytes,
-            capacity_bytes: settings.capacity_bytes,
-            embedding_fingerprint: fingerprint.to_owned(),
-            vectors_may_go: Some(vectors_may_go),
-            min_free_bytes: settings.min_free_bytes,
-            on_removed: Some(Arc::new(on_removed)),
-            on_read: Some(Arc::new(move || late.read())),
-            ..CacheStoreConfig::default()
-        },
-    )?;
-    if let (false, Status::Degraded(why)) = (store.is_read(), store.status()) {
-        tracing::error!(
-            why,
-            "requests pass through: what is remembered is not read, and nothing is added to it, until there is space"
-        );
-    }
-    if let Some(path) = &report.quarantined {
-        tracing::error!(path = %path.display(), "the cache could not be read: it was put aside and starts empty");
-    }
-    if report.dropped_schema {
-        tracing::warn!("the cache had an older schema: it was emptied");
-    }
-    if report.dropped_vectors {
-        tracing::warn!(
-            "the embedding model has changed: stored answers are matched word for word only"
-        );
-    }
-    if report.repaired || report.bad_blocks > 0 {
-        tracing::warn!(bad_blocks = report.bad_blocks, "the cache was repaired");
-    }
-    Ok(store)
-}
-
-fn index_config(config: &Config, dimension: usize) -> IndexConfig {
-    let settings = &config.index;
-    #[allow(clippy::cast_possible_truncation, reason = "a share")]
-    let dead_limit = settings.dead_limit as f32;
-    IndexConfig {
-        dimension,
-        flat_max: settings.flat_max,
-        m: settings.m,
-        ef_construction: settings.ef_construction,
-        ef_search: settings.ef_search,
-        dead_limit,
-        ..IndexConfig::default()
     }
 }

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use super::Environment;
-use super::build::embed_config;
+use super::encoder::embed_config;
 use super::error::{Lines, StartError};
 use super::router::{build_providers, build_router};
 use crate::config::{Config, Reading};

@@ -284,6 +284,8 @@ fn trial(
     // It lives for this run alone: nothing needs to survive it, and no deadline is worth a wrong figure.
     config.store.flush_every_ms = 0;
     config.embedding.deadline_ms = PATIENCE_MS;
+    // The folder is empty: a change of model would be over at once.
+    config.embedding.next_model_dir.clear();
     config.cache.lookup_deadline_ms = PATIENCE_MS;
     config.cache.keep_text = true;
     // What is measured is the decision, not what it learns from the stand-in's answers, unless that is.

@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
-use super::build::embed_config;
+use super::encoder::embed_config;
 use super::{Built, Environment, StartError, build, socket};
 use crate::chat::unix_seconds;
 use crate::config::{Config, Faults, ProviderKind, Route};
@@ -202,7 +202,7 @@ fn find(
     let built = build(&config, &environment)?;
     let gateway = built.door.gateway.clone();
     let found = Found {
-        encoder: gateway.cache().embedder().cloned(),
+        encoder: gateway.cache().embedder(),
         driver: Box::new(InProcess::new(gateway, tenant, namespace)),
         routes: config.routes,
         _built: Some(built),

@@ -1,6 +1,6 @@
 //! One remembered answer, ready to be served.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::freshness::Dates;
 use super::invalidation::Features;
@@ -8,7 +8,7 @@ use super::memory::Moment;
 use super::scope::{AskerId, CacheKey};
 use super::tags::Tags;
 use crate::chat::{Answer, Replay};
-use crate::embed::{Embedded, Embedding, Question, TokenDigest};
+use crate::embed::{Embedded, Question, Space, TokenDigest};
 use crate::store::{Entry, Made};
 
 /// Ids from here on live in memory only and never meet the store's.
@@ -44,7 +44,9 @@ pub struct Cached {
     /// Marks of the questions before it in its conversation.
     pub earlier: Vec<u64>,
     /// The question's vector, only where no store holds it.
-    pub vector: Option<Embedding>,
+    pub vector: Option<Embedded>,
+    /// The same as the model made it that came into use since.
+    pub renewed: OnceLock<Embedded>,
     /// The answer.
     pub replay: Replay,
 }
@@ -108,7 +110,8 @@ impl Cached {
             },
             asker: fresh.asker,
             earlier: fresh.earlier,
-            vector: embedded.map(|e| e.embedding),
+            vector: embedded,
+            renewed: OnceLock::new(),
             replay: Replay::new(fresh.answer),
         }
     }
@@ -137,6 +140,7 @@ impl Cached {
             asker: entry.asker,
             earlier: entry.earlier,
             vector: None,
+            renewed: OnceLock::new(),
             replay: Replay::new(answer),
         }))
     }
@@ -186,6 +190,13 @@ impl Cached {
         }
     }
 
+    /// The question's vector that the model of `space` made, where no store holds it.
+    #[must_use]
+    pub fn vector_in(&self, space: Space) -> Option<&Embedded> {
+        let all = [self.vector.as_ref(), self.renewed.get()];
+        all.into_iter().flatten().find(|own| own.space == space)
+    }
+
     /// The question's text, if it was kept.
     #[must_use]
     pub fn question_text(&self) -> Option<&str> {
@@ -196,7 +207,7 @@ impl Cached {
     #[must_use]
     pub fn weight(&self) -> usize {
         let question = self.question.as_ref().map_or(0, Question::weight);
-        let vector = self.vector.as_ref().map_or(0, |v| v.len() * 4);
+        let vector = self.vector.as_ref().map_or(0, |v| v.embedding.len() * 4);
         self.replay.weight()
             + question
             + vector

@@ -9,7 +9,8 @@ use moka::sync::Cache as Moka;
 use super::entry::{Cached, Fresh, is_transient, transient_id};
 use super::invalidation::Marks;
 use crate::chat::unix_ms;
-use crate::store::{CacheStore, EntryFilter, Put};
+use crate::embed::Space;
+use crate::store::{CacheStore, EntryFilter, Put, Vector};
 
 /// Entries by exact key and by id.
 pub struct Memory {
@@ -140,17 +141,21 @@ impl Memory {
         Some(entry).filter(|entry| self.holds_still(entry))
     }
 
-    /// An entry's vector, if it belongs to `scope`. Blocks.
+    /// An entry's vector that the model of `space` made, if the entry belongs to `scope`. Blocks.
     #[must_use]
-    pub fn vector(&self, id: u64, scope: &[u8; 32]) -> Option<Vec<f32>> {
-        if is_transient(id) {
+    pub fn vector(&self, id: u64, scope: &[u8; 32], space: Space) -> Option<Vector> {
+        let vector = if is_transient(id) {
             let entry = self.transient.get(&id)?;
-            return (entry.key.scope == *scope)
-                .then(|| entry.vector.as_ref().map(|v| v.to_vec()))
-                .flatten();
-        }
-        let (owner, vector) = self.store.vector(id)?;
-        (owner == *scope).then_some(vector)
+            let own = entry.vector_in(space)?;
+            Vector {
+                scope: entry.key.scope,
+                tokens: Some(own.tokens.0),
+                numbers: own.embedding.to_vec(),
+            }
+        } else {
+            self.store.vector(id, space)?
+        };
+        (vector.scope == *scope).then_some(vector)
     }
 
     /// Marks an entry as served, so that eviction spares it, and keeps it hot.
@@ -207,7 +212,7 @@ impl Memory {
     fn remember_durably(&self, fresh: Fresh) -> Remembered {
         let began = fresh.began.id;
         let mut entry = Cached::new(self.store.next_id(), unix_ms(), fresh);
-        let vector = entry.vector.take().map(|v| v.to_vec());
+        let vector = entry.vector.take().map(|v| (v.space, v.embedding.to_vec()));
         let put = self.store.try_put_since(began, entry.to_stored(), vector);
         let refused = |reason| (self.store.supersede(&entry.key.exact, began), Some(reason));
         let (superseded, not_stored) = match put {

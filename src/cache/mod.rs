@@ -20,6 +20,7 @@ pub mod near_flight;
 mod pairs;
 pub mod policy;
 pub mod reach;
+pub mod reembed;
 pub mod replay;
 pub mod scope;
 pub mod semantic;
@@ -27,12 +28,15 @@ pub mod skeleton;
 pub mod spans;
 mod stale;
 pub mod tags;
+mod tiers;
 pub mod upkeep;
 pub mod verdict;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+
+use arc_swap::{ArcSwap, ArcSwapOption};
 
 use crate::cache::controls::Read;
 use crate::cache::entry::{Cached, Fresh};
@@ -43,7 +47,7 @@ use crate::cache::scope::CacheKey;
 use crate::cache::semantic::{Nearest, Query, Semantic};
 use crate::cache::verdict::Rule;
 use crate::chat::unix_ms;
-use crate::embed::{Embedded, Embedder, Outcome};
+use crate::embed::{Embedded, Embedder};
 use crate::telemetry::{Metrics, Stage};
 
 /// Limits of a lookup.
@@ -62,8 +66,12 @@ pub struct CacheLimits {
 /// The cache: two tiers and the encoder between them.
 pub struct Cache {
     memory: Arc<Memory>,
-    semantic: Arc<Semantic>,
-    embedder: Option<Embedder>,
+    /// Replaced where the model changes; who compares holds on to the one that it began with.
+    semantic: ArcSwap<Semantic>,
+    /// The tier that is being filled to take its place.
+    next: ArcSwapOption<Semantic>,
+    /// Whether an entry came without a vector of the model in use, because that changed meanwhile.
+    strayed: AtomicBool,
     limits: CacheLimits,
     metrics: Arc<Metrics>,
     indexed: AtomicBool,
@@ -121,19 +129,19 @@ impl Miss {
 }
 
 impl Cache {
-    /// Puts the tiers together. Without an embedder only the exact tier answers.
+    /// Puts the tiers together. Where the semantic one has no encoder only the exact tier answers.
     #[must_use]
     pub fn new(
         memory: Memory,
         semantic: Semantic,
-        embedder: Option<Embedder>,
         limits: CacheLimits,
         metrics: Arc<Metrics>,
     ) -> Self {
         Self {
             memory: Arc::new(memory),
-            semantic: Arc::new(semantic),
-            embedder,
+            semantic: ArcSwap::from_pointee(semantic),
+            next: ArcSwapOption::empty(),
+            strayed: AtomicBool::new(false),
             limits,
             metrics,
             indexed: AtomicBool::new(false),
@@ -156,40 +164,20 @@ impl Cache {
             Ok(question) => question,
             Err(why) => return Found::Nothing(Miss::because(why)),
         };
-        let Some(embedder) = &self.embedder else {
+        // One tier for all that follows: its encoder's vectors are those that it holds.
+        let semantic = self.semantic();
+        let Some(embedder) = semantic.encoder() else {
             return Found::Nothing(Miss::because("semantic_off"));
         };
-        if !self.semantic.holds(&lookup.key.scope) {
+        if !semantic.holds(&lookup.key.scope) {
             let why = self.nothing_there(embedder, question).await;
             return Found::Nothing(Miss::because(why));
         }
-        let embedded = match self.embed(question).await {
+        let embedded = match self.embed_with(embedder, question).await {
             Ok(embedded) => embedded,
             Err(why) => return Found::Nothing(Miss::because(why)),
         };
-        self.similar(lookup, question, embedded).await
-    }
-
-    /// Makes a question's vector, within the limits.
-    ///
-    /// # Errors
-    /// Why there is none: a text that the encoder cannot tell apart, or no time.
-    pub async fn embed(&self, question: &str) -> Result<Embedded, &'static str> {
-        let Some(embedder) = &self.embedder else {
-            return Err("semantic_off");
-        };
-        let deadline = Instant::now() + self.limits.embed;
-        let started = Instant::now();
-        let outcome = embedder.embed(question, deadline).await;
-        self.metrics.stage(Stage::Embed, started.elapsed());
-        match outcome {
-            Outcome::Embedded(embedded) => Ok(embedded),
-            Outcome::Skipped(skip) => Err(skip.as_str()),
-            Outcome::Unavailable(why) => {
-                self.metrics.cache_fault(why.as_str());
-                Err(why.as_str())
-            }
-        }
+        self.similar(semantic, lookup, question, embedded).await
     }
 
     /// Remembers a fresh answer in both tiers; found from the moment this returns.
@@ -199,16 +187,20 @@ impl Cache {
         let vector = fresh
             .question
             .as_ref()
-            .map(|(_, embedded)| embedded.embedding.clone());
+            .map(|(_, embedded)| embedded.clone());
         let remembered = self.memory.remember(fresh);
         if let Some(old) = remembered.superseded {
-            self.semantic.remove(old, &scope);
+            self.hide(old, &scope);
         }
         let entry = &remembered.entry;
         // What the store refused may leave the hot tier any time: it must not be findable by meaning.
         if let (Some(vector), None) = (vector, remembered.not_stored) {
-            self.semantic
-                .insert(entry.id, scope, &vector, entry.expires_ms);
+            let semantic = self.semantic();
+            if vector.space == semantic.space() {
+                semantic.insert(entry.id, scope, &vector.embedding, entry.expires_ms);
+            } else {
+                self.strayed.store(true, Ordering::Release);
+            }
         }
         (entry.id, remembered.not_stored)
     }
@@ -217,7 +209,7 @@ impl Cache {
     pub fn forget(&self, ids: &[u64]) -> usize {
         for id in ids {
             if let Some(entry) = self.memory.load(*id) {
-                self.semantic.remove(*id, &entry.key.scope);
+                self.hide(*id, &entry.key.scope);
             }
         }
         self.memory.forget(ids)
@@ -227,18 +219,6 @@ impl Cache {
     #[must_use]
     pub fn memory(&self) -> &Arc<Memory> {
         &self.memory
-    }
-
-    /// The semantic tier.
-    #[must_use]
-    pub fn semantic(&self) -> &Arc<Semantic> {
-        &self.semantic
-    }
-
-    /// The encoder, if there is one.
-    #[must_use]
-    pub fn embedder(&self) -> Option<&Embedder> {
-        self.embedder.as_ref()
     }
 
     /// Whether all stored entries can be found by meaning.
@@ -281,8 +261,14 @@ impl Cache {
             .filter(serves)
     }
 
-    async fn similar(&self, lookup: &Lookup, question: &str, embedded: Embedded) -> Found {
-        let (memory, semantic) = (self.memory.clone(), self.semantic.clone());
+    async fn similar(
+        &self,
+        semantic: Arc<Semantic>,
+        lookup: &Lookup,
+        question: &str,
+        embedded: Embedded,
+    ) -> Found {
+        let memory = self.memory.clone();
         let (lookup, question) = (lookup.clone(), question.to_owned());
         let (candidates, vector) = (self.limits.candidates, embedded.clone());
         let started = Instant::now();

@@ -276,7 +276,7 @@ impl Cache {
         let Ok(question) = lookup.question.as_deref() else {
             return Found::Nothing(miss);
         };
-        if !takes_part || self.embedder.is_none() {
+        if !takes_part || self.semantic().encoder().is_none() {
             return Found::Nothing(miss);
         }
         let offer = offer.map(Arc::new);
@@ -335,7 +335,9 @@ impl Cache {
             if !call.admits(lookup) {
                 continue;
             }
-            if let Some(theirs) = call.embedded(deadline).await {
+            // One that another model made says nothing.
+            let theirs = call.embedded(deadline).await;
+            if let Some(theirs) = theirs.filter(|theirs| theirs.space == embedded.space) {
                 near.push(Near {
                     similarity: cosine(&embedded.embedding, &theirs.embedding),
                     embedded: theirs,
@@ -345,7 +347,7 @@ impl Cache {
         }
         let remembered = miss.nearest.as_ref().map(|nearest| nearest.similarity);
         let (lookup, question) = (lookup.clone(), question.to_owned());
-        let semantic = self.semantic.clone();
+        let reach = self.semantic().reach().clone();
         self.blocking(move || {
             let asked = Asked {
                 lookup: &lookup,
@@ -353,7 +355,7 @@ impl Cache {
                 embedded: &embedded,
                 reading: Reading::of(&question),
                 mark: Question::keep(&question, false).mark(),
-                reach: semantic.reach(),
+                reach: &reach,
             };
             asked.surest(near, remembered)
         })
@@ -368,7 +370,6 @@ impl Cache {
         question: &str,
         miss: &Miss,
     ) -> Option<Found> {
-        let embedded = miss.embedded.clone()?;
         let waiting = Waiting::begin(&self.metrics);
         let mut told = call.vector.clone();
         let ended = async { while told.changed().await.is_ok() {} };
@@ -378,7 +379,10 @@ impl Cache {
             self.metrics.waited_for_similar("deadline");
             return None;
         }
-        let found = self.similar(lookup, question, embedded).await;
+        let semantic = self.semantic();
+        let made = miss.embedded.clone()?;
+        let embedded = self.renewed_for(&semantic, made, question).await.ok()?;
+        let found = self.similar(semantic, lookup, question, embedded).await;
         let outcome = match found {
             Found::Nothing(_) => "not_served",
             _ => "served",

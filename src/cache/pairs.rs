@@ -13,7 +13,7 @@ impl Cache {
     /// # Errors
     /// Why one of them has no vector.
     pub async fn facts_of(&self, stored: &str, asked: &str) -> Result<Facts, &'static str> {
-        let (one, other) = (self.embed(stored).await?, self.embed(asked).await?);
+        let (one, other) = self.embed_both(stored, asked).await?;
         Ok(Self::facts_between((stored, &one), (asked, &other)))
     }
 

@@ -60,7 +60,7 @@ impl Cache {
         let others =
             (0..at).filter(|o| past[*o].place == asked.place && past[*o].under != asked.under);
         let alike = others.filter_map(|o| {
-            let other = vectors[o].as_ref()?;
+            let other = vectors[o].as_ref().filter(|v| v.space == vector.space)?;
             Some((o, cosine(&other.embedding, &vector.embedding)))
         });
         let mut alike: Vec<_> = alike.filter(|(_, c)| *c >= LEAST).collect();

@@ -1,6 +1,6 @@
-//! The semantic tier: one partition of vectors per scope, searched for the
-//! nearest remembered questions, which the verdict then judges by their stored
-//! vectors and texts.
+//! The semantic tier: the encoder, and one partition of its vectors per scope, searched for the nearest remembered questions,
+//! which the verdict then judges by their stored vectors and texts. A tier is of one model for good: a change of model is a
+//! change of tiers.
 
 use std::sync::Arc;
 
@@ -12,8 +12,9 @@ use super::memory::Memory;
 use super::reach::{Pair, Reach};
 use super::verdict::guards::Reading;
 use super::verdict::{Evidence, Judgement, Known, Rule, Verdict, judge};
-use crate::embed::{Embedded, Question};
-use crate::index::{Code, IndexConfig, Partition, cosine};
+use crate::embed::{Embedded, Embedder, Question, Space, TokenDigest};
+use crate::index::snapshot::Origin;
+use crate::index::{Code, Partition, cosine};
 
 type Scope = [u8; 32];
 
@@ -23,8 +24,9 @@ const CODE_ERROR: f32 = 0.02;
 /// Partitions by scope.
 pub struct Semantic {
     partitions: DashMap<Scope, Arc<Partition>>,
-    config: IndexConfig,
-    reach: Reach,
+    encoder: Option<Embedder>,
+    origin: Origin,
+    reach: Arc<Reach>,
 }
 
 /// What is asked of a scope.
@@ -106,23 +108,45 @@ struct Near {
     id: u64,
     similarity: f32,
     gap: Option<f32>,
+    /// Digest of its tokens, where the model in use has read it since it was stored.
+    tokens: Option<TokenDigest>,
 }
 
 impl Semantic {
-    /// An empty tier.
+    /// An empty tier of one model. Without an encoder nothing is compared.
     #[must_use]
-    pub fn new(config: IndexConfig) -> Self {
+    pub fn new(origin: Origin, encoder: Option<Embedder>, reach: Arc<Reach>) -> Self {
         Self {
             partitions: DashMap::new(),
-            config,
-            reach: Reach::default(),
+            encoder,
+            origin,
+            reach,
         }
     }
 
     /// What was said of the answers in it.
     #[must_use]
-    pub fn reach(&self) -> &Reach {
+    pub fn reach(&self) -> &Arc<Reach> {
         &self.reach
+    }
+
+    /// The encoder, if there is one.
+    #[must_use]
+    pub fn encoder(&self) -> Option<&Embedder> {
+        self.encoder.as_ref()
+    }
+
+    /// What vectors are in it.
+    #[must_use]
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// What those may be compared with.
+    #[must_use]
+    pub fn space(&self) -> Space {
+        let own = self.encoder.as_ref().map(Embedder::space);
+        own.unwrap_or_else(|| Space::of(&self.origin.embedding))
     }
 
     /// Whether a scope holds anything at all; if not, its question need not be embedded.
@@ -195,19 +219,19 @@ impl Semantic {
         let ranked = self.ranked(query, memory)?;
         let reading = Reading::of(query.question);
         let mut best: Option<Nearest> = None;
-        for (rank, &(id, similarity)) in ranked.iter().enumerate() {
+        for (rank, near) in ranked.iter().enumerate() {
             // Neither this one nor any behind it can serve, or be likelier than what does.
             if let Some(best) = &best
-                && (!query.rule.may_serve(similarity) || best.beats(similarity, &query.rule))
+                && (!query.rule.may_serve(near.similarity)
+                    || best.beats(near.similarity, &query.rule))
             {
                 break;
             }
             // Of the two best only one can be another's rival.
-            let rival = ranked.get(usize::from(rank == 0)).map(|(_, rival)| *rival);
+            let rival = ranked.get(usize::from(rank == 0));
             let near = Near {
-                id,
-                similarity,
-                gap: rival.map(|rival| similarity - rival),
+                gap: rival.map(|rival| near.similarity - rival.similarity),
+                ..*near
             };
             let Some(judged) = self.weigh(near, &reading, query, memory) else {
                 continue;
@@ -221,7 +245,11 @@ impl Semantic {
     }
 
     /// The candidates with their exact cosines, best first.
-    fn ranked(&self, query: &Query<'_>, memory: &Memory) -> Option<Vec<(u64, f32)>> {
+    fn ranked(&self, query: &Query<'_>, memory: &Memory) -> Option<Vec<Near>> {
+        // Numbers of two models say nothing of each other.
+        if query.embedded.space != self.space() {
+            return None;
+        }
         let partition = self.partitions.get(query.scope)?.clone();
         let code = Code::of(&query.embedded.embedding).ok()?;
         let mut ranked: Vec<_> = partition
@@ -231,12 +259,17 @@ impl Semantic {
             // The nearest is read in any case, as evidence; the rest only if it may serve.
             .filter(|(rank, near)| *rank == 0 || query.rule.may_serve(near.approx + CODE_ERROR))
             .filter_map(|(_, near)| {
-                let vector = memory.vector(near.id, query.scope)?;
-                Some((near.id, cosine(&query.embedded.embedding, &vector)))
+                let vector = memory.vector(near.id, query.scope, self.space())?;
+                Some(Near {
+                    id: near.id,
+                    similarity: cosine(&query.embedded.embedding, &vector.numbers),
+                    gap: None,
+                    tokens: vector.tokens.map(TokenDigest),
+                })
             })
             .collect();
         // The index only proposes: the order that counts is that of the stored vectors.
-        ranked.sort_unstable_by(|a, b| b.1.total_cmp(&a.1));
+        ranked.sort_unstable_by(|a, b| b.similarity.total_cmp(&a.similarity));
         Some(ranked)
     }
 
@@ -266,7 +299,7 @@ impl Semantic {
             reading,
             asked_tokens: &query.embedded.tokens,
             stored: entry.question.as_ref()?,
-            stored_tokens: entry.tokens.as_ref()?,
+            stored_tokens: near.tokens.as_ref().or(entry.tokens.as_ref())?,
             similarity: near.similarity,
             gap: near.gap,
             known: Known {
@@ -297,7 +330,7 @@ impl Semantic {
     fn partition(&self, scope: Scope) -> Arc<Partition> {
         self.partitions
             .entry(scope)
-            .or_insert_with(|| Arc::new(Partition::new(&self.config)))
+            .or_insert_with(|| Arc::new(Partition::new(&self.origin.config)))
             .clone()
     }
 }

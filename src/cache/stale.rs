@@ -30,7 +30,10 @@ impl Cache {
         }
         let question = lookup.question.as_ref().ok()?;
         let embedded = embedded.filter(|_| lookup.read == Read::Semantic)?;
-        match self.similar(&lookup, question, embedded.clone()).await {
+        let semantic = self.semantic();
+        let made = embedded.clone();
+        let embedded = self.renewed_for(&semantic, made, question).await.ok()?;
+        match self.similar(semantic, &lookup, question, embedded).await {
             Found::Nothing(_) => None,
             found => Some(found),
         }

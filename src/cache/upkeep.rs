@@ -11,21 +11,19 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use super::Cache;
 use super::invalidation::sweep::Sweeper;
 use crate::chat::unix_ms;
-use crate::index::snapshot::{self, Origin};
+use crate::index::snapshot;
 
 /// How often scopes are looked at.
 const ROUND: Duration = Duration::from_secs(2);
 
 /// Ids below the newest one that a snapshot may lack: puts that were under way when it was taken.
-const UNDER_WAY: u64 = 10_000;
+pub(super) const UNDER_WAY: u64 = 10_000;
 
 /// Where snapshots live and how often they are taken.
 #[derive(Debug, Clone)]
 pub struct UpkeepConfig {
     /// Their folder.
     pub folder: PathBuf,
-    /// What vectors they are of.
-    pub origin: Origin,
     /// Time between two.
     pub snapshot_every: Duration,
 }
@@ -130,7 +128,7 @@ fn run(cache: &Cache, config: &UpkeepConfig, inbox: &Receiver<Order>) {
     let mut sweeper = Sweeper::default();
     loop {
         match inbox.recv_deadline(next) {
-            Ok(Order::Removed(id)) => cache.semantic().remove_anywhere(id),
+            Ok(Order::Removed(id)) => cache.tiers().for_each(|tier| tier.remove_anywhere(id)),
             Ok(Order::Load) if cache.indexed() => {}
             Ok(Order::Load) => load(cache, config),
             Ok(Order::Snapshot(reply)) => {
@@ -179,10 +177,11 @@ fn idle(cache: &Cache, inbox: &Receiver<Order>) {
 /// Fills the tier from the newest snapshot and from what the store has beyond it.
 fn load(cache: &Cache, config: &UpkeepConfig) {
     let started = Instant::now();
-    let after = match snapshot::load(&config.folder, &config.origin) {
+    let semantic = cache.semantic();
+    let after = match snapshot::load(&config.folder, semantic.origin()) {
         Ok(Some(loaded)) => {
             for (scope, partition) in loaded.partitions {
-                cache.semantic().adopt(scope, partition);
+                semantic.adopt(scope, partition);
             }
             loaded.last_sequence
         }
@@ -193,12 +192,12 @@ fn load(cache: &Cache, config: &UpkeepConfig) {
         }
     };
     let store = cache.memory().store();
-    store.for_each_vector(after, |id, scope, expires_ms, vector| {
-        cache.semantic().insert(id, *scope, &vector, expires_ms);
+    store.for_each_vector(semantic.space(), after, |id, expires_ms, vector| {
+        semantic.insert(id, vector.scope, &vector.numbers, expires_ms);
         true
     });
     cache.now_indexed();
-    let entries = cache.semantic().len();
+    let entries = semantic.len();
     tracing::info!(entries, elapsed = ?started.elapsed(), "the index is loaded");
 }
 
@@ -230,8 +229,8 @@ fn take_snapshot(cache: &Cache, config: &UpkeepConfig) -> Result<u64, String> {
     }
     // Read before the walk: what comes in meanwhile is read from the store again at the next start.
     let upto = cache.memory().store().last_id().saturating_sub(UNDER_WAY);
-    let partitions = cache.semantic().all();
-    match snapshot::write(&config.folder, &config.origin, upto, partitions) {
+    let semantic = cache.semantic();
+    match snapshot::write(&config.folder, semantic.origin(), upto, semantic.all()) {
         Ok(generation) => Ok(generation.slots),
         Err(cause) => {
             tracing::warn!(%cause, "no snapshot was taken; the next start reads the store");

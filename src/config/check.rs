@@ -21,6 +21,7 @@ const RANGES: &[(&str, f64, f64)] = &[
     ("server.write_timeout_s", 1.0, DAY_S),
     ("server.drain_notice_ms", 0.0, DAY_MS),
     ("server.drain_deadline_s", 0.0, DAY_S),
+    ("embedding.next_share", 0.001, 1.0),
     ("embedding.threads", 1.0, 256.0),
     ("embedding.queue", 1.0, 1_000_000.0),
     ("embedding.max_batch", 1.0, 1024.0),

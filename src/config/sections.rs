@@ -69,6 +69,8 @@ pub struct Data {
 pub struct Embedding {
     pub enabled: bool,
     pub model_dir: String,
+    pub next_model_dir: String,
+    pub next_share: f64,
     pub runtime_lib: String,
     pub threads: usize,
     pub queue: usize,

@@ -22,7 +22,7 @@ use self::tokens::Reader;
 
 pub use self::error::EmbedError;
 pub use self::text::{Question, normal_form};
-pub use self::vector::{Embedding, NotAVector};
+pub use self::vector::{Embedding, NotAVector, Space};
 
 /// Bytes above which a text is not even tokenised: 256 tokens are rarely 2 KiB, and reading costs time per byte.
 const LONGEST_TEXT: usize = 16 * 1024;
@@ -43,6 +43,8 @@ pub struct Embedded {
     pub tokens: TokenDigest,
     /// Tokens including the two that frame a text.
     pub token_count: u32,
+    /// What it may be compared with.
+    pub space: Space,
 }
 
 /// Why a text has no vector: it would stand for something that the model did not read.
@@ -130,6 +132,7 @@ pub struct Embedder {
 struct About {
     name: String,
     fingerprint: String,
+    space: Space,
     dimension: usize,
 }
 
@@ -151,17 +154,21 @@ impl Embedder {
                     .map(|model| Box::new(model) as Box<dyn Model>)
             })
             .collect::<Result<Vec<_>, _>>()?;
+        let fingerprint = manifest.fingerprint();
+        let space = Space::of(&fingerprint);
         let limits = Limits {
             queue: config.queue.max(1),
             batch: config.max_batch.max(1),
             dimension: manifest.dimension,
+            space,
         };
         let read = reader.clone();
         let pool = Pool::start(models, move |text: &str| read.read(text), limits)
             .map_err(EmbedError::Thread)?;
         let about = About {
             name: manifest.name.clone(),
-            fingerprint: manifest.fingerprint(),
+            fingerprint,
+            space,
             dimension: manifest.dimension,
         };
         Ok(Self {
@@ -178,6 +185,14 @@ impl Embedder {
         match at_a_glance(&text) {
             Some(skip) => Outcome::Skipped(skip),
             None => self.pool.embed(text, deadline).await,
+        }
+    }
+
+    /// As [`Embedder::embed`], for the background: waits on the calling thread, however long it takes.
+    pub fn embed_here(&self, text: &str) -> Outcome {
+        match at_a_glance(text) {
+            Some(skip) => Outcome::Skipped(skip),
+            None => self.pool.embed_here(text.into()),
         }
     }
 
@@ -199,6 +214,11 @@ impl Embedder {
     /// What vectors must share to be compared: changes with model, tokenizer, pooling and window.
     pub fn fingerprint(&self) -> &str {
         &self.about.fingerprint
+    }
+
+    /// What its vectors may be compared with.
+    pub fn space(&self) -> Space {
+        self.about.space
     }
 
     /// Length of every vector.
@@ -246,6 +266,11 @@ pub fn faults(config: &EmbedConfig) -> Vec<EmbedError> {
         }
     }
     faults
+}
+
+/// The runtime library that the set-up script put beside a model's folder, if there is one.
+pub fn runtime_beside(model_dir: &Path) -> Option<PathBuf> {
+    model::beside(model_dir).ok()
 }
 
 /// What is wrong with the runtime library where no model is known that it could lie beside: that of

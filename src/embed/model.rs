@@ -233,7 +233,7 @@ fn absolute(path: PathBuf) -> Result<PathBuf, EmbedError> {
     fs::canonicalize(&path).map_err(|_| EmbedError::NoRuntime(path))
 }
 
-fn beside(model_dir: &Path) -> Result<PathBuf, EmbedError> {
+pub(super) fn beside(model_dir: &Path) -> Result<PathBuf, EmbedError> {
     let folder = model_dir.join("..").join("onnxruntime");
     let mut found: Vec<PathBuf> = fs::read_dir(&folder)
         .into_iter()

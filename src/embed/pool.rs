@@ -6,18 +6,21 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use tokio::sync::oneshot;
 
 use super::model::Model;
 use super::tokens::digest;
-use super::{Embedded, Embedding, Outcome, Skip, Unavailable};
+use super::{Embedded, Embedding, Outcome, Skip, Space, Unavailable};
 
 /// Most tokens, padding included, of one run of several texts. Beyond some hundred a run is bound by arithmetic and
 /// gains nothing, while its buffers, which the runtime keeps, grow with it.
 const TOKENS_PER_RUN: usize = 256;
+
+/// The deadline of who waits as long as it takes: a thread that hangs for that long is one that is gone.
+const NO_HURRY: Duration = Duration::from_secs(600);
 
 /// Sizes of a pool; all at least 1.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +31,8 @@ pub(super) struct Limits {
     pub(super) batch: usize,
     /// Length of every vector.
     pub(super) dimension: usize,
+    /// What they may be compared with.
+    pub(super) space: Space,
 }
 
 /// The threads' front. They end when it is dropped.
@@ -98,6 +103,22 @@ impl Pool {
             Ok(Err(_)) => Outcome::Unavailable(Unavailable::Failed),
             Err(_) => Outcome::Unavailable(Unavailable::Deadline),
         }
+    }
+
+    /// Queues `text` and waits on this thread for what becomes of it.
+    pub(super) fn embed_here(&self, text: Arc<str>) -> Outcome {
+        let (reply, answer) = oneshot::channel();
+        let job = Job {
+            text,
+            deadline: Instant::now() + NO_HURRY,
+            reply,
+        };
+        if self.queue.send(job).is_err() {
+            return Outcome::Unavailable(Unavailable::Failed);
+        }
+        answer
+            .blocking_recv()
+            .unwrap_or(Outcome::Unavailable(Unavailable::Failed))
     }
 
     /// Texts that wait now.
@@ -214,6 +235,7 @@ impl<R: Fn(&str) -> Result<Vec<u32>, Skip>> Worker<R> {
                     embedding,
                     tokens: digest(tokens),
                     token_count,
+                    space: self.limits.space,
                 })
             }
             Err(error) => {

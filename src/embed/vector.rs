@@ -1,4 +1,5 @@
-//! A vector that is safe to compare: finite and of length one. Knows nothing of where it came from.
+//! A vector that is safe to compare: finite and of length one; and which others it may be compared with. Knows nothing of
+//! where it came from.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -9,6 +10,27 @@ const NORM_SLACK: f64 = 1e-3;
 /// A finite vector of unit norm. Its maker checks the dimension; cloning shares the numbers.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Embedding(Arc<[f32]>);
+
+/// Which vectors may be compared with each other: those of one model. A hash of its fingerprint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Space([u8; 32]);
+
+impl Space {
+    /// The space of the model with this fingerprint.
+    pub fn of(fingerprint: &str) -> Self {
+        Self(*blake3::hash(fingerprint.as_bytes()).as_bytes())
+    }
+
+    /// The space that [`Space::as_bytes`] gave.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The form that is written down.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
 
 /// Why a list of numbers is no embedding.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]

@@ -85,6 +85,7 @@ pub(super) async fn fetch(
     let (vector, end) = tokio::join!(vector, call.call(&pilot));
     let end = match end {
         Ok((end, answered)) => {
+            let vector = call.renewed(vector).await;
             call.remember(&end, &answered, vector, pilot.keep_ms());
             if let (Some(nearest), Some(fresh)) = (nearest, end.answer()) {
                 gateway.check_near_miss(&plan, nearest, fresh.clone());
@@ -122,6 +123,13 @@ impl Fetch<'_> {
             Some(embedded) => Some(embedded),
             None => self.gateway.cache.embed(question).await.ok(),
         }
+    }
+
+    /// The same, made anew where the model has changed while the provider thought.
+    async fn renewed(&self, vector: Option<Embedded>) -> Option<Embedded> {
+        let question = self.plan.lookup.question.as_ref().ok()?;
+        let cache = &self.gateway.cache;
+        cache.renewed(vector?, question).await.ok()
     }
 
     async fn call(&self, pilot: &Pilot<AnswerFlight>) -> Result<(End, From), ApiError> {

@@ -23,6 +23,7 @@ use std::time::Duration;
 
 use actix_web::web;
 
+use crate::cache::reembed::Reembedding;
 use crate::cache::upkeep::Upkeep;
 use crate::gateway::Gateway;
 use crate::identity::Registry;
@@ -43,6 +44,8 @@ pub struct Door {
     pub state: Arc<StateStore>,
     /// What was changed by whom.
     pub audit: Arc<AuditLog>,
+    /// Changes the embedding model, where that is asked for. Ends before what looks after the index.
+    pub reembedding: Option<Reembedding>,
     /// Looks after the index.
     pub upkeep: Arc<Upkeep>,
     /// What was counted.

@@ -16,6 +16,8 @@ const BLOCK_VECTOR_BYTES: usize = 64 << 10;
 const DIRECTORY_VERSION: u8 = 1;
 /// Marks a record without a vector.
 const NO_VECTOR: u32 = u32::MAX;
+/// Marks a record whose vector lies in a tree of its own.
+const ELSEWHERE: u32 = u32::MAX - 1;
 
 /// Where one live record lies in its block.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +49,8 @@ pub(super) struct Block {
     pub(super) entries: Vec<u8>,
     pub(super) vectors: Vec<u8>,
     pub(super) lines: Vec<Line>,
+    /// Records of vectors that lie in a tree of their own, by id.
+    pub(super) own: Vec<(u64, Vec<u8>)>,
 }
 
 impl Block {
@@ -80,6 +84,18 @@ impl Block {
         });
     }
 
+    /// As [`Block::push`], with the record of a vector that lies in a tree of its own.
+    pub(super) fn push_with_own(&mut self, encoder: &mut Encoder, entry: &Entry, own: Vec<u8>) {
+        self.push(encoder, entry, None);
+        if let Some(line) = self.lines.last_mut() {
+            line.vector = Some(Span {
+                at: ELSEWHERE,
+                len: span(0, own.len()).len,
+            });
+        }
+        self.own.push((entry.id, own));
+    }
+
     /// Takes a record over as it is; its checksum stays valid because it does not depend on the place.
     pub(super) fn copy(&mut self, line: &Line, entries: &[u8], vectors: &[u8]) {
         let Some(record) = line.entry.of(entries) else {
@@ -88,14 +104,14 @@ impl Block {
         let at = self.entries.len();
         self.entries.extend_from_slice(record);
         let entry = span(at, self.entries.len());
-        let vector = line
-            .vector
-            .and_then(|vector| vector.of(vectors))
-            .map(|record| {
-                let at = self.vectors.len();
-                self.vectors.extend_from_slice(record);
-                span(at, self.vectors.len())
-            });
+        let elsewhere = line.vector.filter(|vector| vector.at == ELSEWHERE);
+        let vector = line.vector.and_then(|vector| vector.of(vectors));
+        let vector = vector.map(|record| {
+            let at = self.vectors.len();
+            self.vectors.extend_from_slice(record);
+            span(at, self.vectors.len())
+        });
+        let vector = vector.or(elsewhere);
         self.lines.push(Line {
             entry,
             vector,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::damage::Random;
 use super::record::tests::entry;
 use super::{CacheStore, CacheStoreConfig, DataFolder, Entry, Put};
+use crate::embed::Space;
 
 const BATCH: u64 = 40;
 /// The entry of each batch that is deleted before the flush.
@@ -51,7 +52,7 @@ fn write_for_ever(path: &Path) -> ! {
                 ..entry(last, 0, &answer(last))
             };
             while !matches!(
-                store.try_put(fresh.clone(), Some(vec![1.0; 64])),
+                store.try_put(fresh.clone(), Some((Space::of(""), vec![1.0; 64]))),
                 Put::Queued { .. }
             ) {
                 std::thread::yield_now();
@@ -136,7 +137,7 @@ fn what_was_flushed_survives_sigkill_at_any_moment() {
                 serde_json::to_string(&answer(id)).unwrap(),
                 "round {round}"
             );
-            assert!(store.vector(id).is_some());
+            assert!(store.vector(id, Space::of("")).is_some());
         });
         assert_eq!(store.shared().trees().unwrap().orphans(), [] as [u64; 0]);
         assert_eq!(store.stats().corrupt_records, 0);

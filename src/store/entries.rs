@@ -20,15 +20,17 @@ use crossbeam_channel::{Sender, bounded};
 use parking_lot::{Mutex, RwLock};
 
 use super::folder::DataFolder;
+use super::generations::Generations;
 use super::load::load;
 use super::memory::{Found, Memory, Pending};
-use super::record::{Entry, decode_entry, decode_vector};
+use super::record::{Entry, decode_entry};
 use super::round::Op;
 use super::terms::{
     CacheStats, CacheStoreConfig, FLUSH_DEADLINE, OpenReport, Put, Removal, Status, StoreError,
 };
 use super::trees::Trees;
 use super::writer;
+use crate::embed::Space;
 
 /// The entries and vectors on disk; one per data folder. Dropping it writes what waits.
 pub struct CacheStore {
@@ -42,6 +44,8 @@ pub(super) struct Shared {
     pub(super) config: CacheStoreConfig,
     pub(super) memory: RwLock<Memory>,
     pub(super) trees: RwLock<Option<Arc<Trees>>>,
+    /// Whose vectors lie where.
+    pub(super) generations: RwLock<Generations>,
     /// Whether memory knows what the folder holds; on a full disk that is found out later.
     pub(super) read: AtomicBool,
     /// Ids below it were given out before the folder was read, and may be those of entries in it.
@@ -73,6 +77,9 @@ impl CacheStore {
             Err(error) => return Err(error),
         };
         let (queue, ops) = bounded(config.queue.max(1));
+        let generations = loaded
+            .as_ref()
+            .map_or_else(Generations::none, |l| l.generations);
         let (trees, memory, next_id, ids_bound, report) = match loaded {
             Some(l) => (Some(l.trees), l.memory, l.next_id, l.ids_bound, l.report),
             None => (None, Memory::default(), 1, 1, OpenReport::default()),
@@ -80,6 +87,7 @@ impl CacheStore {
         let shared = Arc::new(Shared {
             folder: folder.cache(),
             memory: RwLock::new(memory),
+            generations: RwLock::new(generations),
             read: AtomicBool::new(trees.is_some()),
             first_id: AtomicU64::new(0),
             degraded: AtomicBool::new(trees.is_none()),
@@ -121,10 +129,17 @@ impl CacheStore {
         self.get(id).filter(|entry| entry.exact == *exact)
     }
 
-    /// Scope and vector of an entry.
+    /// Unix milliseconds after which an entry is never served, if it lives; asks memory only.
     #[must_use]
-    pub fn vector(&self, id: u64) -> Option<([u8; 32], Vec<f32>)> {
-        self.shared.vector(id)
+    pub fn expires_ms(&self, id: u64) -> Option<u64> {
+        let found = self.shared.memory.read().exact_of(id);
+        found.map(|(_, expires_ms)| expires_ms)
+    }
+
+    /// How many entries there are after `id`; asks memory only.
+    #[must_use]
+    pub fn count_after(&self, id: u64) -> usize {
+        self.shared.memory.read().ids_after(id, usize::MAX).len()
     }
 
     /// Whether an entry with this exact key may be there; asks memory only.
@@ -155,16 +170,22 @@ impl CacheStore {
         self.shared.memory.read().touch(id);
     }
 
-    /// Takes an entry, with a vector of finite values where it has one. Never waits for the disk.
+    /// Takes an entry, where it has one with a vector of finite values that a model made; one that is not in use is left out
+    /// once the entry is written. Never waits for the disk.
     #[must_use]
-    pub fn try_put(&self, entry: Entry, vector: Option<Vec<f32>>) -> Put {
+    pub fn try_put(&self, entry: Entry, vector: Option<(Space, Vec<f32>)>) -> Put {
         self.try_put_since(u64::MAX, entry, vector)
     }
 
     /// As [`CacheStore::try_put`], but an entry with the same exact key and an id of `began` or more
     /// is newer and stays.
     #[must_use]
-    pub fn try_put_since(&self, began: u64, entry: Entry, vector: Option<Vec<f32>>) -> Put {
+    pub fn try_put_since(
+        &self,
+        began: u64,
+        entry: Entry,
+        vector: Option<(Space, Vec<f32>)>,
+    ) -> Put {
         let shared = &self.shared;
         let pending = Arc::new(Pending { entry, vector });
         if pending.weight() > shared.config.max_entry_bytes {
@@ -292,31 +313,8 @@ impl Shared {
         })
     }
 
-    fn vector(&self, id: u64) -> Option<([u8; 32], Vec<f32>)> {
-        // An entry without a vector is no fault, so it must not reach the second look.
-        if let Found::Stored { vector: None, .. } = self.memory.read().find(id)? {
-            return None;
-        }
-        if let Found::Pending(pending) = self.memory.read().find(id)? {
-            return pending
-                .vector
-                .clone()
-                .map(|vector| (pending.entry.scope, vector));
-        }
-        self.twice(id, |found| match found {
-            Found::Pending(pending) => pending
-                .vector
-                .clone()
-                .map(|vector| (pending.entry.scope, vector)),
-            Found::Stored { block, vector, .. } => {
-                let bytes = self.trees()?.vectors(block).ok().flatten()?;
-                decode_vector(id, vector?.of(&bytes)?)
-            }
-        })
-    }
-
     /// Reads; on failure reads again while no commit can be moving the record; on failure again drops it.
-    fn twice<T>(&self, id: u64, read: impl Fn(Found) -> Option<T>) -> Option<T> {
+    pub(super) fn twice<T>(&self, id: u64, read: impl Fn(Found) -> Option<T>) -> Option<T> {
         let first = self.memory.read().find(id)?;
         if let Some(value) = read(first) {
             return Some(value);

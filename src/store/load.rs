@@ -6,14 +6,17 @@ use std::path::{Path, PathBuf};
 
 use super::block::{Block, Line, decode_directory};
 use super::folder::{create_private, free_bytes};
+use super::generations::{Generations, Place, schema_of, settle};
 use super::memory::Memory;
 use super::open::{SledFault, SledSettings, sync};
 use super::terms::{CacheStoreConfig, OpenReport, StoreError};
 use super::trees::{Sealed, Trees};
 use super::writer::{ID_BLOCK, STEP, now_ms};
 
-/// The layout of `cache/`; a folder with an older one is emptied.
-pub(super) const SCHEMA: u32 = 1;
+/// The newest layout of `cache/`: 2 where vectors lie in a tree of their own, else 1.
+pub(super) const SCHEMA: u32 = 2;
+/// A folder with an older one is emptied.
+const OLDEST: u32 = 1;
 /// sled's default of 512 KiB would move rows of this size into files of their own, which leak.
 const SEGMENT_BYTES: usize = 8 << 20;
 
@@ -21,6 +24,7 @@ const SEGMENT_BYTES: usize = 8 << 20;
 pub(super) struct Loaded {
     pub(super) trees: Trees,
     pub(super) memory: Memory,
+    pub(super) generations: Generations,
     pub(super) next_id: u64,
     pub(super) ids_bound: u64,
     pub(super) report: OpenReport,
@@ -107,62 +111,31 @@ fn attempt(folder: &Path, config: &CacheStoreConfig) -> Result<Attempt, StoreErr
                 known: SCHEMA,
             });
         }
-        Some(SCHEMA) => {}
+        Some(OLDEST..=SCHEMA) => {}
         _ => return Ok(Attempt::Older),
     }
-    let fingerprint = fingerprint(&trees, config)?;
-    if let Fingerprint::Other(_) = fingerprint {
-        if !config.vectors_may_go.as_ref().is_none_or(|ask| ask()) {
-            return Err(StoreError::VectorsKept);
-        }
-        report.dropped_vectors = true;
-        drop_vectors(&trees)?;
-    }
+    let settled = settle(&trees, config)?;
+    report.dropped_vectors = settled.dropped;
     let memory = read_directories(&trees, &mut report)?;
     let next_id = first_id(&trees, &memory)?;
     let ids_bound = next_id.saturating_add(ID_BLOCK);
+    let schema = schema_of(settled.generations.home.place).to_le_bytes();
     let mut changes = vec![
-        Trees::put_meta("schema", &SCHEMA.to_le_bytes()),
+        Trees::put_meta("schema", &schema),
         Trees::put_meta("ids", &ids_bound.to_le_bytes()),
     ];
-    if let Fingerprint::New(ours) | Fingerprint::Other(ours) = fingerprint {
-        changes.push(Trees::put_meta("fingerprint", ours.as_bytes()));
-    }
+    changes.extend(settled.changes);
     trees.apply(&changes)?;
     // Ids may be handed out from now on, so their reservation has to be durable.
     sync(&trees.db, folder)?;
     Ok(Attempt::Loaded(Box::new(Loaded {
         trees,
         memory,
+        generations: settled.generations,
         next_id,
         ids_bound,
         report,
     })))
-}
-
-/// Whose vectors the folder holds, in terms of the model in use.
-enum Fingerprint {
-    /// Nobody's so far.
-    New(blake3::Hash),
-    /// Its own.
-    Same,
-    /// Those of another model.
-    Other(blake3::Hash),
-    /// No model is in use, which is no reason to touch any.
-    Unasked,
-}
-
-fn fingerprint(trees: &Trees, config: &CacheStoreConfig) -> Result<Fingerprint, SledFault> {
-    if config.embedding_fingerprint.is_empty() {
-        return Ok(Fingerprint::Unasked);
-    }
-    let ours = blake3::hash(config.embedding_fingerprint.as_bytes());
-    let known = trees.meta("fingerprint")?;
-    Ok(match known {
-        Sealed::Absent => Fingerprint::New(ours),
-        Sealed::Value(known) if known == ours.as_bytes() => Fingerprint::Same,
-        _ => Fingerprint::Other(ours),
-    })
 }
 
 /// The schema of the folder; an empty one has ours, a damaged mark counts as older.
@@ -170,7 +143,7 @@ fn schema(trees: &Trees) -> Result<Option<u32>, SledFault> {
     Ok(match trees.meta("schema")? {
         Sealed::Value(bytes) => bytes.try_into().ok().map(u32::from_le_bytes),
         Sealed::Damaged => None,
-        Sealed::Absent => trees.is_empty()?.then_some(SCHEMA),
+        Sealed::Absent => trees.is_empty()?.then_some(OLDEST),
     })
 }
 
@@ -187,7 +160,7 @@ fn read_directories(trees: &Trees, report: &mut OpenReport) -> Result<Memory, Sl
 }
 
 /// Directories go first: a crash in between leaves vectors that nothing points to, and the next open starts over.
-fn drop_vectors(trees: &Trees) -> Result<(), SledFault> {
+pub(super) fn drop_vectors(trees: &Trees) -> Result<(), SledFault> {
     let mut changes = Vec::new();
     trees.for_each_directory(|block, row| {
         let lines = decode_directory(block, row).unwrap_or_default();
@@ -209,7 +182,7 @@ fn drop_vectors(trees: &Trees) -> Result<(), SledFault> {
     for some in changes.chunks(STEP) {
         trees.apply(some)?;
     }
-    trees.clear_vectors()
+    Place::ALL.into_iter().try_for_each(|place| trees.clear(place))
 }
 
 /// The reserved bound of the last run. Without one, a jump that no run can have handed out.

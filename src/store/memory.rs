@@ -11,17 +11,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::block::{Line, Span};
 use super::record::Entry;
 use super::terms::Removal;
+use crate::embed::Space;
 
 /// An entry on its way to the disk, readable meanwhile.
 #[derive(Debug)]
 pub(super) struct Pending {
     pub(super) entry: Entry,
-    pub(super) vector: Option<Vec<f32>>,
+    /// With the space of the model that made it.
+    pub(super) vector: Option<(Space, Vec<f32>)>,
 }
 
 impl Pending {
     pub(super) fn weight(&self) -> usize {
-        self.entry.weight() + self.vector.as_ref().map_or(0, |vector| vector.len() * 4)
+        let vector = self.vector.as_ref();
+        self.entry.weight() + vector.map_or(0, |(_, numbers)| numbers.len() * 4)
     }
 }
 
@@ -257,6 +260,10 @@ impl Memory {
 
     pub(super) fn mark_dirty(&mut self, blocks: impl IntoIterator<Item = u64>) {
         self.dirty.extend(blocks);
+    }
+
+    pub(super) fn is_stored(&self, id: u64) -> bool {
+        self.slots.contains_key(&id)
     }
 
     pub(super) fn lives_in(&self, id: u64, block: u64) -> bool {

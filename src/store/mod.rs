@@ -16,6 +16,7 @@ mod bytes;
 mod entries;
 mod export;
 mod folder;
+mod generations;
 mod journal;
 mod load;
 mod made;
@@ -29,6 +30,7 @@ mod state_db;
 mod state_mark;
 mod terms;
 mod trees;
+mod vectors;
 mod writer;
 
 #[cfg(test)]
@@ -50,3 +52,4 @@ pub use terms::{
     CacheStats, CacheStoreConfig, OnRemoved, OpenReport, Put, Removal, Status, StoreError,
     VectorsMayGo,
 };
+pub use vectors::Vector;

@@ -12,8 +12,9 @@ use serde_json::value::RawValue;
 
 use super::bytes::{Fields, put_prefixed};
 use super::made::Made;
+use super::vectors::Vector;
 use crate::config::MAX_ENTRY_BYTES;
-use crate::embed::Question;
+use crate::embed::{Question, Space};
 
 /// The record form that this build writes.
 pub(super) const RECORD_VERSION: u8 = 1;
@@ -141,6 +142,38 @@ pub(super) fn encode_vector(id: u64, scope: &[u8; 32], vector: &[f32], out: &mut
     seal(out, start, Kind::Vector, 0, id);
 }
 
+/// The record of a vector that lies in a tree of its own, bound to its entry's id and to the model that made it.
+pub(super) fn encode_own_vector(id: u64, space: Space, vector: &Vector) -> Vec<u8> {
+    let mut out = Vec::with_capacity(HEADER + 96 + vector.numbers.len() * 4);
+    reserve_header(&mut out);
+    out.extend_from_slice(space.as_bytes());
+    out.extend_from_slice(&vector.scope);
+    put_optional(&mut out, vector.tokens.as_ref().map(<[u8; 16]>::as_slice));
+    out.extend(vector.numbers.iter().flat_map(|value| value.to_le_bytes()));
+    seal(&mut out, 0, Kind::OwnVector, 0, id);
+    out
+}
+
+/// The vector in `record`, if every byte of it is what was written for `id` and the model of `space`.
+pub(super) fn decode_own_vector(id: u64, space: Space, record: &[u8]) -> Option<Vector> {
+    let (_, payload) = verify(record, Kind::OwnVector, id)?;
+    let mut fields = Fields::new(payload);
+    if fields.array()? != *space.as_bytes() {
+        return None;
+    }
+    let scope = fields.array()?;
+    let tokens = match optional(&mut fields)? {
+        Some(bytes) => Some(bytes.try_into().ok()?),
+        None => None,
+    };
+    let numbers = numbers(fields.rest())?;
+    Some(Vector {
+        scope,
+        tokens,
+        numbers,
+    })
+}
+
 /// The entry in `record`, if every byte of it is what was written for `id`.
 pub(super) fn decode_entry(id: u64, record: &[u8]) -> Option<Entry> {
     let (flags, payload) = verify(record, Kind::Entry, id)?;
@@ -196,22 +229,21 @@ pub(super) fn decode_vector(id: u64, record: &[u8]) -> Option<([u8; 32], Vec<f32
     let (_, payload) = verify(record, Kind::Vector, id)?;
     let mut fields = Fields::new(payload);
     let scope = fields.array()?;
-    let (values, rest) = fields.rest().as_chunks::<4>();
-    rest.is_empty().then(|| {
-        (
-            scope,
-            values
-                .iter()
-                .map(|bytes| f32::from_le_bytes(*bytes))
-                .collect(),
-        )
-    })
+    Some((scope, numbers(fields.rest())?))
+}
+
+fn numbers(bytes: &[u8]) -> Option<Vec<f32>> {
+    let (values, rest) = bytes.as_chunks::<4>();
+    let number = |bytes: &[u8; 4]| f32::from_le_bytes(*bytes);
+    rest.is_empty()
+        .then(|| values.iter().map(number).collect())
 }
 
 #[derive(Clone, Copy)]
 enum Kind {
     Entry = 1,
     Vector = 2,
+    OwnVector = 3,
 }
 
 /// Writes nothing for an entry that stands for itself, which most do.

@@ -8,6 +8,8 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 use super::memory::Pending;
 use super::terms::StoreError;
+use super::vectors::Vector;
+use crate::embed::Space;
 
 /// Puts of one commit.
 const ROUND: usize = 512;
@@ -18,6 +20,8 @@ const NAP: Duration = Duration::from_millis(10);
 pub(super) enum Op {
     Put(Arc<Pending>),
     Flush(Sender<Result<(), StoreError>>),
+    Vectors(Space, Vec<(u64, Vector)>),
+    Switch(Space, Sender<Result<(), StoreError>>),
     Wake,
     Stop,
 }
@@ -27,6 +31,10 @@ pub(super) enum Op {
 pub(super) struct Round {
     pub(super) puts: Vec<Arc<Pending>>,
     pub(super) flushes: Vec<Sender<Result<(), StoreError>>>,
+    /// Vectors for entries that are stored by then.
+    pub(super) vectors: Vec<(Space, Vec<(u64, Vector)>)>,
+    /// Done after all else.
+    pub(super) switch: Option<(Space, Sender<Result<(), StoreError>>)>,
     pub(super) stop: bool,
 }
 
@@ -63,6 +71,8 @@ impl Round {
         match op {
             Op::Put(pending) => self.puts.push(pending),
             Op::Flush(done) => self.flushes.push(done),
+            Op::Vectors(space, vectors) => self.vectors.push((space, vectors)),
+            Op::Switch(to, done) => self.switch = Some((to, done)),
             Op::Stop => self.stop = true,
             Op::Wake => {}
         }
@@ -70,7 +80,8 @@ impl Round {
 
     /// Whether it is full, or somebody waits for it.
     fn is_ready(&self) -> bool {
-        self.puts.len() >= ROUND || self.stop || !self.flushes.is_empty()
+        let awaited = !self.flushes.is_empty() || self.switch.is_some();
+        self.puts.len() >= ROUND || self.stop || awaited
     }
 }
 

@@ -2,6 +2,8 @@
 
 use super::entries::CacheStore;
 use super::record::Entry;
+use super::vectors::Vector;
+use crate::embed::Space;
 
 /// Ids looked at under one lock.
 const STRIDE: usize = 256;
@@ -63,13 +65,14 @@ impl CacheStore {
         });
     }
 
-    /// Calls `f` with id, scope, expiry (Unix ms) and vector of every live entry after `after` that has one, ascending,
-    /// until it returns `false`. Two puts under way at once may be stored in either order: to resume, look up what is known
+    /// Calls `f` with id, expiry (Unix ms) and vector of every live entry after `after` that has one of the model of
+    /// `space`, ascending, until it returns `false`. Two puts under way at once may be stored in either order: to resume, look up what is known
     /// already instead of trusting the last id alone.
     pub fn for_each_vector(
         &self,
+        space: Space,
         after: u64,
-        mut f: impl FnMut(u64, &[u8; 32], u64, Vec<f32>) -> bool,
+        mut f: impl FnMut(u64, u64, Vector) -> bool,
     ) {
         self.for_each_id(after, |id| {
             let expiry = self
@@ -78,8 +81,8 @@ impl CacheStore {
                 .read()
                 .exact_of(id)
                 .map(|(_, expires_ms)| expires_ms);
-            match (expiry, self.vector(id)) {
-                (Some(expires_ms), Some((scope, vector))) => f(id, &scope, expires_ms, vector),
+            match (expiry, self.vector(id, space)) {
+                (Some(expires_ms), Some(vector)) => f(id, expires_ms, vector),
                 _ => true,
             }
         });
@@ -135,7 +138,8 @@ impl CacheStore {
         }
     }
 
-    fn for_each_id(&self, mut after: u64, mut f: impl FnMut(u64) -> bool) {
+    /// Calls `f` with the id of every live entry after `after`, ascending, until it returns `false`.
+    pub fn for_each_id(&self, mut after: u64, mut f: impl FnMut(u64) -> bool) {
         loop {
             let ids = self.stride(Order::Oldest, Some(after));
             let Some(last) = ids.last().copied() else {

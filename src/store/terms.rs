@@ -55,6 +55,9 @@ pub struct CacheStoreConfig {
     pub capacity_bytes: u64,
     /// Names the model that made the vectors; another one drops them.
     pub embedding_fingerprint: String,
+    /// Names the model that comes next, whose vectors are kept beside until they are those in use; from then on they count
+    /// like the other's. Empty: there is one, of which nothing is known.
+    pub next_fingerprint: Option<String>,
     /// Asked before vectors of another model are dropped; no: the folder is not opened. It may block.
     pub vectors_may_go: Option<VectorsMayGo>,
     /// Below this many free bytes on the disk nothing is written.
@@ -78,6 +81,7 @@ impl Default for CacheStoreConfig {
             max_entry_bytes: 1 << 20,
             capacity_bytes: 4 << 30,
             embedding_fingerprint: String::new(),
+            next_fingerprint: None,
             vectors_may_go: None,
             min_free_bytes: 32 << 20,
             on_removed: None,

@@ -1,10 +1,12 @@
-//! The four sled trees of the cache and their keys. Knows rows and chunks; knows nothing of liveness or queues.
+//! The sled trees of the cache and their keys. Knows rows and chunks; knows nothing of liveness or queues.
 //!
 //! ```text
 //! entries  block u64 BE, chunk u8 → records of entries, ≤ 256 KiB a row (sled leaks larger values)
 //! vectors  block u64 BE           → records of vectors
 //! exact    block u64 BE           → directory: exact key, id, expiry and place of each live record
-//! meta     "schema", "fingerprint", "ids" → sealed values
+//! meta     "schema", "ids", and whose vectors lie where (see `generations`) → sealed values
+//! vectors-a, vectors-b
+//!          id u64 BE              → record of one vector
 //! ```
 //! A block's rows appear and go in one transaction, which sled recovers as a whole or not at all.
 
@@ -14,6 +16,7 @@ use sled::transaction::{ConflictableTransactionError, TransactionError, Transact
 use sled::{IVec, Transactional, Tree};
 
 use super::block::{Block, encode_directory};
+use super::generations::Place;
 use super::open::{SledFault, SledSettings, guarded, open_sled};
 
 const CHUNK: usize = 256 << 10;
@@ -32,6 +35,8 @@ enum Which {
     Vectors,
     Exact,
     Meta,
+    A,
+    B,
 }
 
 /// An open cache database.
@@ -42,6 +47,8 @@ pub(super) struct Trees {
     vectors: Tree,
     exact: Tree,
     meta: Tree,
+    a: Tree,
+    b: Tree,
 }
 
 /// The entry bytes of a block.
@@ -65,18 +72,16 @@ impl Trees {
         let (db, repaired) = open_sled(folder, settings)?;
         let trees = guarded(move || {
             let tree = |name: &str| db.open_tree(name);
-            let (entries, vectors, exact, meta) = (
-                tree("entries")?,
-                tree("vectors")?,
-                tree("exact")?,
-                tree("meta")?,
-            );
+            let (entries, vectors, exact) = (tree("entries")?, tree("vectors")?, tree("exact")?);
+            let (meta, a, b) = (tree("meta")?, tree("vectors-a")?, tree("vectors-b")?);
             Ok(Self {
                 db,
                 entries,
                 vectors,
                 exact,
                 meta,
+                a,
+                b,
             })
         })?;
         Ok((trees, repaired))
@@ -89,14 +94,17 @@ impl Trees {
     /// Applies all of `changes` or none.
     pub(super) fn apply(&self, changes: &[Change]) -> Result<(), SledFault> {
         guarded(|| {
-            let trees = (&self.entries, &self.vectors, &self.exact, &self.meta);
-            let done = trees.transaction(|(entries, vectors, exact, meta)| {
+            let (entries, vectors, exact) = (&self.entries, &self.vectors, &self.exact);
+            let trees = (entries, vectors, exact, &self.meta, &self.a, &self.b);
+            let done = trees.transaction(|(entries, vectors, exact, meta, a, b)| {
                 for change in changes {
                     let tree = match change.tree {
                         Which::Entries => entries,
                         Which::Vectors => vectors,
                         Which::Exact => exact,
                         Which::Meta => meta,
+                        Which::A => a,
+                        Which::B => b,
                     };
                     write(tree, change)?;
                 }
@@ -152,9 +160,49 @@ impl Trees {
         })
     }
 
-    /// Drops every vector.
-    pub(super) fn clear_vectors(&self) -> Result<(), SledFault> {
-        guarded(|| self.vectors.clear())
+    /// The record of a vector in a tree of its own.
+    pub(super) fn own_vector(&self, place: Place, id: u64) -> Result<Option<IVec>, SledFault> {
+        guarded(|| self.place(place).get(id.to_be_bytes()))
+    }
+
+    /// Drops every vector of a place.
+    pub(super) fn clear(&self, place: Place) -> Result<(), SledFault> {
+        guarded(|| self.place(place).clear())
+    }
+
+    /// Drops up to `limit` rows of a place, each by itself, so that nobody waits; says how many there were.
+    pub(super) fn thin(&self, place: Place, limit: usize) -> Result<usize, SledFault> {
+        let tree = self.place(place);
+        guarded(|| {
+            let keys: Vec<IVec> = tree.iter().keys().take(limit).collect::<Result<_, _>>()?;
+            for key in &keys {
+                tree.remove(key)?;
+            }
+            Ok(keys.len())
+        })
+    }
+
+    fn place(&self, place: Place) -> &Tree {
+        match place {
+            Place::Blocks => &self.vectors,
+            Place::A => &self.a,
+            Place::B => &self.b,
+        }
+    }
+
+    /// The change that writes the record of a vector in a tree of its own, or removes it; none in blocks, whose rows
+    /// change as a whole.
+    pub(super) fn own(place: Place, id: u64, record: Option<Vec<u8>>) -> Option<Change> {
+        let tree = match place {
+            Place::Blocks => return None,
+            Place::A => Which::A,
+            Place::B => Which::B,
+        };
+        Some(Change {
+            tree,
+            key: id.to_be_bytes().to_vec(),
+            value: record,
+        })
     }
 
     /// The value of a meta row, if it is what was written; the flag tells a damaged row from an absent one.

@@ -4,6 +4,8 @@
 //! of it in one transaction. A fault makes the store degraded: puts are dropped and counted, reads go on, and the folder is
 //! opened anew, with growing pauses, once the disk has room.
 
+mod vectors;
+
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -12,9 +14,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crossbeam_channel::Receiver;
 
-use super::block::{BLOCK_RECORDS, Block, decode_directory};
+use super::block::{BLOCK_RECORDS, Block, Line, decode_directory};
 use super::entries::Shared;
 use super::folder::free_bytes;
+use super::generations::{Generations, Place};
 use super::load::load;
 use super::memory::{Memory, Pending};
 use super::open::{SledFault, sync};
@@ -45,6 +48,7 @@ pub(super) fn spawn(
         ids_bound,
         retry_at: Instant::now(),
         back_off: TICK,
+        swept: None,
     };
     thread::Builder::new()
         .name("store-writer".into())
@@ -58,6 +62,8 @@ struct Writer {
     ids_bound: u64,
     retry_at: Instant,
     back_off: Duration,
+    /// The generations beside which nothing is left.
+    swept: Option<Generations>,
 }
 
 impl Writer {
@@ -87,8 +93,11 @@ impl Writer {
         self.recover();
         if self.shared.degraded.load(Ordering::Relaxed) {
             self.forget(&round.puts);
-        } else if let Err(fault) = self.commit(&round).and_then(|()| self.sync(&round)) {
+        } else if let Err(fault) = self.work(&round) {
             self.give_up(&round.puts, &fault.to_string());
+        }
+        if let Some((to, done)) = round.switch {
+            drop(done.send(self.has_switched(to)));
         }
         for done in round.flushes {
             let degraded = match &*self.shared.status.read() {
@@ -97,6 +106,18 @@ impl Writer {
             };
             drop(done.send(degraded));
         }
+    }
+
+    fn work(&mut self, round: &Round) -> Result<(), SledFault> {
+        self.commit(round)?;
+        for (space, vectors) in &round.vectors {
+            self.write_vectors(*space, vectors)?;
+        }
+        if let Some((to, _)) = &round.switch {
+            self.switch(*to)?;
+        }
+        self.sync(round)?;
+        self.sweep()
     }
 
     fn sync(&self, round: &Round) -> Result<(), SledFault> {
@@ -146,7 +167,7 @@ impl Writer {
             if !self.shared.memory.read().is_pending(pending.entry.id) {
                 continue;
             }
-            block.push(&mut self.encoder, &pending.entry, pending.vector.as_deref());
+            self.push(&mut block, pending);
             if block.is_full() {
                 blocks.push(std::mem::take(&mut block));
             }
@@ -159,6 +180,7 @@ impl Writer {
 
     /// One transaction, and memory in line with it before anybody else can look.
     fn write(&mut self, trees: &Trees, blocks: &[Block]) -> Result<(), SledFault> {
+        let home = self.shared.generations.read().home;
         let dirty = self.shared.memory.write().take_dirty(STEP);
         let mut changes = Vec::new();
         let mut moved = Vec::new();
@@ -166,13 +188,11 @@ impl Writer {
             self.tidy(trees, *key, &mut changes, &mut moved)?;
         }
         for block in blocks {
-            changes.extend(
-                block
-                    .key()
-                    .map(|key| Trees::new_block(key, block))
-                    .into_iter()
-                    .flatten(),
-            );
+            let Some(key) = block.key() else { continue };
+            changes.extend(Trees::new_block(key, block));
+            let own = block.own.iter();
+            changes
+                .extend(own.filter_map(|(id, own)| Trees::own(home.place, *id, Some(own.clone()))));
         }
         let next = self.shared.next_id.load(Ordering::Relaxed);
         if next.saturating_add(ID_BLOCK / 2) > self.ids_bound {
@@ -209,12 +229,16 @@ impl Writer {
         moved: &mut Vec<Block>,
     ) -> Result<(), SledFault> {
         let row = trees.directory(key)?;
-        let mut lines = row
+        let lines = row
             .and_then(|row| decode_directory(key, &row))
             .unwrap_or_default();
         let memory = self.shared.memory.read();
-        lines.retain(|line| memory.lives_in(line.id, key));
+        let lives = |line: &Line| memory.lives_in(line.id, key);
+        let (lines, dead): (Vec<Line>, Vec<Line>) = lines.into_iter().partition(lives);
         drop(memory);
+        for place in Place::ALL {
+            changes.extend(dead.iter().filter_map(|d| Trees::own(place, d.id, None)));
+        }
         if lines.is_empty() {
             changes.extend(trees.remove_block(key)?);
             return Ok(());
@@ -297,6 +321,7 @@ impl Writer {
                     }
                 };
                 *shared.trees.write() = Some(Arc::new(loaded.trees));
+                *shared.generations.write() = loaded.generations;
                 shared.next_id.fetch_max(loaded.next_id, Ordering::Relaxed);
                 self.ids_bound = loaded.ids_bound;
                 *shared.status.write() = Status::Healthy;

@@ -28,6 +28,10 @@ pub struct Metrics {
     pub index_dead_share: Gauge,
     /// Misses that wait for a call whose question is much like theirs.
     pub similar_waiting: Gauge,
+    /// Remembered questions embedded anew.
+    pub reembedded: Counter,
+    /// Entries still to be looked at for the next model.
+    pub reembedding_remaining: Gauge,
     /// Entries dropped for room.
     pub evictions: Counter,
     /// Decisions that are not taken down, since there are too many.
@@ -62,6 +66,8 @@ impl Metrics {
             index_entries: gauge!(table::INDEX_ENTRIES),
             index_dead_share: gauge!(table::INDEX_DEAD),
             similar_waiting: gauge!(table::SIMILAR_WAITING),
+            reembedded: counter!(table::REEMBEDDED),
+            reembedding_remaining: gauge!(table::REEMBEDDING_REMAINING),
             evictions: counter!(table::EVICTIONS),
             changes_rolled_back: counter!(table::ROLLED_BACK),
             budgets_tightened: counter!(table::BUDGETS_TIGHTENED),
@@ -144,6 +150,16 @@ impl Metrics {
     /// Counts what was said to hold no more. `by` comes from our own words, never from outside.
     pub fn invalidated(&self, by: &'static str) {
         counter!(table::INVALIDATIONS, "by" => by).increment(1);
+    }
+
+    /// Counts an entry that gets no vector of the next model. `reason` comes from our own words.
+    pub fn reembedding_left_out(&self, reason: &'static str) {
+        counter!(table::REEMBEDDING_LEFT_OUT, "reason" => reason).increment(1);
+    }
+
+    /// Counts a next model that cannot be used. `fault` comes from our own words.
+    pub fn reembedding_fault(&self, fault: &'static str) {
+        counter!(table::REEMBEDDING_FAULTS, "fault" => fault).increment(1);
     }
 
     /// Counts a fault of the cache that became a miss.

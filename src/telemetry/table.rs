@@ -96,6 +96,10 @@ pub(super) const WRONG_SHARE: &str = "reprise_quality_wrong_share";
 pub(super) const WRONG_SHARE_UPPER: &str = "reprise_quality_wrong_share_upper_95";
 pub(super) const WRONG_BUDGET: &str = "reprise_quality_budget";
 pub(super) const CACHE_FAULTS: &str = "reprise_cache_faults_total";
+pub(super) const REEMBEDDED: &str = "reprise_reembedded_total";
+pub(super) const REEMBEDDING_REMAINING: &str = "reprise_reembedding_remaining";
+pub(super) const REEMBEDDING_LEFT_OUT: &str = "reprise_reembedding_left_out_total";
+pub(super) const REEMBEDDING_FAULTS: &str = "reprise_reembedding_faults_total";
 pub(super) const BUILD_INFO: &str = "reprise_build_info";
 
 /// Every metric. Dollars saved are written by `Recorder::render` itself, `reprise_quality_*` by `quality_text`.
@@ -133,6 +137,26 @@ pub const METRICS: &[Metric] = &[
         help: "Texts of one run of the embedding model.",
         buckets: BATCH,
     },
+    counter(
+        REEMBEDDED,
+        Unit::Count,
+        "Remembered questions embedded anew for the next model.",
+    ),
+    gauge(
+        REEMBEDDING_REMAINING,
+        Unit::Count,
+        "Entries that are still to be looked at for the next model.",
+    ),
+    counter(
+        REEMBEDDING_LEFT_OUT,
+        Unit::Count,
+        "Entries that get no vector of the next model, by reason.",
+    ),
+    counter(
+        REEMBEDDING_FAULTS,
+        Unit::Count,
+        "Next models that cannot be used, by fault.",
+    ),
     gauge(STORE_QUEUE, Unit::Count, "Writes waiting for the store."),
     counter(
         "reprise_store_corrupt_records_total",

@@ -163,7 +163,7 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
 mod tests {
     use super::*;
     use crate::chat::ChatRequest;
-    use crate::embed::{Embedding, TokenDigest};
+    use crate::embed::{Embedding, Space, TokenDigest};
 
     fn item(question: &str, scope: u8) -> Item {
         let body = serde_json::json!({"model": "m",
@@ -183,6 +183,7 @@ mod tests {
             embedding: Embedding::new(numbers).unwrap(),
             tokens: TokenDigest([tokens; 16]),
             token_count: 3,
+            space: Space::of("mine"),
         }
     }
 

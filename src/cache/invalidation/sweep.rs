@@ -52,7 +52,7 @@ fn sweep(cache: &Cache) -> usize {
             .filter(|e| memory.marks().hide(&Features::from(*e)));
         let ids: Vec<u64> = hidden
             .map(|entry| {
-                cache.semantic().remove(entry.id, &entry.scope);
+                cache.hide(entry.id, &entry.scope);
                 entry.id
             })
             .collect();

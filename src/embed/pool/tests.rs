@@ -76,6 +76,7 @@ impl Bench {
                 queue,
                 batch,
                 dimension: DIMENSION,
+                space: Space::of("mine"),
             },
         )
         .unwrap();
@@ -297,6 +298,7 @@ async fn without_threads_every_text_fails_at_once() {
             queue: 4,
             batch: 4,
             dimension: DIMENSION,
+            space: Space::of("mine"),
         },
     )
     .unwrap();

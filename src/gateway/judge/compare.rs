@@ -52,13 +52,8 @@ impl Gateway {
         if short && guards_object(stored, fresh) {
             return Ok(Opinion::Wrong);
         }
-        let vectors = (
-            self.cache.embed(&begin(stored)).await,
-            self.cache.embed(&begin(fresh)).await,
-        );
-        let (Ok(stored), Ok(fresh)) = vectors else {
-            return Err("not_comparable");
-        };
+        let vectors = self.cache.embed_both(&begin(stored), &begin(fresh)).await;
+        let (stored, fresh) = vectors.map_err(|_| "not_comparable")?;
         let alike = cosine(&stored.embedding, &fresh.embedding) >= ALIKE;
         Ok(if alike {
             Opinion::Right

@@ -1,9 +1,10 @@
 //! What there is and how much of it; snapshots of the index.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Door, blocking, caller, finish};
+use crate::cache::reembed::Standing;
 use crate::chat::RequestId;
 use crate::gateway::error::{ApiError, Code};
 use crate::identity::Role;
@@ -28,10 +29,17 @@ pub(super) async fn stats(request: HttpRequest, door: web::Data<Door>) -> HttpRe
                 "loaded": cache.indexed()},
             "embedding": cache.embedder().map(|e| json!({"model": e.name(),
                 "dimension": e.dimension(), "queue": e.queue_depth()})),
+            "next_embedding": door.reembedding.as_ref().map(|change| next_embedding(&change.standing())),
             "under_way": door.drain.under_way(), "flights": door.gateway.flights(),
         })
     });
     finish(id, counted)
+}
+
+fn next_embedding(standing: &Standing) -> Value {
+    json!({"state": standing.state.as_str(), "model": standing.model,
+        "reembedded": standing.reembedded, "remaining": standing.remaining,
+        "left_out": standing.left_out})
 }
 
 pub(super) async fn snapshot(request: HttpRequest, door: web::Data<Door>) -> HttpResponse {

@@ -1,6 +1,6 @@
 //! What is written is read, replaced, listed and deleted.
 
-use super::{body, config, open_with, put};
+use super::{body, config, numbers, open_with, put};
 use crate::store::entries::*;
 use crate::store::record::tests::entry;
 use crate::store::scan::{EntryFilter, Order};
@@ -14,7 +14,7 @@ fn an_entry_is_readable_before_and_after_it_is_written_and_after_a_restart() {
     let check = |store: &CacheStore| {
         assert_eq!(store.get(id).unwrap().answer.get(), body(id));
         assert_eq!(store.get_by_exact(&[1; 32]).unwrap().id, id);
-        assert_eq!(store.vector(id), Some(([3; 32], vec![1.0; 8])));
+        assert_eq!(numbers(store, id, "mini"), Some(vec![1.0; 8]));
         assert!(store.get_by_exact(&[2; 32]).is_none());
     };
     check(&store);
@@ -42,7 +42,7 @@ fn a_newer_entry_with_the_same_key_replaces_the_older_one_for_good() {
     store.flush().unwrap();
     drop((store, folder));
     let (_folder, store, _) = open_with(temp.path(), config());
-    assert!(store.get(old).is_none() && store.vector(old).is_none());
+    assert!(store.get(old).is_none() && numbers(&store, old, "mini").is_none());
     assert_eq!(store.get_by_exact(&[1; 32]).unwrap().id, new);
     assert_eq!(store.get(kept).unwrap().answer.get(), body(kept));
 }
@@ -77,7 +77,7 @@ fn deletions_reach_the_disk_and_half_empty_blocks_are_packed() {
             kept.iter()
                 .all(|id| store.get(*id).unwrap().answer.get() == body(*id))
         );
-        assert!(kept.iter().all(|id| store.vector(*id).is_some()));
+        assert!(kept.iter().all(|id| numbers(&store, *id, "mini").is_some()));
         assert_eq!(store.stats().corrupt_records, 0);
         assert_eq!(store.shared.trees().unwrap().orphans(), [] as [u64; 0]);
     };

@@ -32,7 +32,7 @@ pub(super) fn put(store: &CacheStore, exact: u8) -> u64 {
     let id = store.next_id();
     let put = store.try_put(
         entry(id, exact, &format!("answer {id}")),
-        Some(vec![f32::from(exact); 8]),
+        Some((Space::of("mini"), vec![f32::from(exact); 8])),
     );
     assert!(matches!(put, Put::Queued { .. }), "{put:?}");
     id
@@ -40,4 +40,9 @@ pub(super) fn put(store: &CacheStore, exact: u8) -> u64 {
 
 pub(super) fn body(id: u64) -> String {
     format!("\"answer {id}\"")
+}
+
+/// The numbers of an entry's vector as the model of that name made it.
+pub(super) fn numbers(store: &CacheStore, id: u64, model: &str) -> Option<Vec<f32>> {
+    store.vector(id, Space::of(model)).map(|v| v.numbers)
 }

@@ -97,7 +97,12 @@ fn fill(data: &Path) -> Result<&'static str, Fault> {
     }
 }
 
-fn put(store: &CacheStore, seed: &Entry, number: usize, vector: (Space, Vec<f32>)) -> Result<(), Fault> {
+fn put(
+    store: &CacheStore,
+    seed: &Entry,
+    number: usize,
+    vector: (Space, Vec<f32>),
+) -> Result<(), Fault> {
     let mut entry = seed.clone();
     entry.id = store.next_id();
     entry.exact = *blake3::hash(&number.to_le_bytes()).as_bytes();

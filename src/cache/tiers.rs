@@ -56,11 +56,7 @@ impl Cache {
     ///
     /// # Errors
     /// As [`Cache::embed`].
-    pub async fn renewed(
-        &self,
-        made: Embedded,
-        question: &str,
-    ) -> Result<Embedded, &'static str> {
+    pub async fn renewed(&self, made: Embedded, question: &str) -> Result<Embedded, &'static str> {
         self.renewed_for(&self.semantic(), made, question).await
     }
 

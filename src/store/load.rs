@@ -182,7 +182,9 @@ pub(super) fn drop_vectors(trees: &Trees) -> Result<(), SledFault> {
     for some in changes.chunks(STEP) {
         trees.apply(some)?;
     }
-    Place::ALL.into_iter().try_for_each(|place| trees.clear(place))
+    Place::ALL
+        .into_iter()
+        .try_for_each(|place| trees.clear(place))
 }
 
 /// The reserved bound of the last run. Without one, a jump that no run can have handed out.

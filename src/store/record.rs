@@ -235,8 +235,7 @@ pub(super) fn decode_vector(id: u64, record: &[u8]) -> Option<([u8; 32], Vec<f32
 fn numbers(bytes: &[u8]) -> Option<Vec<f32>> {
     let (values, rest) = bytes.as_chunks::<4>();
     let number = |bytes: &[u8; 4]| f32::from_le_bytes(*bytes);
-    rest.is_empty()
-        .then(|| values.iter().map(number).collect())
+    rest.is_empty().then(|| values.iter().map(number).collect())
 }
 
 #[derive(Clone, Copy)]

@@ -32,6 +32,7 @@ mod keys;
 mod limits;
 mod people;
 mod policies;
+mod reembed;
 mod schema;
 mod scopes;
 mod siege;

@@ -121,7 +121,12 @@ impl Job {
             self.cache.next.store(None);
         }
         filled?;
-        let since = self.cache.memory().store().last_id().saturating_sub(UNDER_WAY);
+        let since = self
+            .cache
+            .memory()
+            .store()
+            .last_id()
+            .saturating_sub(UNDER_WAY);
         let before = self.switch(&next)?;
         self.retire(before)?;
         loop {

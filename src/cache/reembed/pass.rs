@@ -99,7 +99,8 @@ impl<'a> Pass<'a> {
             return Ok(());
         };
         if let Some(vector) = store.vector(id, self.next.space()) {
-            self.next.insert(id, vector.scope, &vector.numbers, expires_ms);
+            self.next
+                .insert(id, vector.scope, &vector.numbers, expires_ms);
             return Ok(());
         }
         let Some(entry) = store.get(id) else {
@@ -111,7 +112,8 @@ impl<'a> Pass<'a> {
         let Some(embedded) = self.embed(id, question.text())? else {
             return Ok(());
         };
-        self.next.insert(id, entry.scope, &embedded.embedding, expires_ms);
+        self.next
+            .insert(id, entry.scope, &embedded.embedding, expires_ms);
         let vector = Vector {
             scope: entry.scope,
             tokens: Some(embedded.tokens.0),
@@ -136,7 +138,8 @@ impl<'a> Pass<'a> {
             let numbers = embedded.embedding.clone();
             // A second change of models takes a second start, and with it all that is in memory only.
             drop(entry.renewed.set(embedded));
-            self.next.insert(entry.id, entry.key.scope, &numbers, entry.expires_ms);
+            self.next
+                .insert(entry.id, entry.key.scope, &numbers, entry.expires_ms);
         }
         Ok(())
     }
@@ -150,7 +153,8 @@ impl<'a> Pass<'a> {
         self.make_way()?;
         let started = Instant::now();
         let outcome = encoder.embed_here(text);
-        self.job.pause(rest(started.elapsed(), self.job.config.share))?;
+        self.job
+            .pause(rest(started.elapsed(), self.job.config.share))?;
         match outcome {
             Outcome::Embedded(embedded) => {
                 self.made += 1;

@@ -2,6 +2,7 @@
 
 mod damage;
 mod keeping;
+mod models;
 mod opening;
 mod room;
 

@@ -17,7 +17,10 @@ impl Writer {
     pub(super) fn push(&mut self, block: &mut Block, pending: &Pending) {
         let home = self.shared.generations.read().home;
         let entry = &pending.entry;
-        let vector = pending.vector.as_ref().filter(|(own, _)| *own == home.space);
+        let vector = pending
+            .vector
+            .as_ref()
+            .filter(|(own, _)| *own == home.space);
         match (vector, home.place) {
             (Some((space, numbers)), Place::A | Place::B) => {
                 let vector = Vector {
@@ -36,7 +39,11 @@ impl Writer {
     }
 
     /// Those whose model is neither in use nor next, and those of entries that are gone, are passed over.
-    pub(super) fn write_vectors(&self, space: Space, vectors: &[(u64, Vector)]) -> Result<(), SledFault> {
+    pub(super) fn write_vectors(
+        &self,
+        space: Space,
+        vectors: &[(u64, Vector)],
+    ) -> Result<(), SledFault> {
         let place = self.shared.generations.read().place_of(space);
         let (Some(trees), Some(place)) = (self.shared.trees(), place) else {
             return Ok(());
@@ -77,7 +84,11 @@ impl Writer {
     /// Takes some of what lies where no model in use or next has its vectors.
     pub(super) fn sweep(&mut self) -> Result<(), SledFault> {
         let generations = *self.shared.generations.read();
-        let Some(trees) = self.shared.trees().filter(|_| self.swept != Some(generations)) else {
+        let Some(trees) = self
+            .shared
+            .trees()
+            .filter(|_| self.swept != Some(generations))
+        else {
             return Ok(());
         };
         for place in generations.unused() {

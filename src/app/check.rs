@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use super::Environment;
-use super::encoder::embed_config;
+use super::encoder::{embed_config, next_config};
 use super::error::{Lines, StartError};
 use super::router::{build_providers, build_router};
 use crate::config::{Config, Reading};
@@ -17,11 +17,28 @@ const SWITCHES: [&str; 3] = ["cache.enabled", "cache.semantic", "embedding.enabl
 
 /// Checks what a start would read: the configuration, the admin key, the log's filter, the providers
 /// with their keys and routes, the encoder's files and its runtime. Whatever is at fault, what does
-/// not rest on it is looked at. Gives the names of the providers.
+/// not rest on it is looked at. So is the encoder that is to come next, without which a start goes
+/// on. Gives the names of the providers.
 ///
 /// # Errors
 /// All that is wrong.
 pub fn check(
+    reading: &Reading,
+    environment: &Environment,
+) -> Result<Vec<String>, Lines<StartError>> {
+    let next = reading.settings().map_or_else(Vec::new, next_faults);
+    match check_start(reading, environment) {
+        Ok(names) if next.is_empty() => Ok(names),
+        Ok(_) => Err(Lines(next)),
+        Err(Lines(mut faults)) => {
+            faults.extend(next);
+            Err(Lines(faults))
+        }
+    }
+}
+
+/// The same without what a start goes on without.
+fn check_start(
     reading: &Reading,
     environment: &Environment,
 ) -> Result<Vec<String>, Lines<StartError>> {
@@ -57,13 +74,25 @@ pub fn check(
 #[must_use]
 pub fn refusal(first: &StartError, reading: &Reading, environment: &Environment) -> Lines<String> {
     let mut lines: Vec<String> = first.to_string().lines().map(str::to_owned).collect();
-    if let Err(all) = check(reading, environment) {
+    if let Err(all) = check_start(reading, environment) {
         let all = all.to_string();
         let others = all.lines().filter(|line| !lines.iter().any(|l| l == line));
         let others: Vec<_> = others.map(str::to_owned).collect();
         lines.extend(others);
     }
     Lines(lines)
+}
+
+/// What is wrong with the encoder that is to take the place of the one in use.
+fn next_faults(settings: &Config) -> Vec<StartError> {
+    let next = match embed_config(settings) {
+        Ok(None) => None,
+        Ok(Some(first)) => next_config(settings, Some(&first)),
+        Err(_) => next_config(settings, None),
+    };
+    let faults = next.map_or_else(Vec::new, |next| embed::faults(&next));
+    let next = |fault| StartError::Next(Box::new(StartError::Embed(fault)));
+    faults.into_iter().map(next).collect()
 }
 
 /// What is wrong with the encoder, as far as it is known which one is meant.

@@ -48,7 +48,7 @@ pub(super) fn embed_config(config: &Config) -> Result<Option<EmbedConfig>, Start
 }
 
 /// What the model is started with that the settings name as the next one.
-fn next_config(config: &Config, first: Option<&EmbedConfig>) -> Option<EmbedConfig> {
+pub(super) fn next_config(config: &Config, first: Option<&EmbedConfig>) -> Option<EmbedConfig> {
     let settings = &config.embedding;
     let folder = Some(&settings.next_model_dir).filter(|folder| !folder.is_empty())?;
     let model_dir = PathBuf::from(folder);

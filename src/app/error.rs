@@ -36,6 +36,8 @@ pub enum StartError {
     Model(#[from] ModelDirError),
     #[error(transparent)]
     Embed(#[from] EmbedError),
+    #[error("embedding.next_model_dir: {0}")]
+    Next(Box<StartError>),
     #[error(transparent)]
     Provider(#[from] Lines<ProviderError>),
     #[error(transparent)]

@@ -203,6 +203,18 @@ fn after_a_change_its_folder_as_the_model_finds_all_vectors_and_the_old_settings
     until_switched(&gateway);
     let after = similarity(&gateway);
     gateway.stop();
+    // While its folder is away nobody knows whose vectors these are, and they are not given up.
+    let away = place.beside("away");
+    std::fs::rename(&model, &away).unwrap();
+    let ended = place
+        .try_start()
+        .err()
+        .expect("it starts without the model in use");
+    assert!(
+        ended.line().contains("models/next/MANIFEST.toml"),
+        "{ended:?}"
+    );
+    std::fs::rename(&away, &model).unwrap();
     let place = towards(place, Path::new(""));
     let place = place.with("REPRISE_EMBEDDING__MODEL_DIR", &model.to_string_lossy());
     let gateway = place.start();
@@ -246,6 +258,11 @@ fn a_next_model_that_cannot_be_used_is_told_once_and_changes_nothing() {
         assert_eq!(told["reembedded"], 0, "{told}");
         gateway.ask_until("hit-semantic", REWORDED, None);
         assert_eq!(similarity(&gateway), before);
+        let checked = place.refusal(&["check"]);
+        assert!(
+            checked[0].contains("embedding.next_model_dir: "),
+            "{checked:?}"
+        );
         let fault = "reprise_reembedding_faults_total{fault=\"load\"}";
         assert_eq!(counted(&gateway, fault), 1);
         let log = gateway.stop().stderr;

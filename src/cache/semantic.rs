@@ -334,3 +334,6 @@ impl Semantic {
             .clone()
     }
 }
+
+#[cfg(test)]
+mod tests;

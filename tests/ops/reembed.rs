@@ -10,7 +10,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::admin::{ASKED, REWORDED};
-use crate::helpers::{Gateway, Place, copy, eventually};
+use crate::helpers::{CHAT, Gateway, Place, chat, copy, eventually};
 use crate::http::Reply;
 use crate::mock::Mock;
 
@@ -154,6 +154,31 @@ fn a_change_of_model_serves_by_meaning_before_during_and_after_and_fails_nobody(
     assert_eq!(told["next_embedding"]["left_out"], 0, "{told}");
     assert_eq!(counted(&gateway, "reprise_reembedding_remaining"), 0);
     assert!(counted(&gateway, "reprise_reembedded_total") as usize >= MANY + 1);
+}
+
+#[test]
+fn an_answer_that_is_on_its_way_while_the_models_change_places_is_found_by_meaning() {
+    let mock = Mock::start().unwrap();
+    let place = Place::new(&mock).alike();
+    remembering(&place, &mock).stop();
+    let model = next_model(&place);
+    let place = slowly(towards(place, &model), "0.05");
+    let gateway = place.start();
+    let ask = |question| gateway.send(CHAT, &[], Some(&chat("gated-200", question)));
+    let asked = mock.seen().count();
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| ask("How do I bake bread?"));
+        eventually(|| (mock.seen().count() > asked).then_some(()));
+        assert_ne!(change(&gateway)["state"], "switched");
+        until_switched(&gateway);
+        mock.seen().open();
+        assert_eq!(waiting.join().unwrap().cache(), "miss");
+    });
+    eventually(|| (ask("How do I bake bread?").cache() == "hit-exact").then_some(()));
+    let before = mock.seen().count();
+    let hit = ask("How can I bake bread?");
+    assert_eq!(hit.cache(), "hit-semantic", "{hit:?}");
+    assert_eq!(mock.seen().count(), before);
 }
 
 #[test]

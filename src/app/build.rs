@@ -81,10 +81,8 @@ pub(super) fn build_around(
             bootstrap: bootstrap.is_some(),
         },
     )?;
-    let policies = Arc::new(Policies::new(
-        tuned(default_policy(config, &state)),
-        stored_policies(&state)?,
-    ));
+    let default = tuned(default_policy(config, &state));
+    let policies = Arc::new(Policies::new(default, stored_policies(&state)?));
     let marks = Marks::open(state.clone()).map_err(StartError::Invalidation)?;
     let Remembering {
         cache,
@@ -114,10 +112,7 @@ pub(super) fn build_around(
         upkeep: Arc::new(upkeep),
         recorder,
         drain: Arc::new(Drain::default()),
-        limits: Limits {
-            body_bytes: config.server.body_limit_bytes,
-            body_time: config.server.body_timeout(),
-        },
+        limits: limits(config),
         open: access == Access::Open,
         changes: parking_lot::Mutex::default(),
         metrics_here: config.server.metrics_addr().is_none(),
@@ -127,6 +122,13 @@ pub(super) fn build_around(
         door,
         _folder: folder,
     })
+}
+
+fn limits(config: &Config) -> Limits {
+    Limits {
+        body_bytes: config.server.body_limit_bytes,
+        body_time: config.server.body_timeout(),
+    }
 }
 
 /// A tenant's name in the header means its own memory first: a shared namespace of that name

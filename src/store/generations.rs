@@ -127,32 +127,22 @@ pub(super) fn settle(trees: &Trees, config: &CacheStoreConfig) -> Result<Settled
     let ours = Space::of(&config.embedding_fingerprint);
     let asked = config.next_fingerprint.as_deref();
     let next = asked.filter(|f| !f.is_empty()).map(Space::of);
-    let (home, dropped) = match known {
-        Known::Nobodys => (at_home(ours), false),
-        Known::Somebodys(home) if home.space == ours || Some(home.space) == next => (home, false),
-        _ => {
-            // Where the next model is not known, they may be its.
-            let next_known = asked.is_none_or(|asked| !asked.is_empty());
-            if !next_known || !config.vectors_may_go.as_ref().is_none_or(|ask| ask()) {
-                return Err(StoreError::VectorsKept);
-            }
-            match stored_next.filter(|stored| stored.space == ours) {
-                Some(stored) => (stored, true),
-                None => {
-                    drop_vectors(trees)?;
-                    (at_home(ours), true)
-                }
-            }
-        }
+    let kept = match known {
+        Known::Nobodys => Some(at_home(ours)),
+        Known::Somebodys(home) => Some(home).filter(|h| h.space == ours || Some(h.space) == next),
+        Known::Unclear => None,
     };
-    let beside = match asked {
-        Some("") => stored_next.filter(|stored| stored.place != home.place),
-        _ => next
-            .filter(|next| *next != home.space)
-            .map(|space| Generation {
-                space,
-                place: home.place.other(),
-            }),
+    let home = match kept {
+        Some(home) => home,
+        None => give_up(trees, config, stored_next)?,
+    };
+    let beside = match (asked, next) {
+        (Some(""), _) => stored_next.filter(|stored| stored.place != home.place),
+        (_, Some(space)) if space != home.space => Some(Generation {
+            space,
+            place: home.place.other(),
+        }),
+        _ => None,
     };
     if let Some(beside) = beside.filter(|beside| stored_next != Some(*beside)) {
         // Its rows must never be taken for those of the model whose they were.
@@ -166,8 +156,27 @@ pub(super) fn settle(trees: &Trees, config: &CacheStoreConfig) -> Result<Settled
             tidy: true,
         },
         changes: home_rows(home, beside),
-        dropped,
+        dropped: kept.is_none(),
     })
+}
+
+/// Gives up vectors of another model, unless they may be the next one's, of which nothing is known. What was made for the
+/// model in use before it came into use is kept.
+fn give_up(
+    trees: &Trees,
+    config: &CacheStoreConfig,
+    stored_next: Option<Generation>,
+) -> Result<Generation, StoreError> {
+    let next_known = config.next_fingerprint.as_deref() != Some("");
+    if !next_known || !config.vectors_may_go.as_ref().is_none_or(|ask| ask()) {
+        return Err(StoreError::VectorsKept);
+    }
+    let ours = Space::of(&config.embedding_fingerprint);
+    if let Some(stored) = stored_next.filter(|stored| stored.space == ours) {
+        return Ok(stored);
+    }
+    drop_vectors(trees)?;
+    Ok(at_home(ours))
 }
 
 /// Without a model in use there is no reason to touch any vector.

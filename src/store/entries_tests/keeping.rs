@@ -77,7 +77,7 @@ fn deletions_reach_the_disk_and_half_empty_blocks_are_packed() {
             kept.iter()
                 .all(|id| store.get(*id).unwrap().answer.get() == body(*id))
         );
-        assert!(kept.iter().all(|id| numbers(&store, *id, "mini").is_some()));
+        assert!(kept.iter().all(|id| numbers(store, *id, "mini").is_some()));
         assert_eq!(store.stats().corrupt_records, 0);
         assert_eq!(store.shared.trees().unwrap().orphans(), [] as [u64; 0]);
     };

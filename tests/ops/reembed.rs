@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -130,7 +131,9 @@ fn a_change_of_model_serves_by_meaning_before_during_and_after_and_fails_nobody(
     let all: Vec<Reply> = std::thread::scope(|scope| {
         let asking = scope.spawn(|| {
             let mut all = Vec::new();
-            while !over.load(Ordering::Acquire) {
+            // It ends where the change never comes, too.
+            let deadline = Instant::now() + Duration::from_secs(60);
+            while !over.load(Ordering::Acquire) && Instant::now() < deadline {
                 all.push(gateway.ask(REWORDED, None));
             }
             all

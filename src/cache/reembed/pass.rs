@@ -15,6 +15,9 @@ use crate::store::{EntryFilter, Vector};
 const BATCH: usize = 16;
 /// How often live questions are given way before one of the old ones: they must not put it off for ever.
 const WAYS: u32 = 25;
+/// Walks before the switch at most: one does the work, the others what came during the one before, or was lost by a disk
+/// that was full for a while.
+const WALKS: u32 = 5;
 /// One in so many questions on which the model may fail; one that fails on more is not fit.
 const MOST_FAILED: u64 = 10;
 
@@ -48,7 +51,7 @@ impl<'a> Pass<'a> {
             entries,
             "what is remembered is embedded anew for the next model"
         );
-        loop {
+        for _ in 0..WALKS {
             let before = self.made;
             self.walk(0)?;
             if self.failed * MOST_FAILED > self.made + self.failed {
@@ -61,9 +64,10 @@ impl<'a> Pass<'a> {
                 return Err(Ended);
             }
             if self.made - before <= STRAGGLERS {
-                return Ok(());
+                break;
             }
         }
+        Ok(())
     }
 
     /// Takes care of entries after `since` that came while the models changed places.

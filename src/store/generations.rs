@@ -82,12 +82,19 @@ impl Generations {
         found.map(|generation| generation.place)
     }
 
+    /// Places that hold what somebody asks for.
+    pub(super) fn used(&self) -> impl Iterator<Item = Place> {
+        [Some(self.home.place), self.beside.map(|g| g.place)]
+            .into_iter()
+            .flatten()
+    }
+
     /// Places that hold what nobody asks for.
     pub(super) fn unused(&self) -> impl Iterator<Item = Place> {
-        let used = [Some(self.home.place), self.beside.map(|g| g.place)];
-        let tidy = self.tidy;
+        let Self { tidy, .. } = *self;
+        let used: Vec<Place> = self.used().collect();
         let all = Place::ALL.into_iter();
-        all.filter(move |place| tidy && !used.contains(&Some(*place)))
+        all.filter(move |place| tidy && !used.contains(place))
     }
 
     /// The same with the two models in each other's place, and the rows of `meta` that say so.

@@ -17,7 +17,7 @@ use crossbeam_channel::Receiver;
 use super::block::{BLOCK_RECORDS, Block, Line, decode_directory};
 use super::entries::Shared;
 use super::folder::free_bytes;
-use super::generations::{Generations, Place};
+use super::generations::Generations;
 use super::load::load;
 use super::memory::{Memory, Pending};
 use super::open::{SledFault, sync};
@@ -236,7 +236,8 @@ impl Writer {
         let lives = |line: &Line| memory.lives_in(line.id, key);
         let (lines, dead): (Vec<Line>, Vec<Line>) = lines.into_iter().partition(lives);
         drop(memory);
-        for place in Place::ALL {
+        let generations = *self.shared.generations.read();
+        for place in generations.used() {
             changes.extend(dead.iter().filter_map(|d| Trees::own(place, d.id, None)));
         }
         if lines.is_empty() {

@@ -91,8 +91,9 @@ fn change(gateway: &Gateway) -> Value {
     stats(gateway)["next_embedding"].clone()
 }
 
-fn until_switched(gateway: &Gateway) -> Value {
-    eventually(|| Some(change(gateway)).filter(|c| c["state"] == "switched" && c["remaining"] == 0))
+/// Waits until the next model is in use and nothing is left to do.
+fn until_done(gateway: &Gateway) -> Value {
+    eventually(|| Some(change(gateway)).filter(|c| c["state"] == "done"))
 }
 
 /// The cosine of the two wordings as the model in use sees it.
@@ -138,7 +139,7 @@ fn a_change_of_model_serves_by_meaning_before_during_and_after_and_fails_nobody(
             }
             all
         });
-        until_switched(&gateway);
+        until_done(&gateway);
         over.store(true, Ordering::Release);
         asking.join().unwrap()
     });
@@ -172,8 +173,8 @@ fn an_answer_that_is_on_its_way_while_the_models_change_places_is_found_by_meani
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| ask("How do I bake bread?"));
         eventually(|| (mock.seen().count() > asked).then_some(()));
-        assert_ne!(change(&gateway)["state"], "switched");
-        until_switched(&gateway);
+        assert_ne!(change(&gateway)["state"], "done");
+        until_done(&gateway);
         mock.seen().open();
         assert_eq!(waiting.join().unwrap().cache(), "miss");
     });
@@ -200,13 +201,19 @@ fn a_change_that_is_killed_goes_on_where_it_was_and_holds_once_it_is_done() {
     drop(gateway);
     let place = slowly(place, "1");
     let gateway = place.start();
-    let done = until_switched(&gateway);
+    let done = until_done(&gateway);
     let again = done["reembedded"].as_u64().unwrap();
     assert!((1..=MANY as u64 + 1 - 16).contains(&again), "{done}");
     let after = similarity(&gateway);
     assert_ne!(after, before);
     drop(gateway);
-    // Both settings unchanged, after a kill and without the first model: the next one is the one in use.
+    // Both settings unchanged, after a kill: the next model is the one in use.
+    let gateway = place.start();
+    assert_eq!(change(&gateway), Value::Null, "there is nothing to change");
+    gateway.ask_until("hit-semantic", REWORDED, None);
+    assert_eq!(similarity(&gateway), after);
+    gateway.stop();
+    // The first one is not needed for that.
     let gone = place.beside("gone").to_string_lossy().into_owned();
     let place = place.with("REPRISE_EMBEDDING__MODEL_DIR", &gone);
     let gateway = place.start();
@@ -228,7 +235,7 @@ fn after_a_change_its_folder_as_the_model_finds_all_vectors_and_the_old_settings
     let model = next_model(&place);
     let place = slowly(towards(place, &model), "1");
     let gateway = place.start();
-    until_switched(&gateway);
+    until_done(&gateway);
     let after = similarity(&gateway);
     gateway.stop();
     // While its folder is away nobody knows whose vectors these are, and they are not given up.
@@ -315,7 +322,7 @@ fn entries_without_their_text_keep_their_exact_hits_and_are_counted() {
     let model = next_model(&place);
     let place = towards(place, &model);
     let gateway = place.start();
-    let done = until_switched(&gateway);
+    let done = until_done(&gateway);
     assert_eq!(done["reembedded"], 0, "{done}");
     assert_eq!(done["left_out"], entries, "{done}");
     let left_out = "reprise_reembedding_left_out_total{reason=\"no_text\"}";

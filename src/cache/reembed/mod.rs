@@ -131,6 +131,7 @@ impl Job {
         self.retire(before)?;
         loop {
             pass.after(since)?;
+            self.progress.done();
             while !self.cache.strayed.swap(false, Ordering::AcqRel) {
                 self.pause(REST)?;
             }

@@ -13,8 +13,10 @@ pub enum State {
     Loading,
     /// What is remembered is embedded anew.
     Running,
-    /// The next model is the one in use.
+    /// The next model is the one in use; what came meanwhile is seen to.
     Switched,
+    /// Nothing is left to do, and the vectors of the model before may go.
+    Done,
     /// The next model cannot be used; the first one stays.
     Failed,
 }
@@ -27,6 +29,7 @@ impl State {
             Self::Loading => "loading",
             Self::Running => "running",
             Self::Switched => "switched",
+            Self::Done => "done",
             Self::Failed => "failed",
         }
     }
@@ -95,6 +98,10 @@ impl Progress {
 
     pub(super) fn switched(&self) {
         self.standing.lock().state = State::Switched;
+    }
+
+    pub(super) fn done(&self) {
+        self.standing.lock().state = State::Done;
     }
 
     pub(super) fn fault(&self, fault: &'static str) {

@@ -168,7 +168,7 @@ fn an_answer_that_is_on_its_way_while_the_models_change_places_is_found_by_meani
     let model = next_model(&place);
     let place = slowly(towards(place, &model), "0.05");
     let gateway = place.start();
-    let ask = |question| gateway.send(CHAT, &[], Some(&chat("gated-200", question)));
+    let ask = |question| gateway.send(CHAT, &[], Some(&chat("mock-gated", question)));
     let asked = mock.seen().count();
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| ask("How do I bake bread?"));

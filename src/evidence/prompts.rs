@@ -13,7 +13,7 @@ use crate::cache::skeleton::skeleton;
 const SHAPES: usize = 300;
 /// Prompts of one shape, the newest.
 const SAMPLES: usize = 5;
-/// Bytes of one prompt: longer ones are compared, but not kept.
+/// Bytes of one prompt: longer ones are counted, but neither kept nor looked into.
 const PROMPT_BYTES: usize = 64 << 10;
 /// Bytes of all that is kept.
 const ALL_BYTES: usize = 8 << 20;
@@ -70,7 +70,11 @@ impl Prompts {
         let system = marked(prompt.iter().map(String::as_str));
         let known = self.0.lock().known.get(&system).copied();
         // Looking for its shape takes a while: not while others wait.
+        let bytes = size(&prompt);
         let shape = known.unwrap_or_else(|| {
+            if bytes > PROMPT_BYTES {
+                return system;
+            }
             let shapes: Vec<String> = prompt.iter().map(|text| skeleton(text)).collect();
             marked(shapes.iter().map(String::as_str))
         });
@@ -79,7 +83,6 @@ impl Prompts {
             inner.known.clear();
         }
         inner.known.insert(system, shape);
-        let bytes: usize = prompt.iter().map(String::len).sum();
         if keep_text && bytes <= PROMPT_BYTES {
             inner.keep(namespace, (system, shape), prompt);
         }

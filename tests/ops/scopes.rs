@@ -88,6 +88,10 @@ fn hits_lost_to_a_date_are_counted_previewed_and_gained() {
         ASKED,
     );
     assert_eq!(other.cache(), "miss");
+    // What the policy gains is not lost any more, but for the prompt that also differs in a word.
+    let told = admin.get("/admin/v1/scopes?namespace=acme");
+    let lost = json!({"same_words": 1, "by_meaning": 0, "looked_at": 7});
+    assert_eq!(told["data"][0]["lost"], lost, "{told}");
     gateway.stop();
     let gateway = place.start();
     let reply = ask_under(&gateway, &key, None, &dated(8), ASKED);

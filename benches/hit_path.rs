@@ -39,6 +39,11 @@ const SIZES: [usize; 2] = [1000, 10_000];
 /// Candidates of a search, as the gateway asks for them.
 const CANDIDATES: usize = 8;
 
+/// A question of 41 words.
+const LONG: &str = "I have a 2019 laptop with 8 GB of memory that runs Windows 10, and since the update of March 3 it \
+    takes more than five minutes to start: which settings should I change first, and is it safe to disable the \
+    search service?";
+
 fn namespace() -> Namespace {
     Namespace::resolve("default", None, &[], |_| false).expect("a tenant's own namespace")
 }
@@ -168,6 +173,22 @@ fn comparing(criterion: &mut Criterion) {
     });
     group.bench_function("verdict", |bencher| {
         bencher.iter(|| judge(black_box(&evidence), black_box(&rule)));
+    });
+    // What a semantic hit adds at most: a long question, and all candidates that are judged.
+    let kept = Question::keep(LONG, true);
+    group.bench_function("verdict_of_eight_long_ones", |bencher| {
+        bencher.iter(|| {
+            let reading = Reading::of(black_box(LONG));
+            let long = Evidence {
+                asked: LONG,
+                reading: &reading,
+                stored: &kept,
+                ..evidence
+            };
+            for _ in 0..8 {
+                black_box(judge(black_box(&long), black_box(&rule)));
+            }
+        });
     });
     group.finish();
 }

@@ -62,7 +62,10 @@ pub(super) fn are_opposite(a: &Token, b: &Token) -> bool {
     if a.kind != Kind::Word || b.kind != Kind::Word {
         return false;
     }
-    if let (Some(x), Some(y)) = (OPPOSITES.get(&a.key), OPPOSITES.get(&b.key)) {
+    // Few words have opposites: the second is not looked for in vain.
+    if let Some(x) = OPPOSITES.get(&a.key)
+        && let Some(y) = OPPOSITES.get(&b.key)
+    {
         let clash = |(line, side): &(u16, bool)| y.contains(&(*line, !side));
         if x.iter().any(clash) {
             return true;
@@ -72,13 +75,17 @@ pub(super) fn are_opposite(a: &Token, b: &Token) -> bool {
 }
 
 fn prefixed(root: &str, word: &str) -> bool {
-    let cut = |prefix: &&str| word.strip_prefix(*prefix) == Some(root);
-    root.len() > 3 && PREFIXES.iter().any(cut)
+    // They have two or three letters: most words differ in length by something else.
+    let may = matches!(word.len().checked_sub(root.len()), Some(2 | 3)) && root.len() > 3;
+    let prefix = || word.strip_suffix(root);
+    may && prefix().is_some_and(|prefix| PREFIXES.contains(&prefix))
 }
 
 fn suffixed(a: &str, b: &str) -> bool {
-    let root = |word: &'_ str, ending: &str| word.strip_suffix(ending).map(str::to_owned);
-    let ends = |x: &str, y: &str| root(x, "ful").is_some() && root(x, "ful") == root(y, "less");
+    let ends = |x: &str, y: &str| {
+        let root = x.strip_suffix("ful");
+        root.is_some() && root == y.strip_suffix("less")
+    };
     ends(a, b) || ends(b, a)
 }
 

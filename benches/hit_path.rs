@@ -12,7 +12,8 @@ mod dice;
 use std::hint::black_box;
 use std::sync::Arc;
 
-use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, BenchmarkId, Criterion, criterion_group, criterion_main};
 use reprise::cache::controls::Controls;
 use reprise::cache::entry::{Cached, Fresh};
 use reprise::cache::history::{History, LeftOut};
@@ -174,7 +175,12 @@ fn comparing(criterion: &mut Criterion) {
     group.bench_function("verdict", |bencher| {
         bencher.iter(|| judge(black_box(&evidence), black_box(&rule)));
     });
-    // What a semantic hit adds at most: a long question, and all candidates that are judged.
+    verdict_of_long(&mut group, evidence, &rule);
+    group.finish();
+}
+
+/// What a semantic hit adds at most: a long question, and all candidates that are judged.
+fn verdict_of_long(group: &mut BenchmarkGroup<'_, WallTime>, evidence: Evidence<'_>, rule: &Rule) {
     let kept = Question::keep(LONG, true);
     group.bench_function("verdict_of_eight_long_ones", |bencher| {
         bencher.iter(|| {
@@ -186,11 +192,10 @@ fn comparing(criterion: &mut Criterion) {
                 ..evidence
             };
             for _ in 0..8 {
-                black_box(judge(black_box(&long), black_box(&rule)));
+                black_box(judge(black_box(&long), black_box(rule)));
             }
         });
     });
-    group.finish();
 }
 
 criterion_group!(benches, reading, answering, comparing);

@@ -41,15 +41,15 @@ impl Request<'_> {
     }
 }
 
-/// Requests in the order of their time. `united` gives what is left of the prompt of one with these marks.
+/// Requests in the order of their time. `left` gives what is left of the prompt of one with these marks.
 pub fn in_order<'a>(
     decisions: impl IntoIterator<Item = &'a Decision>,
-    united: impl Fn(&PromptParts) -> Option<u64>,
+    left: impl Fn(&PromptParts) -> u64,
 ) -> Vec<Request<'a>> {
     let request = |decision: &'a Decision| {
         let parts = decision.key.prompt?;
         let place = Place {
-            prompt: united(&parts)?,
+            prompt: left(&parts),
             rest: parts.rest,
         };
         Some(Request {
@@ -63,22 +63,33 @@ pub fn in_order<'a>(
     requests
 }
 
-/// What is left of the prompts of each shape under patterns, where that is the same of all of them that are known:
-/// the others stay apart.
+/// What is left of prompts under patterns.
+pub struct Left(HashMap<u64, u64>);
+
+impl Left {
+    /// What is left of a prompt; the prompt itself, where its shape's are not known to be united.
+    #[must_use]
+    pub fn of(&self, parts: &PromptParts) -> u64 {
+        self.0.get(&parts.shape).copied().unwrap_or(parts.system)
+    }
+}
+
+/// What is left of the prompts of each shape, where that is the same of all of them that are known: the others stay
+/// apart.
 #[must_use]
-pub fn united(shapes: &[Shape], ignored: &Spans) -> HashMap<u64, u64> {
-    let left = |prompt: &Prompt| {
+pub fn left(shapes: &[Shape], ignored: &Spans) -> Left {
+    let kept = |prompt: &Prompt| {
         let kept: Vec<&str> = prompt.iter().flat_map(|text| ignored.kept(text)).collect();
         marked(kept.into_iter())
     };
     let one = |(shape, samples): &Shape| {
-        let left: HashSet<u64> = samples.iter().map(left).collect();
-        let [only] = left.into_iter().collect::<Vec<_>>()[..] else {
+        let found: HashSet<u64> = samples.iter().map(kept).collect();
+        let [only] = found.into_iter().collect::<Vec<_>>()[..] else {
             return None;
         };
         Some((*shape, only))
     };
-    shapes.iter().filter_map(one).collect()
+    Left(shapes.iter().filter_map(one).collect())
 }
 
 /// For each request that missed, an earlier one with the same question in the same place under another prompt, not
@@ -129,9 +140,9 @@ mod tests {
             decision(5, 3, 7, Miss),
             decision(5000, 4, 7, Miss),
         ];
-        let requests = in_order(&decisions, |_| Some(0));
+        let requests = in_order(&decisions, |_| 0);
         assert_eq!(same_words(&requests, 1000), [(2, 1), (4, 2)]);
-        let apart = in_order(&decisions, |parts| Some(parts.system));
+        let apart = in_order(&decisions, |parts| parts.system);
         assert!(same_words(&apart, 1000).is_empty());
     }
 
@@ -143,7 +154,7 @@ mod tests {
             (2, vec![prompt("Id a12345b"), prompt("Id a12345c")]),
         ];
         let dates = Spans::parse(&[r"\d{4}-\d{2}-\d{2}"]).unwrap();
-        let found = united(&shapes, &dates);
+        let found = left(&shapes, &dates).0;
         assert!(found.contains_key(&1) && !found.contains_key(&2));
     }
 }

@@ -83,6 +83,17 @@ fn remembering(place: &Place, mock: &Mock) -> Gateway {
     gateway
 }
 
+/// A folder full of answers that is on its way to the next model, and the likeness that the
+/// first one sees.
+fn set_out(mock: &Mock) -> (Place, String) {
+    let place = Place::new(mock).alike();
+    let gateway = remembering(&place, mock);
+    let before = similarity(&gateway);
+    gateway.stop();
+    let model = next_model(&place);
+    (slowly(towards(place, &model), "0.03"), before)
+}
+
 fn stats(gateway: &Gateway) -> Value {
     gateway.get("/admin/v1/stats", None).json()
 }
@@ -114,12 +125,7 @@ fn counted(gateway: &Gateway, line: &str) -> u64 {
 #[test]
 fn a_change_of_model_serves_by_meaning_before_during_and_after_and_fails_nobody() {
     let mock = Mock::start().unwrap();
-    let place = Place::new(&mock).alike();
-    let gateway = remembering(&place, &mock);
-    let before = similarity(&gateway);
-    gateway.stop();
-    let model = next_model(&place);
-    let place = slowly(towards(place, &model), "0.03");
+    let (place, before) = set_out(&mock);
     let gateway = place.start();
     eventually(|| (change(&gateway)["reembedded"].as_u64()? > 0).then_some(()));
     assert_eq!(similarity(&gateway), before, "the first model serves");
@@ -188,12 +194,7 @@ fn an_answer_that_is_on_its_way_while_the_models_change_places_is_found_by_meani
 #[test]
 fn a_change_that_is_killed_goes_on_where_it_was_and_holds_once_it_is_done() {
     let mock = Mock::start().unwrap();
-    let place = Place::new(&mock).alike();
-    let gateway = remembering(&place, &mock);
-    let before = similarity(&gateway);
-    gateway.stop();
-    let model = next_model(&place);
-    let place = slowly(towards(place, &model), "0.03");
+    let (place, before) = set_out(&mock);
     let gateway = place.start();
     // By now a part was written, and flushed some time ago.
     eventually(|| (change(&gateway)["reembedded"].as_u64()? >= 25).then_some(()));

@@ -24,6 +24,14 @@ fn ask_under(
     gateway.send(CHAT, &headers, Some(&body.to_string()))
 }
 
+/// A gateway where what is much alike is a hit, and an analyst's key.
+fn started(mock: &Mock) -> (Place, String, Gateway) {
+    let place = Place::new(mock).alike();
+    let key = place.key("acme", "analyst");
+    let gateway = place.start();
+    (place, key, gateway)
+}
+
 fn dated(day: u32) -> String {
     format!("You are a helpful assistant of Acme. Today is 2026-11-{day:02}. Be brief.")
 }
@@ -44,9 +52,7 @@ fn four_days(gateway: &Gateway, key: &str) {
 #[test]
 fn hits_lost_to_a_date_are_counted_previewed_and_gained() {
     let mock = Mock::start().unwrap();
-    let place = Place::new(&mock).alike();
-    let key = place.key("acme", "analyst");
-    let gateway = place.start();
+    let (place, key, gateway) = started(&mock);
     let admin = Admin::new(&gateway, &key);
     four_days(&gateway, &key);
     let told = admin.get("/admin/v1/scopes?namespace=acme");
@@ -101,9 +107,7 @@ fn hits_lost_to_a_date_are_counted_previewed_and_gained() {
 #[test]
 fn a_name_that_is_left_out_still_tells_people_apart_who_ask_about_themselves() {
     let mock = Mock::start().unwrap();
-    let place = Place::new(&mock).alike();
-    let key = place.key("acme", "analyst");
-    let gateway = place.start();
+    let (_place, key, gateway) = started(&mock);
     let admin = Admin::new(&gateway, &key);
     let draft = json!({"system_ignore": [r"The customer is (\w+)\."]});
     assert_eq!(put(&admin, 0, &draft).status, 200);
@@ -128,9 +132,7 @@ fn a_name_that_is_left_out_still_tells_people_apart_who_ask_about_themselves() {
 #[test]
 fn patterns_that_make_no_sense_are_refused_and_change_nothing() {
     let mock = Mock::start().unwrap();
-    let place = Place::new(&mock);
-    let key = place.key("acme", "analyst");
-    let gateway = place.start();
+    let (place, key, gateway) = started(&mock);
     let admin = Admin::new(&gateway, &key);
     for bad in [json!([".*"]), json!(["("]), json!(vec!["x"; 17])] {
         let reply = put(&admin, 0, &json!({"system_ignore": bad}));
@@ -148,9 +150,7 @@ fn patterns_that_make_no_sense_are_refused_and_change_nothing() {
 #[test]
 fn where_no_text_is_kept_prompts_are_counted_and_not_shown() {
     let mock = Mock::start().unwrap();
-    let place = Place::new(&mock).alike();
-    let key = place.key("acme", "analyst");
-    let gateway = place.start();
+    let (_place, key, gateway) = started(&mock);
     let admin = Admin::new(&gateway, &key);
     four_days(&gateway, &key);
     assert_eq!(put(&admin, 0, &json!({"keep_text": false})).status, 200);

@@ -12,7 +12,7 @@ use super::{Door, blocking, caller, finish, must_see, query};
 use crate::cache::policy::Policy;
 use crate::cache::replay::Past;
 use crate::chat::RequestId;
-use crate::evidence::repeats::{Request, in_order, same_words, united};
+use crate::evidence::repeats::{Request, in_order, left, same_words};
 use crate::evidence::scopes::{Group, groups};
 use crate::identity::Role;
 
@@ -55,16 +55,9 @@ fn listed(door: &Door, namespace: &str) -> Value {
     let decisions = evidence.prompted(namespace);
     // Of a prompt whose text is not known its shape is.
     let place = |shape: u64| group_of.get(&shape).copied().unwrap_or(shape);
-    let requests = in_order(decisions.iter().map(AsRef::as_ref), |p| {
-        Some(place(p.shape))
-    });
-    let before = united(&shapes, &policy.system_ignore);
-    let lost = lost(door, &policy, &requests, |r| {
-        before
-            .get(&r.parts.shape)
-            .copied()
-            .unwrap_or(r.parts.system)
-    });
+    let requests = in_order(decisions.iter().map(AsRef::as_ref), |p| place(p.shape));
+    let before = left(&shapes, &policy.system_ignore);
+    let lost = lost(door, &policy, &requests, |r| before.of(&r.parts));
     let mut told: HashMap<u64, Vec<usize>> = HashMap::new();
     for (at, request) in requests.iter().enumerate() {
         told.entry(place(request.parts.shape)).or_default().push(at);
@@ -135,7 +128,12 @@ fn lost(
     let same_words = same_words(requests, policy.ttl_s.saturating_mul(1000));
     let same_words: Vec<_> = same_words.into_iter().filter(apart).collect();
     let found: HashSet<usize> = same_words.iter().map(|pair| pair.0).collect();
-    let with_text = (0..requests.len()).filter(|at| requests[*at].decision.question.is_some());
+    // A decision that was under way when the policy stopped keeping text has it still.
+    let keeps = |r: &Request<'_>| {
+        let policy = door.gateway.policies().of(&r.decision.namespace);
+        policy.keep_text && r.decision.question.is_some()
+    };
+    let with_text = (0..requests.len()).filter(|at| keeps(&requests[*at]));
     let with_text: Vec<usize> = with_text.collect();
     let looked_at = with_text[with_text.len().saturating_sub(COMPARED)..].to_vec();
     let past: Vec<_> = looked_at
@@ -170,23 +168,18 @@ pub(super) fn effect(door: &Door, namespace: &str, after: &Policy) -> Value {
     }
     let evidence = door.gateway.evidence();
     let shapes = evidence.prompts().of(namespace);
-    let now = united(&shapes, &after.system_ignore);
-    let before = united(&shapes, &policy.system_ignore);
+    let now = left(&shapes, &after.system_ignore);
+    let before = left(&shapes, &policy.system_ignore);
     let decisions = evidence.prompted(namespace);
-    let requests = in_order(decisions.iter().map(AsRef::as_ref), |p| {
-        Some(now.get(&p.shape).copied().unwrap_or(p.system))
-    });
-    let lost = lost(door, after, &requests, |r| {
-        before
-            .get(&r.parts.shape)
-            .copied()
-            .unwrap_or(r.parts.system)
-    });
+    let requests = in_order(decisions.iter().map(AsRef::as_ref), |p| now.of(p));
+    let lost = lost(door, after, &requests, |r| before.of(&r.parts));
     let known: HashSet<u64> = shapes.iter().map(|(shape, _)| *shape).collect();
     let unknown = requests.iter().filter(|r| !known.contains(&r.parts.shape));
     let places: HashSet<_> = requests.iter().map(|r| r.place.prompt()).collect();
     let named = lost.same_words.iter().chain(&lost.by_meaning).take(NAMED);
-    let named: Vec<Value> = named.map(|pair| example(&requests, *pair)).collect();
+    let named: Vec<Value> = named
+        .map(|pair| example(&requests, *pair, policy.keep_text))
+        .collect();
     json!({
         "requests": requests.len(),
         "prompts": distinct(requests.iter()),
@@ -198,12 +191,12 @@ pub(super) fn effect(door: &Door, namespace: &str, after: &Policy) -> Value {
     })
 }
 
-fn example(requests: &[Request<'_>], (at, earlier): (usize, usize)) -> Value {
+fn example(requests: &[Request<'_>], (at, earlier): (usize, usize), texts: bool) -> Value {
     let (asked, answer) = (requests[at].decision, requests[earlier].decision);
     json!({
         "request_id": asked.request_id,
-        "question": asked.question,
+        "question": asked.question.as_ref().filter(|_| texts),
         "answered_by": answer.request_id,
-        "its_question": answer.question,
+        "its_question": answer.question.as_ref().filter(|_| texts),
     })
 }

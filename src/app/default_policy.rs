@@ -62,6 +62,7 @@ pub(super) fn configured(config: &Config) -> Policy {
     );
     Policy {
         namespace: String::new(),
+        of_models: None,
         version: 0,
         kind: match config.cache.decide {
             Decide::Threshold => PolicyKind::Threshold,
@@ -86,6 +87,7 @@ pub(super) fn configured(config: &Config) -> Policy {
         temperature_max: config.cache.temperature_max,
         system_ignore: Spans::default(),
         keep_text: config.cache.keep_text,
+        models: BTreeMap::new(),
         forgotten_before_ms: 0,
     }
 }

@@ -1,20 +1,24 @@
 //! What the analysts decide per namespace: when a stored answer serves and how long
 //! it is remembered. Read without a lock, changed as a whole.
 
+mod draft;
 mod in_force;
 mod lasting;
+mod models;
 mod trial;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::freshness::times::{TtlClasses, TtlClassesDraft};
+use super::freshness::times::TtlClasses;
 use super::spans::Spans;
 use super::verdict::{GuardSet, Rule, WhenUnsure};
 use crate::chat::number::short;
 
+pub use draft::{PolicyDraft, PolicyError};
 pub use in_force::Policies;
+pub use models::{ByModel, ModelPolicy, Rules};
 pub use trial::{Stage, Trial};
 
 /// How a namespace decides.
@@ -22,6 +26,9 @@ pub use trial::{Stage, Trial};
 pub struct Policy {
     /// The namespace it holds for.
     pub namespace: String,
+    /// The pattern of models for which it holds otherwise than for the rest; none in the policy itself.
+    #[serde(skip)]
+    pub of_models: Option<String>,
     /// Counts its changes; 0 is the configured default, never stored.
     pub version: u64,
     /// How it decides.
@@ -66,6 +73,9 @@ pub struct Policy {
     pub system_ignore: Spans,
     /// Whether the text of questions is kept: in the decision log and with what is remembered.
     pub keep_text: bool,
+    /// What holds otherwise for some models, by name or pattern; the narrowest that fits holds.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub models: BTreeMap<String, ModelPolicy>,
     /// Unix milliseconds: what was remembered before then an earlier, shorter `ttl_s` had let die.
     #[serde(default, skip_serializing_if = "never")]
     pub forgotten_before_ms: u64,
@@ -118,104 +128,6 @@ pub struct Point {
     pub learning: bool,
 }
 
-/// A change to a policy as an analyst sends it.
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PolicyDraft {
-    /// Must name the namespace of the address, if it is there.
-    #[serde(default)]
-    pub namespace: Option<String>,
-    /// Ignored: `If-Match` says which version is changed.
-    #[serde(default)]
-    pub version: Option<u64>,
-    /// Ignored: it follows from the changes of `ttl_s`.
-    #[serde(default)]
-    pub forgotten_before_ms: Option<u64>,
-    /// How to decide; as before if absent.
-    #[serde(default)]
-    pub kind: Option<PolicyKind>,
-    /// As before if absent.
-    #[serde(default)]
-    pub threshold: Option<f32>,
-    /// As before if absent.
-    #[serde(default)]
-    pub probability: Option<f32>,
-    /// As before if absent.
-    #[serde(default)]
-    pub budget: Option<f32>,
-    /// As before if absent; a whole new set if not.
-    #[serde(default)]
-    pub guards: Option<BTreeMap<String, bool>>,
-    /// As before if absent.
-    #[serde(default)]
-    pub when_unsure: Option<WhenUnsure>,
-    /// As before if absent.
-    #[serde(default)]
-    pub public: Option<bool>,
-    /// As before if absent.
-    #[serde(default)]
-    pub ttl_s: Option<u64>,
-    /// As before if absent, and so is each of its members.
-    #[serde(default)]
-    pub ttl_classes: Option<TtlClassesDraft>,
-    /// As before if absent.
-    #[serde(default)]
-    pub stale_while_revalidate_s: Option<u64>,
-    /// As before if absent.
-    #[serde(default)]
-    pub stale_if_error_s: Option<u64>,
-    /// As before if absent.
-    #[serde(default)]
-    pub temperature_max: Option<f64>,
-    /// As before if absent; a whole new list if not.
-    #[serde(default)]
-    pub system_ignore: Option<Vec<String>>,
-    /// As before if absent.
-    #[serde(default)]
-    pub keep_text: Option<bool>,
-    /// Why, for whoever looks at the versions later.
-    #[serde(default)]
-    pub reason: Option<String>,
-}
-
-impl PolicyDraft {
-    /// Whether its reason is short enough to be kept.
-    ///
-    /// # Errors
-    /// [`PolicyError::OutOfRange`] if not.
-    pub fn check_reason(&self) -> Result<(), PolicyError> {
-        match &self.reason {
-            Some(reason) if reason.chars().count() > REASON_MAX => Err(PolicyError::OutOfRange {
-                param: "reason",
-                expected: "at most 1000 characters",
-            }),
-            _ => Ok(()),
-        }
-    }
-}
-
-/// Characters of a reason.
-const REASON_MAX: usize = 1000;
-
-/// Why a change is refused.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum PolicyError {
-    /// A value is out of its range.
-    #[error("`{param}` must be {expected}")]
-    OutOfRange {
-        /// The field.
-        param: &'static str,
-        /// Its range.
-        expected: &'static str,
-    },
-    /// Somebody changed it in between.
-    #[error("the policy is at version {current} by now")]
-    Stale {
-        /// The version in force.
-        current: u64,
-    },
-}
-
 impl Policy {
     /// The policy after `draft`, one version on, from `now_ms` (Unix milliseconds) on.
     ///
@@ -225,6 +137,7 @@ impl Policy {
         let ttl_s = draft.ttl_s.unwrap_or(self.ttl_s);
         let next = Self {
             namespace: self.namespace.clone(),
+            of_models: None,
             version: self.version + 1,
             kind: draft.kind.unwrap_or(self.kind),
             threshold: draft.threshold.unwrap_or(self.threshold),
@@ -252,6 +165,7 @@ impl Policy {
                 None => self.system_ignore.clone(),
             },
             keep_text: draft.keep_text.unwrap_or(self.keep_text),
+            models: draft.models.clone().unwrap_or_else(|| self.models.clone()),
             forgotten_before_ms: self.forgotten_when(ttl_s, now_ms),
         };
         if draft
@@ -265,7 +179,8 @@ impl Policy {
             });
         }
         self.moves_nothing(&next)?;
-        next.check()
+        next.check_models()?;
+        next.forgetting(self, now_ms).check()
     }
 
     /// The policy after going back to `old`, one version on, from `now_ms` (Unix milliseconds) on.
@@ -281,7 +196,17 @@ impl Policy {
             point: Point::default(),
             ..old.clone()
         };
-        back.check()
+        back.check_models()?;
+        back.forgetting(self, now_ms).check()
+    }
+
+    /// The same where it decides in another way.
+    #[must_use]
+    pub fn of_kind(&self, kind: PolicyKind) -> Self {
+        Self {
+            kind,
+            ..self.clone()
+        }
     }
 
     /// How two questions are judged under it. `at_least` is a cosine that the request asks for on top.
@@ -355,9 +280,10 @@ impl Policy {
 mod tests {
     use super::*;
 
-    fn policies() -> Policies {
+    pub(super) fn policies() -> Policies {
         let default = Policy {
             namespace: String::new(),
+            of_models: None,
             version: 0,
             kind: PolicyKind::Threshold,
             threshold: 0.92,
@@ -374,6 +300,7 @@ mod tests {
             temperature_max: 1.0,
             system_ignore: Spans::default(),
             keep_text: true,
+            models: BTreeMap::new(),
             forgotten_before_ms: 0,
         };
         Policies::new(default, [])

@@ -26,17 +26,18 @@ pub struct Past<'a, P> {
     pub under: u64,
     /// The question.
     pub text: &'a str,
+    /// What would decide it.
+    pub rule: Rule,
     /// Whether it missed: of others nothing is asked.
     pub missed: bool,
 }
 
 impl Cache {
-    /// Which of `past`, in the order of their time, an earlier one of the same place would have answered under
-    /// `rule`; by their positions. Those without a vector are not compared.
+    /// Which of `past`, in the order of their time, an earlier one of the same place would have answered;
+    /// by their positions. Those without a vector are not compared.
     pub async fn answered_by<P: Copy + Eq + Hash>(
         &self,
         past: &[Past<'_, P>],
-        rule: &Rule,
     ) -> Vec<(usize, usize)> {
         let vectors: Vec<Option<Embedded>> = stream::iter(past)
             .map(|asked| async { self.embed(asked.text).await.ok() })
@@ -45,7 +46,7 @@ impl Cache {
             .await;
         let missed = (0..past.len()).filter(|at| past[*at].missed);
         missed
-            .filter_map(|at| Some((at, self.earlier(past, &vectors, at, rule)?)))
+            .filter_map(|at| Some((at, self.earlier(past, &vectors, at)?)))
             .collect()
     }
 
@@ -54,7 +55,6 @@ impl Cache {
         past: &[Past<'_, P>],
         vectors: &[Option<Embedded>],
         at: usize,
-        rule: &Rule,
     ) -> Option<usize> {
         let (asked, vector) = (&past[at], vectors[at].as_ref()?);
         let others =
@@ -68,7 +68,7 @@ impl Cache {
         let serves = |other: usize| {
             let stored = vectors[other].as_ref()?;
             let facts = Self::facts_between((past[other].text, stored), (asked.text, vector));
-            (rule.call(&facts).0 == Call::Serve).then_some(other)
+            (asked.rule.call(&facts).0 == Call::Serve).then_some(other)
         };
         alike.into_iter().take(JUDGED).find_map(|(o, _)| serves(o))
     }

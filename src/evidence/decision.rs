@@ -79,6 +79,9 @@ pub struct Decision {
     pub care: Care,
     /// Version of the policy in force.
     pub policy_version: u64,
+    /// The pattern under which it says something for the model asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy_models: Option<String>,
     /// The change that was under way, and what it made of the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<OnTrial>,
@@ -220,6 +223,7 @@ pub(super) fn sample(question: &str) -> Decision {
         probability: Some(0.7),
         care: Care::default(),
         policy_version: 0,
+        policy_models: None,
         change: None,
         usd: None,
         draw: 0.5,

@@ -93,9 +93,12 @@ pub fn left(shapes: &[Shape], ignored: &Spans) -> Left {
 }
 
 /// For each request that missed, an earlier one with the same question in the same place under another prompt, not
-/// older than `ttl_ms`; by their places in `requests`, which are in the order of their time.
+/// older than `ttl_ms` says; by their places in `requests`, which are in the order of their time.
 #[must_use]
-pub fn same_words(requests: &[Request<'_>], ttl_ms: u64) -> Vec<(usize, usize)> {
+pub fn same_words(
+    requests: &[Request<'_>],
+    ttl_ms: impl Fn(&Request<'_>) -> u64,
+) -> Vec<(usize, usize)> {
     let mut newest: HashMap<(Place, u64), usize> = HashMap::new();
     let mut found = Vec::new();
     for (at, request) in requests.iter().enumerate() {
@@ -105,7 +108,7 @@ pub fn same_words(requests: &[Request<'_>], ttl_ms: u64) -> Vec<(usize, usize)> 
         };
         let before = &requests[earlier];
         let age = request.decision.time_ms - before.decision.time_ms;
-        if before.parts.system != request.parts.system && age <= ttl_ms {
+        if before.parts.system != request.parts.system && age <= ttl_ms(request) {
             found.push((at, earlier));
         }
     }
@@ -141,9 +144,9 @@ mod tests {
             decision(5000, 4, 7, Miss),
         ];
         let requests = in_order(&decisions, |_| 0);
-        assert_eq!(same_words(&requests, 1000), [(2, 1), (4, 2)]);
+        assert_eq!(same_words(&requests, |_| 1000), [(2, 1), (4, 2)]);
         let apart = in_order(&decisions, |parts| parts.system);
-        assert!(same_words(&apart, 1000).is_empty());
+        assert!(same_words(&apart, |_| 1000).is_empty());
     }
 
     #[test]

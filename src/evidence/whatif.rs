@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::decision::{Decision, DecisionOutcome};
 use super::estimate::{Estimate, JudgeErrors, Stratum, estimate};
 use super::label::{Label, Opinion, Source};
+use crate::cache::policy::Rules;
 use crate::cache::verdict::Rule;
 use crate::cache::verdict::facts::{Call, Facts};
 use crate::chat::number::{short, usd};
@@ -98,9 +99,13 @@ impl Case {
     }
 }
 
-/// Compares two rules on the same decisions.
+/// Compares what two policies make of the same decisions.
 #[must_use]
-pub fn compare(cases: &[Case], (before, after): (&Rule, &Rule), judge: &JudgeErrors) -> Comparison {
+pub fn compare(
+    cases: &[Case],
+    (before, after): (&Rules, &Rules),
+    judge: &JudgeErrors,
+) -> Comparison {
     let mut told = Comparison {
         decisions: cases.len(),
         gained: 0,
@@ -115,7 +120,8 @@ pub fn compare(cases: &[Case], (before, after): (&Rule, &Rule), judge: &JudgeErr
     };
     for case in cases {
         let price = case.decision.usd.unwrap_or(0.0);
-        let (was, is) = (case.serves(before), case.serves(after));
+        let model = &case.decision.model;
+        let (was, is) = (case.serves(before.of(model)), case.serves(after.of(model)));
         let said = |place| case.opinion(place).map(|l| l.verdict);
         match (was, is) {
             (None, Some(place)) => {
@@ -137,13 +143,13 @@ pub fn compare(cases: &[Case], (before, after): (&Rule, &Rule), judge: &JudgeErr
     told
 }
 
-/// What is known of the share of wrong hits under a rule, from labels that chance chose.
+/// What is known of the share of wrong hits under a policy, from labels that chance chose.
 #[must_use]
-pub fn known(cases: &[Case], rule: &Rule, judge: &JudgeErrors) -> Estimate {
+pub fn known(cases: &[Case], rules: &Rules, judge: &JudgeErrors) -> Estimate {
     let kinds = [DecisionOutcome::Hit, DecisionOutcome::NearMiss];
     let strata = kinds.map(|kind| {
         let of_kind = cases.iter().filter(|c| c.decision.outcome == kind);
-        let serving = of_kind.filter_map(|c| Some((c, c.serves(rule)?)));
+        let serving = of_kind.filter_map(|c| Some((c, c.serves(rules.of(&c.decision.model))?)));
         serving.fold(Stratum::default(), |mut sum, (case, place)| {
             let label = case.opinion(place).filter(|l| l.sampled);
             sum.hits += 1;
@@ -177,7 +183,7 @@ pub fn curve(cases: &[Case], rule: &Rule, judge: &JudgeErrors) -> Vec<Point> {
                     ..*rule
                 },
             };
-            let estimate = known(cases, &moved, judge);
+            let estimate = known(cases, &Rules::one(moved), judge);
             Point {
                 at,
                 hit_rate: share(estimate.hits, cases.len()),
@@ -189,9 +195,11 @@ pub fn curve(cases: &[Case], rule: &Rule, judge: &JudgeErrors) -> Vec<Point> {
 
 /// Those nearest to what a rule decides by that nobody has spoken of yet: they tell most about it.
 #[must_use]
-pub fn nearest_boundary<'a>(cases: &'a [Case], rule: &Rule, limit: usize) -> Vec<&'a Case> {
-    let least = rule.probability.unwrap_or(rule.cosine);
-    let distance = |case: &Case| (case.score(rule) - least).abs();
+pub fn nearest_boundary<'a>(cases: &'a [Case], rules: &Rules, limit: usize) -> Vec<&'a Case> {
+    let distance = |case: &Case| {
+        let rule = rules.of(&case.decision.model);
+        (case.score(rule) - rule.probability.unwrap_or(rule.cosine)).abs()
+    };
     let mut open: Vec<_> = cases.iter().filter(|c| c.label.is_none()).collect();
     open.sort_by(|a, b| {
         let order = distance(a).partial_cmp(&distance(b));

@@ -46,7 +46,7 @@ pub struct Plan {
     pub ask: Ask,
     /// Where its answers live.
     pub namespace: Namespace,
-    /// What decides there.
+    /// What decides there for its model.
     pub policy: Arc<Policy>,
     /// The change under way in that namespace, whether it decides or not.
     pub trial: Option<Arc<Trial>>,
@@ -118,7 +118,7 @@ impl Gateway {
             self.keyring.knows_tenant(name)
         })?;
         let route = self.route(ask.request.model())?;
-        let (policy, trial) = self.policy_for(&namespace.label, ask.id);
+        let (policy, trial) = self.policy_for(&namespace.label, ask.request.model(), ask.id);
         let origin = route.origin();
         let history = History::of(&ask.request);
         let asker = self.asker(&ask);

@@ -6,17 +6,20 @@ use std::collections::HashMap;
 use parking_lot::Mutex;
 
 use super::Gateway;
-use crate::cache::policy::{Point, Policy, PolicyKind};
-use crate::cache::verdict::Rule;
+use crate::cache::policy::{ByModel, Point, Policy, PolicyKind};
 use crate::chat::number::shortest;
 use crate::evidence::budget::{Ladder, Observation, Standing};
 use crate::evidence::label::Label;
 
-/// The ladders, by the namespace whose policy it is; none for the default.
+/// The ladders, by what goes by them.
 #[derive(Default)]
 pub(super) struct Budgets {
-    ladders: Mutex<HashMap<Option<String>, Kept>>,
+    ladders: Mutex<HashMap<Whose, Kept>>,
 }
+
+/// The namespace whose policy it is, none for the default; and the pattern of the models that it decides by a rule
+/// of their own, none for all others.
+type Whose = (Option<String>, Option<String>);
 
 struct Kept {
     /// Version of the policy that it belongs to.
@@ -33,32 +36,35 @@ impl Gateway {
         }
     }
 
-    /// Reckons the budget of a namespace's own policy, or of the default, from what is remembered. Blocks.
+    /// Reckons the budgets of a namespace's own policy, or of the default, from what is remembered. Blocks.
     pub fn reckon(&self, own: Option<&str>) {
         let mut ladders = self.budgets.ladders.lock();
-        let policy = self.policies.of(own.unwrap_or_default());
-        if policy.kind != PolicyKind::Budget {
-            ladders.remove(&own.map(str::to_owned));
-            return;
+        ladders.retain(|(namespace, _), _| namespace.as_deref() != own);
+        let policies = self.policies.by_model(own.unwrap_or_default());
+        let version = policies.whole().version;
+        for pattern in std::iter::once(None).chain(policies.own_rules().map(Some)) {
+            let policy = policies.ruling(pattern);
+            let Some(policy) = policy.filter(|p| p.kind == PolicyKind::Budget) else {
+                continue;
+            };
+            let ladder = self.ladder(own, &policies, (pattern, policy));
+            self.settle((own, pattern), version, &ladder);
+            let whose = (own.map(str::to_owned), pattern.map(str::to_owned));
+            ladders.insert(whose, Kept { version, ladder });
         }
-        let ladder = self.ladder(own, &policy);
-        self.settle(own, policy.version, &ladder);
-        let kept = Kept {
-            version: policy.version,
-            ladder,
-        };
-        ladders.insert(own.map(str::to_owned), kept);
     }
 
     /// Hears what was said of a decision. `again`: it replaces what was said before. Blocks.
     pub(super) fn reckon_with(&self, label: &Label, again: bool) {
-        let policy = self.policies.of(&label.namespace);
+        let policies = self.policies.by_model(&label.namespace);
+        let policy = policies.of(&label.model);
         if policy.kind != PolicyKind::Budget {
             return;
         }
         let own = Some(label.namespace.as_str()).filter(|n| self.policies.has_own(n));
+        let pattern = policies.deciding(&label.model);
         let mut ladders = self.budgets.ladders.lock();
-        let kept = ladders.get_mut(&own.map(str::to_owned));
+        let kept = ladders.get_mut(&(own.map(str::to_owned), pattern.map(str::to_owned)));
         let Some(kept) = kept.filter(|k| k.version == policy.version && !again) else {
             drop(ladders);
             return self.reckon(own);
@@ -66,23 +72,49 @@ impl Gateway {
         let judge = self.evidence.judge_errors(|n| self.pooled(own, n));
         if let Some(told) = Observation::of(label, &policy.rule(None), &judge) {
             kept.ladder.hear(&told);
-            self.settle(own, kept.version, &kept.ladder);
+            self.settle((own, pattern), kept.version, &kept.ladder);
         }
     }
 
-    /// Where a policy of kind `budget` would stand by what is remembered. Blocks.
+    /// Where the policy of a namespace would stand by what is remembered, in its part for the models of a pattern
+    /// or for all others; none where that does not go by a budget. Blocks.
     #[must_use]
-    pub fn budget_standing(&self, namespace: &str, policy: &Policy) -> Standing {
+    pub fn budget_standing(&self, policies: &ByModel, pattern: Option<&str>) -> Option<Standing> {
+        let policy = policies.ruling(pattern);
+        let policy = policy.filter(|p| p.kind == PolicyKind::Budget)?;
+        let namespace = policy.namespace.as_str();
         let own = policy.version > 0 || self.policies.has_own(namespace);
         let own = Some(namespace).filter(|_| own);
-        self.ladder(own, policy).standing()
+        Some(self.ladder(own, policies, (pattern, policy)).standing())
     }
 
-    fn ladder(&self, own: Option<&str>, policy: &Policy) -> Ladder {
+    /// A policy with its budgets at what is remembered. Blocks.
+    #[must_use]
+    pub fn at_its_points(&self, policy: &Policy) -> ByModel {
+        let policies = ByModel::new(policy.clone());
+        let patterns = std::iter::once(None).chain(policies.own_rules().map(Some));
+        let standings = patterns.filter_map(|p| Some((p, self.budget_standing(&policies, p)?)));
+        let placed = standings.fold(policy.clone(), |policy, (pattern, standing)| {
+            let point = Point {
+                serving_from: standing.serving_from,
+                learning: true,
+            };
+            policy.at(pattern, point)
+        });
+        ByModel::new(placed)
+    }
+
+    fn ladder(
+        &self,
+        own: Option<&str>,
+        policies: &ByModel,
+        (pattern, policy): (Option<&str>, &Policy),
+    ) -> Ladder {
         let judge = self.evidence.judge_errors(|n| self.pooled(own, n));
-        let mut labels = self
-            .evidence
-            .labels(usize::MAX, |l| l.sampled && self.pooled(own, &l.namespace));
+        let counts = |l: &Label| {
+            l.sampled && self.pooled(own, &l.namespace) && policies.deciding(&l.model) == pattern
+        };
+        let mut labels = self.evidence.labels(usize::MAX, counts);
         // Newest first is how they are listed, and of one request the most trusted counts.
         labels.reverse();
         let counted = labels.iter().filter(|l| self.evidence.counts(l));
@@ -99,20 +131,24 @@ impl Gateway {
         }
     }
 
-    fn settle(&self, own: Option<&str>, version: u64, ladder: &Ladder) {
+    fn settle(&self, (own, pattern): (Option<&str>, Option<&str>), version: u64, ladder: &Ladder) {
         let point = Point {
             serving_from: ladder.serving_from(),
             learning: ladder.is_learning(),
         };
-        let before = self.policies.of(own.unwrap_or_default()).point;
+        let policies = self.policies.by_model(own.unwrap_or_default());
+        let Some(before) = policies.ruling(pattern).map(|p| p.point) else {
+            return;
+        };
         if before == point {
             return;
         }
-        self.policies.set_point(own.map(|n| (n, version)), point);
+        self.policies
+            .set_point(own.map(|n| (n, version)), pattern, point);
         if before.serving_from != point.serving_from {
-            let namespace = own.unwrap_or("*");
+            let (namespace, models) = (own.unwrap_or("*"), pattern.unwrap_or("*"));
             let from = point.serving_from;
-            tracing::info!(namespace, before = ?before.serving_from, now = ?from, "a budget serves from another probability");
+            tracing::info!(namespace, models, before = ?before.serving_from, now = ?from, "a budget serves from another probability");
             if before.serving_from.is_some()
                 && from.is_none_or(|now| Some(now) > before.serving_from)
             {
@@ -120,18 +156,4 @@ impl Gateway {
             }
         }
     }
-}
-
-/// A rule that decides by a budget's probability.
-#[must_use]
-pub fn rule_at(policy: &Policy, standing: &Standing) -> Rule {
-    let point = Point {
-        serving_from: standing.serving_from,
-        learning: false,
-    };
-    Policy {
-        point,
-        ..policy.clone()
-    }
-    .rule(None)
 }

@@ -237,6 +237,10 @@ impl From<PolicyError> for ApiError {
                 param: Some(param.into()),
                 ..Self::new(Code::InvalidRequest, message)
             },
+            PolicyError::OfModel { param, .. } => Self {
+                param: Some(param),
+                ..Self::new(Code::InvalidRequest, message)
+            },
             PolicyError::Stale { .. } => Self::new(Code::Conflict, message),
         }
     }

@@ -143,6 +143,7 @@ impl Gateway {
                 when_unsure: plan.policy.when_unsure,
             },
             policy_version: plan.policy.version,
+            policy_models: plan.policy.of_models.clone(),
             change: None,
             usd: None,
             draw: plan.ask.id.draw(),

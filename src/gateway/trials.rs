@@ -21,29 +21,31 @@ pub(super) struct Watch {
 }
 
 impl Gateway {
-    /// The policy that decides a request, and the change that is under way in its namespace.
+    /// The policy that decides a request for a model, and the change that is under way in its namespace.
     pub(super) fn policy_for(
         &self,
         namespace: &str,
+        model: &str,
         id: RequestId,
     ) -> (Arc<Policy>, Option<Arc<Trial>>) {
         let trial = self.policies.trial(namespace);
         match &trial {
-            Some(taken) if taken.takes(id.second_draw()) => (taken.policy.clone(), trial),
-            _ => (self.policies.of(namespace), trial),
+            Some(taken) if taken.takes(id.second_draw()) => (taken.policy.of(model).clone(), trial),
+            _ => (self.policies.of_model(namespace, model), trial),
         }
     }
 
     /// What the change under way makes of a request by its candidates.
     pub(super) fn on_trial(plan: &Plan, nearest: &Nearest) -> Option<OnTrial> {
         let trial = plan.trial.as_ref()?;
-        let rule = trial.policy.rule(plan.ask.controls.threshold);
+        let policy = trial.policy.of(plan.ask.request.model());
+        let rule = policy.rule(plan.ask.controls.threshold);
         let mut candidates = std::iter::once(nearest).chain(&nearest.others);
         let serves = candidates.any(|n| rule.call(&n.judgement.facts).0 == Call::Serve);
         Some(OnTrial {
             id: trial.id.clone(),
             stage: trial.stage,
-            in_force: Arc::ptr_eq(&trial.policy, &plan.policy) || trial.stage == Stage::Applied,
+            in_force: Arc::ptr_eq(policy, &plan.policy) || trial.stage == Stage::Applied,
             serves,
         })
     }

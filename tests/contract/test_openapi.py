@@ -211,7 +211,9 @@ def judge(call, hit):
     call("get", "/admin/v1/decisions", query={"outcome": "hit_exact"})
     call("get", "/admin/v1/queue", query={"namespace": "acme", "order": "boundary", "outcome": "near_miss"})
     call("get", "/admin/v1/quality", query={"namespace": "acme"})
+    call("get", "/admin/v1/quality", query={"namespace": "acme", "model": "mock-*"})
     call("get", "/admin/v1/curve", query={"namespace": "acme", "kind": "threshold"})
+    call("get", "/admin/v1/curve", query={"namespace": "acme", "model": "mock-plain"})
     explained, _ = call("get", "/admin/v1/explain/{request_id}", request_id=hit)
     assert len(explained["labels"]) == 2
 
@@ -221,7 +223,9 @@ def govern(call):
     call("post", "/admin/v1/preview", {"namespace": "acme", "policy": draft})
     budget = {"kind": "budget", "budget": 0.05}
     call("post", "/admin/v1/preview", {"namespace": "acme", "policy": budget})
-    pairs = [{"namespace": "acme", "policy": draft}, {"a": QUESTION, "b": REWORDED, "label": 1}, {"a": "x", "b": "y"}]
+    own = {"models": {"mock-*": budget, "mock-plain": {"ttl_s": 60, "ttl_classes": {"static": 60}, "public": True}}}
+    call("post", "/admin/v1/preview", {"namespace": "acme", "policy": own, "model": "mock-*"})
+    pairs = [{"namespace": "acme", "policy": draft, "model": "mock-plain"}, {"a": QUESTION, "b": REWORDED, "label": 1}, {"a": "x", "b": "y"}]
     call("post", "/admin/v1/preview/pairs", "\n".join(map(json.dumps, pairs)))
     change, _ = call("post", "/admin/v1/changes", {"namespace": "acme", "policy": draft, "bound": 0.1})
     for move in [{"stage": "shadow"}, {"stage": "share", "share": 0.5}]:
@@ -234,7 +238,11 @@ def govern(call):
     policy, head = call("get", "/admin/v1/policies/{namespace}", namespace="acme")
     assert head["etag"] == f'"{policy["version"]}"'
     call("put", "/admin/v1/policies/{namespace}", budget, headers={"if-match": head["etag"]}, namespace="acme")
-    call("get", "/admin/v1/quality", query={"namespace": "acme"})
+    head = call("get", "/admin/v1/policies/{namespace}", namespace="acme")[1]
+    call("put", "/admin/v1/policies/{namespace}", own, headers={"if-match": head["etag"]}, namespace="acme")
+    assert call("get", "/admin/v1/quality", query={"namespace": "acme"})[0]["budgets_by_model"]["mock-*"]
+    ask(call, REWORDED)
+    assert call("get", "/admin/v1/decisions", query={"namespace": "acme"})[0]["data"]
     call("get", "/admin/v1/versions", query={"namespace": "acme"})
     call("post", "/admin/v1/rollback", {"namespace": "acme", "version": 0, "reason": "as it was"})
 

@@ -30,6 +30,7 @@ mod invalidation;
 mod judge;
 mod keys;
 mod limits;
+mod models;
 mod people;
 mod policies;
 mod reembed;

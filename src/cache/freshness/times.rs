@@ -58,12 +58,18 @@ impl StaleWindows {
 }
 
 /// A change to them; what is absent stays.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TtlClassesDraft {
-    #[serde(rename = "static", deserialize_with = "given")]
+    #[serde(
+        rename = "static",
+        deserialize_with = "given",
+        skip_serializing_if = "Option::is_none"
+    )]
     lasting: Option<Option<u64>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     time_sensitive: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     never: Option<u64>,
 }
 

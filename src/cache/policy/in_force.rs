@@ -6,13 +6,13 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
-use super::{Point, Policy, PolicyDraft, PolicyError, Trial};
+use super::{ByModel, Point, Policy, PolicyDraft, PolicyError, Trial};
 use crate::chat::unix_ms;
 
 /// All policies in force.
 pub struct Policies {
     default: ArcSwap<Policy>,
-    by_namespace: ArcSwap<HashMap<String, Arc<Policy>>>,
+    by_namespace: ArcSwap<HashMap<String, Arc<ByModel>>>,
     /// Changes under way, by namespace.
     trials: ArcSwap<HashMap<String, Arc<Trial>>>,
     changing: Mutex<()>,
@@ -24,7 +24,7 @@ impl Policies {
     pub fn new(default: Policy, stored: impl IntoIterator<Item = Policy>) -> Self {
         let by_namespace = stored
             .into_iter()
-            .map(|p| (p.namespace.clone(), Arc::new(p)))
+            .map(|p| (p.namespace.clone(), Arc::new(ByModel::new(p))))
             .collect();
         Self {
             default: ArcSwap::from_pointee(default),
@@ -43,13 +43,31 @@ impl Policies {
         }
     }
 
-    /// The policy in force for a namespace.
+    /// The policy in force for a namespace, whatever it says of some models.
     #[must_use]
     pub fn of(&self, namespace: &str) -> Arc<Policy> {
         if let Some(policy) = self.by_namespace.load().get(namespace) {
-            return policy.clone();
+            return policy.whole().clone();
         }
         Arc::new(self.configured(namespace))
+    }
+
+    /// What holds in a namespace for a model.
+    #[must_use]
+    pub fn of_model(&self, namespace: &str, model: &str) -> Arc<Policy> {
+        if let Some(policy) = self.by_namespace.load().get(namespace) {
+            return policy.of(model).clone();
+        }
+        Arc::new(self.configured(namespace))
+    }
+
+    /// The policy in force for a namespace, ready to be asked for many models.
+    #[must_use]
+    pub fn by_model(&self, namespace: &str) -> Arc<ByModel> {
+        if let Some(policy) = self.by_namespace.load().get(namespace) {
+            return policy.clone();
+        }
+        Arc::new(ByModel::new(self.configured(namespace)))
     }
 
     /// Whether a namespace has a policy of its own.
@@ -61,7 +79,8 @@ impl Policies {
     /// Namespaces with a policy of their own.
     #[must_use]
     pub fn own(&self) -> Vec<Arc<Policy>> {
-        self.by_namespace.load().values().cloned().collect()
+        let all = self.by_namespace.load();
+        all.values().map(|p| p.whole().clone()).collect()
     }
 
     /// The change under way in a namespace.
@@ -87,24 +106,22 @@ impl Policies {
         self.trials.store(Arc::new(all));
     }
 
-    /// Says where a budget serves from now: that of a namespace while it is at `version`, or that of all without
-    /// a policy of their own.
-    pub fn set_point(&self, own: Option<(&str, u64)>, point: Point) {
+    /// Says where a budget serves from now: that of a namespace while it is at `version`, for the models of a
+    /// `pattern` or all others, or that of all without a policy of their own.
+    pub fn set_point(&self, own: Option<(&str, u64)>, pattern: Option<&str>, point: Point) {
         let _one_at_a_time = self.changing.lock();
         let Some((namespace, version)) = own else {
             let default = Policy::clone(&self.default.load());
-            self.default.store(Arc::new(Policy { point, ..default }));
+            self.default.store(Arc::new(default.at(pattern, point)));
             return;
         };
         let mut all = HashMap::clone(&self.by_namespace.load());
-        let Some(policy) = all.get(namespace).filter(|p| p.version == version) else {
+        let policy = all.get(namespace).map(|p| p.whole());
+        let Some(policy) = policy.filter(|p| p.version == version) else {
             return;
         };
-        let policy = Policy {
-            point,
-            ..Policy::clone(policy)
-        };
-        all.insert(namespace.to_owned(), Arc::new(policy));
+        let policy = Policy::clone(policy).at(pattern, point);
+        all.insert(namespace.to_owned(), Arc::new(ByModel::new(policy)));
         self.by_namespace.store(Arc::new(all));
     }
 
@@ -145,7 +162,8 @@ impl Policies {
         let after = Arc::new(change(&before)?);
         store(&before, &after)?;
         let mut all = HashMap::clone(&self.by_namespace.load());
-        all.insert(namespace.to_owned(), after.clone());
+        let ready = ByModel::new(Policy::clone(&after));
+        all.insert(namespace.to_owned(), Arc::new(ready));
         self.by_namespace.store(Arc::new(all));
         Ok(after)
     }

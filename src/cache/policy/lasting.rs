@@ -12,8 +12,6 @@ impl Policy {
     /// How young an answer must be for a question of a class, as far as the policy says it.
     #[must_use]
     pub fn freshness(&self, class: TtlClass) -> Freshness {
-        let longest_s = self.ttl_classes.longest(self.ttl_s);
-        let gone_ms = longest_s.saturating_mul(1000);
         // A time of its own was not shortened when that of all others was, and so nothing of it died then.
         let apart = self.ttl_classes.lasting.is_some();
         let forgotten = |apart| if apart { 0 } else { self.forgotten_before_ms };
@@ -26,9 +24,17 @@ impl Policy {
             max_age_ms: u64::MAX,
             min_fresh_ms: 0,
             stale_ms: 0,
-            gone_ms: gone_ms.saturating_add(self.stale().longest_ms()),
+            gone_ms: self.longest_ms(),
             gone_before_ms: forgotten(apart),
         }
+    }
+
+    /// The longest that any answer is served, fresh or stale.
+    pub(super) fn longest_ms(&self) -> u64 {
+        let longest_s = self.ttl_classes.longest(self.ttl_s);
+        longest_s
+            .saturating_mul(1000)
+            .saturating_add(self.stale().longest_ms())
     }
 
     /// How long what is stale may be served.

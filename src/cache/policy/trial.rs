@@ -1,10 +1,8 @@
 //! A policy that is not in force, or not for long: decided beside the one that is, or for a share of the requests.
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 
-use super::Policy;
+use super::ByModel;
 
 /// How far a change has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,7 +59,7 @@ impl Stage {
 }
 
 /// A change on its way.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Trial {
     /// Name of the change.
     pub id: String,
@@ -72,7 +70,7 @@ pub struct Trial {
     /// Share of its hits that may be wrong before it is rolled back.
     pub bound: f64,
     /// The policy that it makes.
-    pub policy: Arc<Policy>,
+    pub policy: ByModel,
 }
 
 impl Trial {

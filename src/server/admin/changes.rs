@@ -16,7 +16,7 @@ use super::policies::{in_force, write_down};
 use super::quality::comparison;
 use super::versions::Made;
 use super::{Door, Reply, audit, blocking, body, caller, finish, must_see, query, rows, sees};
-use crate::cache::policy::{Point, Policy, PolicyDraft, PolicyError, PolicyKind, Stage, Trial};
+use crate::cache::policy::{ByModel, Policy, PolicyDraft, PolicyError, PolicyKind, Stage, Trial};
 use crate::chat::number::shortest;
 use crate::chat::{RequestId, unix_ms};
 use crate::gateway::error::{ApiError, Code};
@@ -146,7 +146,7 @@ fn told(door: &Door, change: &Change) -> Value {
         .seen(&change.namespace, &change.id, change.bound);
     told["seen"] = json!(seen);
     if matches!(change.stage, Stage::Draft | Stage::Shadow | Stage::Share) {
-        told["preview"] = comparison(door, &change.namespace, &change.policy);
+        told["preview"] = comparison(door, &change.namespace, &change.policy, None);
     }
     told
 }
@@ -283,24 +283,18 @@ fn apply(
 
 /// Lets a change decide what its stage lets it.
 fn on_trial(door: &Door, change: &Change) {
-    let mut policy = change.policy.clone();
-    // Its hits are told by the change; a version of its own it has once it is applied.
-    policy.version = change.base_version;
-    if policy.kind == PolicyKind::Budget {
-        let standing = door
-            .gateway
-            .budget_standing(&change.namespace, &change.policy);
-        policy.point = Point {
-            serving_from: standing.serving_from,
-            learning: true,
-        };
-    }
+    let placed = door.gateway.at_its_points(&change.policy);
+    let policy = Policy {
+        // Its hits are told by the change; a version of its own it has once it is applied.
+        version: change.base_version,
+        ..Policy::clone(placed.whole())
+    };
     let trial = Trial {
         id: change.id.clone(),
         stage: change.stage,
         share: change.share,
         bound: change.bound,
-        policy: policy.into(),
+        policy: ByModel::new(policy),
     };
     door.gateway
         .policies()

@@ -4,9 +4,11 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 
-use super::quality::{Draft, rule_of};
+use super::quality::Draft;
 use super::{Door, Reply, body, caller, finish, must_see};
+use crate::cache::policy::ByModel;
 use crate::chat::{RequestId, unix_ms};
+use crate::config::Pattern;
 use crate::evidence::pairs::{Looked, UploadedPair, compare};
 use crate::gateway::error::{ApiError, Code};
 use crate::identity::Role;
@@ -71,9 +73,13 @@ fn parse(body: &[u8]) -> Result<(Draft, Pairs), ApiError> {
 }
 
 async fn tried(door: &Door, draft: &Draft, pairs: Pairs) -> Reply {
-    let policy = door.gateway.policies().of(&draft.namespace);
+    let policies = door.gateway.policies().by_model(&draft.namespace);
+    let policy = policies.whole();
     let after = policy.changed(&draft.policy, unix_ms())?;
-    let (before, after) = (policy.rule(None), rule_of(door, &after));
+    let after = door.gateway.at_its_points(&after);
+    let model = draft.model.as_ref().map(Pattern::as_str);
+    let rule = |of: &ByModel| model.map_or(of.whole(), |m| of.of_pattern(m)).rule(None);
+    let (before, after) = (rule(&policies), rule(&after));
     let cache = door.gateway.cache();
     let looked: Vec<_> = stream::iter(pairs)
         .map(|(line, pair)| async move {
@@ -91,6 +97,7 @@ async fn tried(door: &Door, draft: &Draft, pairs: Pairs) -> Reply {
     Ok(json!({
         "object": "preview",
         "namespace": draft.namespace,
+        "model": model,
         "policy_version": policy.version,
         "comparison": compare(&looked, &before, &after),
         "skipped": named.len(),

@@ -9,16 +9,15 @@ use serde_json::{Value, json};
 use super::evidence::shown;
 use super::scopes::effect;
 use super::{Door, Reply, blocking, body, caller, finish, must_see, query};
-use crate::cache::policy::{Policy, PolicyDraft, PolicyKind, Stage};
-use crate::cache::verdict::Rule;
+use crate::cache::policy::{ByModel, Policy, PolicyDraft, PolicyKind, Stage};
 use crate::chat::number::{shortest, usd};
 use crate::chat::{RequestId, unix_ms};
+use crate::config::Pattern;
 use crate::evidence::budget::Standing;
 use crate::evidence::decision::Decision;
 use crate::evidence::estimate::{JudgeErrors, Stratum, estimate, labels_needed};
 use crate::evidence::label::{Opinion, Source};
 use crate::evidence::whatif::{Case, compare, curve, nearest_boundary};
-use crate::gateway::budgets::rule_at;
 use crate::gateway::error::{ApiError, Code};
 use crate::identity::Role;
 use crate::telemetry::QualityGauge;
@@ -30,6 +29,8 @@ const TO_LABEL: usize = 20;
 #[serde(deny_unknown_fields)]
 struct QualityQuery {
     namespace: String,
+    /// Requests for models of this name or pattern alone.
+    model: Option<Pattern>,
 }
 
 /// `GET /admin/v1/quality`
@@ -40,29 +41,43 @@ pub(super) async fn quality(request: HttpRequest, door: web::Data<Door>) -> Http
         let query: QualityQuery = query(&request)?;
         must_see(&caller, &query.namespace)?;
         let door = door.clone();
-        blocking(move || Ok(live(&door, &query.namespace))).await
+        blocking(move || Ok(live(&door, &query))).await
     };
     finish(id, told.await)
 }
 
 /// The share of wrong hits among those that were served.
-fn live(door: &Door, namespace: &str) -> Value {
-    let policy = door.gateway.policies().of(namespace);
-    let cases = door.gateway.evidence().cases(namespace);
+fn live(door: &Door, query: &QualityQuery) -> Value {
+    let (namespace, model) = (query.namespace.as_str(), query.model.as_ref());
+    let policies = door.gateway.policies().by_model(namespace);
+    let policy = policies.whole();
+    let mut cases = door.gateway.evidence().cases(namespace);
+    cases.retain(|c| model.is_none_or(|m| m.matches(&c.decision.model)));
     let judge = door.gateway.evidence().judge_errors(|n| n == namespace);
-    let now = |c: &&Case| decided_by(&c.decision, &policy);
+    let now = |c: &&Case| decided_by(&c.decision, policy);
     let all: Vec<&Case> = cases.iter().collect();
     let current: Vec<&Case> = cases.iter().filter(now).collect();
     json!({
         "object": "quality",
         "namespace": namespace,
+        "model": model.map(Pattern::as_str),
         "policy_version": policy.version,
         "under_this_version": served(&current, &judge),
         "all_remembered": served(&all, &judge),
         "judge": {"checked_by_people": judge, "missed_at_most": judge.missed_at_most()},
-        "budget": budget_of(door, &policy),
+        "budget": door.gateway.budget_standing(&policies, None),
+        "budgets_by_model": budgets_by_model(door, &policies),
         "labels_needed": {"1_percent": labels_needed(0.01), "5_percent": labels_needed(0.05)},
     })
+}
+
+/// Where the parts of a policy stand that go by a budget of their own.
+fn budgets_by_model(door: &Door, policies: &ByModel) -> BTreeMap<String, Standing> {
+    let standing = |pattern: &str| {
+        let standing = door.gateway.budget_standing(policies, Some(pattern))?;
+        Some((pattern.to_owned(), standing))
+    };
+    policies.own_rules().filter_map(standing).collect()
 }
 
 /// Whether a policy decided. What a change decided for a share of the requests is told with the change.
@@ -100,12 +115,6 @@ pub(in crate::server) fn gauges(door: &Door, sees: impl Fn(&str) -> bool) -> Vec
     strata.into_iter().map(gauge).collect()
 }
 
-/// Where a policy stands that goes by a budget.
-fn budget_of(door: &Door, policy: &Policy) -> Option<Standing> {
-    let wanted = policy.kind == PolicyKind::Budget;
-    wanted.then(|| door.gateway.budget_standing(&policy.namespace, policy))
-}
-
 fn served(cases: &[&Case], judge: &JudgeErrors) -> Value {
     let hits = || cases.iter().filter(|c| c.decision.is_hit());
     let labels = || hits().filter_map(|c| c.label.as_deref());
@@ -135,6 +144,8 @@ fn served(cases: &[&Case], judge: &JudgeErrors) -> Value {
 struct CurveQuery {
     namespace: String,
     kind: Option<PolicyKind>,
+    /// Requests for models of this name or pattern alone; if absent, all that no rule of their own decides.
+    model: Option<Pattern>,
 }
 
 /// `GET /admin/v1/curve`
@@ -151,14 +162,18 @@ pub(super) async fn hit_curve(request: HttpRequest, door: web::Data<Door>) -> Ht
 }
 
 fn points(door: &Door, query: &CurveQuery) -> Reply {
-    let policy = door.gateway.policies().of(&query.namespace);
-    let kind = query.kind.unwrap_or(policy.kind);
-    let draft = PolicyDraft {
-        kind: Some(kind),
-        ..PolicyDraft::default()
+    let policies = door.gateway.policies().by_model(&query.namespace);
+    let policy = match &query.model {
+        Some(model) => policies.of_pattern(model.as_str()),
+        None => policies.whole(),
     };
-    let rule = policy.changed(&draft, unix_ms())?.rule(None);
-    let cases = door.gateway.evidence().cases(&query.namespace);
+    let kind = query.kind.unwrap_or(policy.kind);
+    let rule = policy.of_kind(kind).rule(None);
+    let mut cases = door.gateway.evidence().cases(&query.namespace);
+    cases.retain(|c| match &query.model {
+        Some(model) => model.matches(&c.decision.model),
+        None => policies.deciding(&c.decision.model).is_none(),
+    });
     let judge = door
         .gateway
         .evidence()
@@ -166,6 +181,7 @@ fn points(door: &Door, query: &CurveQuery) -> Reply {
     Ok(json!({
         "object": "curve",
         "namespace": query.namespace,
+        "model": query.model.as_ref().map(Pattern::as_str),
         "kind": kind,
         "now": shortest(rule.probability.unwrap_or(rule.cosine)),
         "decisions": cases.len(),
@@ -178,6 +194,8 @@ fn points(door: &Door, query: &CurveQuery) -> Reply {
 pub(super) struct Draft {
     pub(super) namespace: String,
     pub(super) policy: PolicyDraft,
+    /// Requests for models of this name or pattern alone.
+    pub(super) model: Option<Pattern>,
 }
 
 /// `POST /admin/v1/preview`
@@ -202,33 +220,34 @@ pub(super) async fn preview(
 fn tried(door: &Door, draft: &Draft) -> Reply {
     let policy = door.gateway.policies().of(&draft.namespace);
     let after = policy.changed(&draft.policy, unix_ms())?;
-    let mut told = comparison(door, &draft.namespace, &after);
+    let mut told = comparison(door, &draft.namespace, &after, draft.model.as_ref());
     told["object"] = json!("preview");
     told["namespace"] = json!(draft.namespace);
+    told["model"] = json!(draft.model.as_ref().map(Pattern::as_str));
     told["policy_version"] = json!(policy.version);
     Ok(told)
 }
 
-/// How a policy that is not in force would judge.
-pub(super) fn rule_of(door: &Door, policy: &Policy) -> Rule {
-    match budget_of(door, policy) {
-        Some(standing) => rule_at(policy, &standing),
-        None => policy.rule(None),
-    }
-}
-
-/// What another policy would make of what is remembered.
-pub(super) fn comparison(door: &Door, namespace: &str, after: &Policy) -> Value {
-    let before = door.gateway.policies().of(namespace).rule(None);
-    let budget = budget_of(door, after);
+/// What another policy would make of what is remembered, of the models that fit.
+pub(super) fn comparison(
+    door: &Door,
+    namespace: &str,
+    after: &Policy,
+    model: Option<&Pattern>,
+) -> Value {
+    let gateway = &door.gateway;
+    let before = gateway.policies().by_model(namespace).rules();
     let system_ignore = effect(door, namespace, after);
-    let after = rule_of(door, after);
-    let cases = door.gateway.evidence().cases(namespace);
-    let judge = door.gateway.evidence().judge_errors(|n| n == namespace);
+    let placed = gateway.at_its_points(after);
+    let after = placed.rules();
+    let mut cases = gateway.evidence().cases(namespace);
+    cases.retain(|c| model.is_none_or(|m| m.matches(&c.decision.model)));
+    let judge = gateway.evidence().judge_errors(|n| n == namespace);
     let to_label = nearest_boundary(&cases, &after, TO_LABEL);
     let to_label: Vec<_> = to_label.iter().map(|c| shown(door, &c.decision)).collect();
     json!({
-        "budget": budget,
+        "budget": gateway.budget_standing(&placed, None),
+        "budgets_by_model": budgets_by_model(door, &placed),
         "comparison": compare(&cases, (&before, &after), &judge),
         "to_label": to_label,
         "system_ignore": system_ignore,

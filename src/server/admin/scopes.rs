@@ -7,7 +7,6 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::quality::rule_of;
 use super::{Door, blocking, caller, finish, must_see, query};
 use crate::cache::policy::Policy;
 use crate::cache::replay::Past;
@@ -117,7 +116,7 @@ struct Lost {
     looked_at: Vec<usize>,
 }
 
-/// Looks for them under a policy's rule. `before` tells those apart that were compared when they were asked.
+/// Looks for them under a policy. `before` tells those apart that were compared when they were asked.
 fn lost(
     door: &Door,
     policy: &Policy,
@@ -125,7 +124,9 @@ fn lost(
     before: impl Fn(&Request<'_>) -> u64,
 ) -> Lost {
     let apart = |pair: &(usize, usize)| before(&requests[pair.0]) != before(&requests[pair.1]);
-    let same_words = same_words(requests, policy.ttl_s.saturating_mul(1000));
+    let policies = door.gateway.at_its_points(policy);
+    let of = |r: &Request<'_>| policies.of(&r.decision.model);
+    let same_words = same_words(requests, |r| of(r).ttl_s.saturating_mul(1000));
     let same_words: Vec<_> = same_words.into_iter().filter(apart).collect();
     let found: HashSet<usize> = same_words.iter().map(|pair| pair.0).collect();
     // A decision that was under way when the policy stopped keeping text has it still.
@@ -142,11 +143,11 @@ fn lost(
             place: requests[*at].place,
             under: before(&requests[*at]),
             text: requests[*at].decision.question.as_deref().unwrap_or(""),
+            rule: of(&requests[*at]).rule(None),
             missed: requests[*at].missed() && !found.contains(at),
         })
         .collect();
-    let rule = rule_of(door, policy);
-    let answered = door.gateway.cache().answered_by(&past, &rule);
+    let answered = door.gateway.cache().answered_by(&past);
     // This is a thread that may wait; the model runs on its own.
     let answered = tokio::runtime::Handle::current().block_on(answered);
     let by_meaning = answered

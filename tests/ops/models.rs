@@ -63,30 +63,6 @@ fn requests_are_decided_by_what_the_policy_says_of_their_model() {
         (&json!("mock-o*"), &json!(1.0), &json!(1))
     );
     assert!(explained(&plain)["policy_models"].is_null());
-    // What is looked at tells them apart.
-    let hits = |model: &str| {
-        let path = format!("/admin/v1/quality?namespace=acme&model={model}");
-        admin.get(&path)["all_remembered"]["hits"].clone()
-    };
-    assert_eq!(
-        (hits("mock-plain"), hits("mock-other")),
-        (json!(1), json!(0))
-    );
-    let curve = |query: &str| {
-        let told = admin.get(&format!("/admin/v1/curve?namespace=acme{query}"));
-        (told["decisions"].clone(), told["now"].clone())
-    };
-    assert_eq!(curve(""), (json!(1), json!(0.8)), "the rest's rule");
-    assert_eq!(curve("&model=mock-other"), (json!(1), json!(1.0)));
-    assert_eq!(curve("&model=mock-*").0, 2);
-    let preview = |model: Option<&str>| {
-        let draft = json!({"namespace": "acme", "model": model,
-            "policy": {"threshold": 0.999, "models": {"mock-other": {"threshold": 0.8}}}});
-        let told = admin.post("/admin/v1/preview", &draft).json()["comparison"].clone();
-        (told["gained"].clone(), told["lost"].clone())
-    };
-    assert_eq!(preview(None), (json!(1), json!(1)), "each by its own rule");
-    assert_eq!(preview(Some("mock-plain")), (json!(0), json!(1)));
     // Restarted it is as it was, and a version comes back with all that it said.
     gateway.stop();
     let gateway = place.start();
@@ -112,6 +88,41 @@ fn requests_are_decided_by_what_the_policy_says_of_their_model() {
         "What, then, is the capital of France?",
     );
     assert_eq!(refused.cache(), "miss");
+}
+
+#[test]
+fn what_an_analyst_looks_at_tells_models_apart() {
+    let mock = Mock::start().unwrap();
+    let place = Place::new(&mock).alike();
+    let (app, analyst) = (place.key("acme", "app"), place.key("acme", "analyst"));
+    let gateway = place.start();
+    let admin = Admin::new(&gateway, &analyst);
+    put(&admin, &json!({"models": {"mock-o*": {"threshold": 1.0}}}));
+    again(&gateway, &app, "mock-plain", (ASKED, REWORDED));
+    again(&gateway, &app, "mock-other", (ASKED, REWORDED));
+    let hits = |model: &str| {
+        let path = format!("/admin/v1/quality?namespace=acme&model={model}");
+        admin.get(&path)["all_remembered"]["hits"].clone()
+    };
+    assert_eq!(
+        (hits("mock-plain"), hits("mock-other")),
+        (json!(1), json!(0))
+    );
+    let curve = |query: &str| {
+        let told = admin.get(&format!("/admin/v1/curve?namespace=acme{query}"));
+        (told["decisions"].clone(), told["now"].clone())
+    };
+    assert_eq!(curve(""), (json!(1), json!(0.8)), "the rest's rule");
+    assert_eq!(curve("&model=mock-other"), (json!(1), json!(1.0)));
+    assert_eq!(curve("&model=mock-*").0, 2);
+    let preview = |model: Option<&str>| {
+        let draft = json!({"namespace": "acme", "model": model,
+            "policy": {"threshold": 0.999, "models": {"mock-other": {"threshold": 0.8}}}});
+        let told = admin.post("/admin/v1/preview", &draft).json()["comparison"].clone();
+        (told["gained"].clone(), told["lost"].clone())
+    };
+    assert_eq!(preview(None), (json!(1), json!(1)), "each by its own rule");
+    assert_eq!(preview(Some("mock-plain")), (json!(0), json!(1)));
 }
 
 #[test]

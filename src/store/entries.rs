@@ -187,7 +187,7 @@ impl CacheStore {
         vector: Option<(Space, Vec<f32>)>,
     ) -> Put {
         let shared = &self.shared;
-        let pending = Arc::new(Pending { entry, vector });
+        let pending = Arc::new(Pending::new(entry, vector));
         if pending.weight() > shared.config.max_entry_bytes {
             return Put::TooLarge;
         }
@@ -234,15 +234,28 @@ impl CacheStore {
 
     /// Hides entries at once and has them removed from disk; returns how many there were.
     pub fn delete(&self, ids: &[u64]) -> usize {
-        let mut memory = self.shared.memory.write();
-        let deleted = ids
-            .iter()
-            .filter(|id| memory.remove(**id, Removal::Deleted))
-            .count();
-        drop(memory);
+        let deleted = self.hide(ids, Removal::Deleted);
         // A full queue means that the writer is awake already.
         drop(self.shared.queue.try_send(Op::Wake));
         deleted
+    }
+
+    /// The same for want of room, and in the writer's own time: one entry goes for each that comes, whose put wakes it
+    /// anyway, and a second place in its queue would be one that a put does not get.
+    pub fn evict(&self, ids: &[u64]) -> usize {
+        self.hide(ids, Removal::Evicted)
+    }
+
+    /// Whether an entry was served since this was last asked; none: it is gone. Asks memory only, and leaves the
+    /// store's own eviction as it is.
+    #[must_use]
+    pub fn spare(&self, id: u64) -> Option<bool> {
+        self.shared.memory.read().spare(id)
+    }
+
+    fn hide(&self, ids: &[u64], why: Removal) -> usize {
+        let mut memory = self.shared.memory.write();
+        ids.iter().filter(|id| memory.remove(**id, why)).count()
     }
 
     /// Returns once everything put and deleted before is on disk, power cut included.

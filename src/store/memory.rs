@@ -19,9 +19,42 @@ pub(super) struct Pending {
     pub(super) entry: Entry,
     /// With the space of the model that made it.
     pub(super) vector: Option<(Space, Vec<f32>)>,
+    served: Served,
+}
+
+/// Whether an entry was served since each of two clocks last came by.
+#[derive(Debug, Default)]
+struct Served {
+    /// The store's own.
+    here: AtomicBool,
+    /// That of whoever bounds the number of some of the entries: one clock must not use up what the other goes by.
+    there: AtomicBool,
+}
+
+impl Served {
+    fn mark(&self) {
+        self.here.store(true, Ordering::Relaxed);
+        self.there.store(true, Ordering::Relaxed);
+    }
+
+    fn as_it_is(&self) -> Self {
+        let copied = |mark: &AtomicBool| AtomicBool::new(mark.load(Ordering::Relaxed));
+        Self {
+            here: copied(&self.here),
+            there: copied(&self.there),
+        }
+    }
 }
 
 impl Pending {
+    pub(super) fn new(entry: Entry, vector: Option<(Space, Vec<f32>)>) -> Self {
+        Self {
+            entry,
+            vector,
+            served: Served::default(),
+        }
+    }
+
     pub(super) fn weight(&self) -> usize {
         let vector = self.vector.as_ref();
         self.entry.weight() + vector.map_or(0, |(_, numbers)| numbers.len() * 4)
@@ -36,7 +69,7 @@ pub(super) struct Slot {
     pub(super) expires_ms: u64,
     pub(super) entry: Span,
     pub(super) vector: Option<Span>,
-    touched: AtomicBool,
+    served: Served,
 }
 
 impl Slot {
@@ -90,9 +123,20 @@ impl Memory {
     }
 
     pub(super) fn touch(&self, id: u64) {
-        if let Some(slot) = self.slots.get(&id) {
-            slot.touched.store(true, Ordering::Relaxed);
+        if let Some(served) = self.served(id) {
+            served.mark();
         }
+    }
+
+    /// Whether a live entry was served since this was last asked.
+    pub(super) fn spare(&self, id: u64) -> Option<bool> {
+        let served = self.served(id)?;
+        Some(served.there.swap(false, Ordering::Relaxed))
+    }
+
+    fn served(&self, id: u64) -> Option<&Served> {
+        let stored = self.slots.get(&id).map(|slot| &slot.served);
+        stored.or_else(|| self.pending.get(&id).map(|pending| &pending.served))
     }
 
     pub(super) fn len(&self) -> usize {
@@ -180,7 +224,7 @@ impl Memory {
         match self.pending.remove(&line.id) {
             Some(pending) => {
                 self.pending_bytes -= pending.weight();
-                self.place(block, line);
+                self.place(block, line, pending.served.as_it_is());
             }
             None => {
                 self.dirty.insert(block);
@@ -210,7 +254,7 @@ impl Memory {
             None => {}
         }
         self.exact.insert(half(&line.exact), line.id);
-        self.place(block, line);
+        self.place(block, line, Served::default());
     }
 
     pub(super) fn remove(&mut self, id: u64, why: Removal) -> bool {
@@ -278,14 +322,14 @@ impl Memory {
         self.removed.append(&mut removed);
     }
 
-    fn place(&mut self, block: u64, line: &Line) {
+    fn place(&mut self, block: u64, line: &Line, served: Served) {
         let slot = Slot {
             block,
             exact: line.exact,
             expires_ms: line.expires_ms,
             entry: line.entry,
             vector: line.vector,
-            touched: AtomicBool::new(false),
+            served,
         };
         self.stored_bytes += slot.bytes();
         self.expiry.insert((line.expires_ms, line.id));
@@ -302,7 +346,7 @@ impl Memory {
         let Some((id, slot)) = next else { return false };
         let id = *id;
         self.hand = id.saturating_add(1);
-        if slot.touched.swap(false, Ordering::Relaxed) {
+        if slot.served.here.swap(false, Ordering::Relaxed) {
             false
         } else {
             self.remove(id, Removal::Evicted)
@@ -346,6 +390,22 @@ mod tests {
     }
 
     #[test]
+    fn an_entry_that_was_served_before_it_is_on_disk_is_spared_by_each_clock_once() {
+        let mut memory = Memory::default();
+        let entry = super::super::record::tests::entry(1, 1, "a");
+        memory.admit(Arc::new(Pending::new(entry, None)));
+        assert_eq!((memory.spare(1), memory.spare(2)), (Some(false), None));
+        memory.touch(1);
+        memory.settle(1, &line(1, 1, 1000));
+        assert_eq!(
+            (memory.spare(1), memory.spare(1)),
+            (Some(true), Some(false))
+        );
+        assert!(memory.make_room(10, 0, 1) && memory.is_stored(1));
+        assert!(memory.make_room(10, 0, 1) && !memory.is_stored(1));
+    }
+
+    #[test]
     fn of_two_stored_entries_with_one_key_the_newer_one_lives() {
         let mut memory = Memory::default();
         memory.load(1, &line(1, 7, 1000));
@@ -358,10 +418,7 @@ mod tests {
     fn an_entry_removed_while_it_was_written_leaves_the_disk_again() {
         let mut memory = Memory::default();
         let entry = super::super::record::tests::entry(1, 1, "a");
-        memory.admit(Arc::new(Pending {
-            entry,
-            vector: None,
-        }));
+        memory.admit(Arc::new(Pending::new(entry, None)));
         memory.remove(1, Removal::Deleted);
         memory.settle(1, &line(1, 1, 1000));
         assert_eq!((memory.len(), memory.take_dirty(9)), (0, vec![1]));

@@ -16,7 +16,7 @@ pub enum Removal {
     Superseded,
     /// Its time was over.
     Expired,
-    /// The store was full.
+    /// There was no room for it.
     Evicted,
     /// Somebody deleted it.
     Deleted,

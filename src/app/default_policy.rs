@@ -84,6 +84,7 @@ pub(super) fn configured(config: &Config) -> Policy {
         },
         stale_while_revalidate_s: config.cache.stale_while_revalidate_s,
         stale_if_error_s: config.cache.stale_if_error_s,
+        capacity_entries: 0,
         temperature_max: config.cache.temperature_max,
         system_ignore: Spans::default(),
         keep_text: config.cache.keep_text,

@@ -9,6 +9,7 @@ use crate::cache::invalidation::Marks;
 use crate::cache::memory::Memory;
 use crate::cache::reach::Reach;
 use crate::cache::reembed::{ReembedConfig, Reembedding};
+use crate::cache::room::Rooms;
 use crate::cache::semantic::Semantic;
 use crate::cache::upkeep::{self, Removals, Upkeep, UpkeepConfig};
 use crate::cache::{Cache, CacheLimits};
@@ -31,10 +32,11 @@ pub(super) fn open_cache(
     config: &Config,
     folder: &DataFolder,
     marks: Arc<Marks>,
+    rooms: Arc<Rooms>,
     metrics: &Arc<Metrics>,
 ) -> Result<Remembering, StartError> {
     let (removals, inbox) = upkeep::queue();
-    let hearers = (removals.clone(), metrics.clone());
+    let hearers = (removals.clone(), rooms.clone(), metrics.clone());
     let opened = open_with(config, |models| open_store(config, folder, models, hearers))?;
     let dimension = opened.encoder.as_ref().map_or(384, Embedder::dimension);
     let fingerprint = opened.encoder.as_ref().map_or("", Embedder::fingerprint);
@@ -51,6 +53,7 @@ pub(super) fn open_cache(
             candidates: config.index.candidates,
             similar: config.cache.similar_wait(),
         },
+        rooms,
         metrics.clone(),
     ));
     let upkeep = Upkeep::start(
@@ -77,17 +80,18 @@ pub(super) fn open_cache(
     })
 }
 
-type Hearers = (Removals, Arc<Metrics>);
+type Hearers = (Removals, Arc<Rooms>, Arc<Metrics>);
 
 fn open_store(
     config: &Config,
     folder: &DataFolder,
     models: Fingerprints,
-    (removals, metrics): Hearers,
+    (removals, rooms, metrics): Hearers,
 ) -> Result<CacheStore, StartError> {
     let settings = &config.store;
     let late = removals.clone();
     let on_removed = move |gone: &[(u64, Removal)]| {
+        rooms.removed(gone.iter().map(|(id, _)| *id));
         for (id, why) in gone {
             removals.removed(*id);
             if *why == Removal::Evicted {

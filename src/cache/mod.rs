@@ -3,7 +3,8 @@
 //!
 //! Read [`scope`] for what must be equal, [`history`] and [`conversation`] for what was said
 //! before, [`memory`] and [`semantic`] for the two tiers, [`verdict`] for the decision, [`flight`] and [`near_flight`] for requests
-//! that ask the same at the same time, [`upkeep`] for what runs in the background.
+//! that ask the same at the same time, [`room`] for how much a namespace
+//! may hold, [`upkeep`] for what runs in the background.
 
 pub mod bound;
 pub mod controls;
@@ -22,6 +23,7 @@ pub mod policy;
 pub mod reach;
 pub mod reembed;
 pub mod replay;
+pub mod room;
 pub mod scope;
 pub mod semantic;
 pub mod skeleton;
@@ -43,6 +45,7 @@ use crate::cache::entry::{Cached, Fresh};
 use crate::cache::freshness::Freshness;
 use crate::cache::memory::Memory;
 use crate::cache::near_flight::{Announced, NearFlights};
+use crate::cache::room::Rooms;
 use crate::cache::scope::CacheKey;
 use crate::cache::semantic::{Nearest, Query, Semantic};
 use crate::cache::verdict::Rule;
@@ -76,6 +79,7 @@ pub struct Cache {
     metrics: Arc<Metrics>,
     indexed: AtomicBool,
     near: Arc<NearFlights>,
+    rooms: Arc<Rooms>,
 }
 
 /// What is looked up.
@@ -135,6 +139,7 @@ impl Cache {
         memory: Memory,
         semantic: Semantic,
         limits: CacheLimits,
+        rooms: Arc<Rooms>,
         metrics: Arc<Metrics>,
     ) -> Self {
         Self {
@@ -146,6 +151,7 @@ impl Cache {
             metrics,
             indexed: AtomicBool::new(false),
             near: Arc::default(),
+            rooms,
         }
     }
 
@@ -191,8 +197,13 @@ impl Cache {
         let remembered = self.memory.remember(fresh);
         if let Some(old) = remembered.superseded {
             self.hide(old, &scope);
+            self.rooms.removed([old]);
         }
         let entry = &remembered.entry;
+        if remembered.not_stored.is_none() {
+            let store = self.memory.store();
+            self.rooms.admit(store, &entry.namespace, entry.id);
+        }
         // What the store refused may leave the hot tier any time: it must not be findable by meaning.
         if let (Some(vector), None) = (vector, remembered.not_stored) {
             let semantic = self.semantic();
@@ -219,6 +230,12 @@ impl Cache {
     #[must_use]
     pub fn memory(&self) -> &Arc<Memory> {
         &self.memory
+    }
+
+    /// How much each namespace with a bound takes.
+    #[must_use]
+    pub fn rooms(&self) -> &Rooms {
+        &self.rooms
     }
 
     /// Whether all stored entries can be found by meaning.

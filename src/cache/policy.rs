@@ -66,6 +66,9 @@ pub struct Policy {
     /// Seconds after its end for which it is served where no provider answers; 0: not.
     #[serde(default)]
     pub stale_if_error_s: u64,
+    /// Most entries that are remembered in the namespace; 0: as many as the store has room for.
+    #[serde(default)]
+    pub capacity_entries: u64,
     /// Highest temperature whose answers may stand for another wording.
     pub temperature_max: f64,
     /// What is left out of system prompts before they are compared, by patterns.
@@ -99,6 +102,9 @@ pub const DEFAULT_BUDGET: f32 = 0.02;
 
 /// Shares that a budget may have: a smaller one would take more labels than are kept.
 pub const BUDGETS: std::ops::RangeInclusive<f32> = 0.001..=0.5;
+
+/// Most that a namespace may be bounded to: what is more was meant to be 0.
+const CAPACITY_MAX: u64 = 1_000_000_000;
 
 /// Below this more often wrong than right: no policy goes there.
 pub const PROBABILITY_MIN: f32 = 0.5;
@@ -154,6 +160,7 @@ impl Policy {
                 .stale_while_revalidate_s
                 .unwrap_or(self.stale_while_revalidate_s),
             stale_if_error_s: draft.stale_if_error_s.unwrap_or(self.stale_if_error_s),
+            capacity_entries: draft.capacity_entries.unwrap_or(self.capacity_entries),
             temperature_max: draft.temperature_max.unwrap_or(self.temperature_max),
             system_ignore: match &draft.system_ignore {
                 Some(patterns) => {
@@ -269,6 +276,9 @@ impl Policy {
         if let Some((param, expected)) = self.misfit_of_times() {
             return out(param, expected);
         }
+        if self.capacity_entries > CAPACITY_MAX {
+            return out("capacity_entries", "at most 1000000000");
+        }
         if !(0.0..=2.0).contains(&self.temperature_max) {
             return out("temperature_max", "between 0 and 2");
         }
@@ -297,6 +307,7 @@ mod tests {
             ttl_classes: TtlClasses::default(),
             stale_while_revalidate_s: 0,
             stale_if_error_s: 0,
+            capacity_entries: 0,
             temperature_max: 1.0,
             system_ignore: Spans::default(),
             keep_text: true,
@@ -402,6 +413,7 @@ mod tests {
             (r#"{"ttl_s":0}"#, "ttl_s"),
             (r#"{"temperature_max":3}"#, "temperature_max"),
             (r#"{"stale_if_error_s":315360001}"#, "stale_if_error_s"),
+            (r#"{"capacity_entries":1000000001}"#, "capacity_entries"),
             (r#"{"ttl_classes":{"time_sensitive":0}}"#, "ttl_classes"),
             (r#"{"namespace":"b"}"#, "namespace"),
         ] {

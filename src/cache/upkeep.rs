@@ -10,6 +10,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use super::Cache;
 use super::invalidation::sweep::Sweeper;
+use super::room::keeper::Keeper;
 use crate::chat::unix_ms;
 use crate::index::snapshot;
 
@@ -40,6 +41,7 @@ enum Order {
 pub struct Upkeep {
     orders: Sender<Order>,
     thread: Option<std::thread::JoinHandle<()>>,
+    _keeper: Keeper,
 }
 
 /// Tells the upkeep thread of entries that the store dropped. Never blocks; what does not fit is
@@ -81,12 +83,14 @@ impl Upkeep {
         removals: &Removals,
         inbox: Inbox,
     ) -> std::io::Result<Self> {
+        let keeper = Keeper::start(cache.clone())?;
         let thread = std::thread::Builder::new()
             .name("upkeep".into())
             .spawn(move || run(&cache, &config, &inbox.0))?;
         Ok(Self {
             orders: removals.0.clone(),
             thread: Some(thread),
+            _keeper: keeper,
         })
     }
 

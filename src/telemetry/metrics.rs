@@ -34,6 +34,8 @@ pub struct Metrics {
     pub reembedding_remaining: Gauge,
     /// Entries dropped for room.
     pub evictions: Counter,
+    /// Those of them that went for room in their own namespace.
+    pub namespace_evictions: Counter,
     /// Decisions that are not taken down, since there are too many.
     pub decisions_left_out: Counter,
     /// Changes that were given up by themselves.
@@ -69,6 +71,7 @@ impl Metrics {
             reembedded: counter!(table::REEMBEDDED),
             reembedding_remaining: gauge!(table::REEMBEDDING_REMAINING),
             evictions: counter!(table::EVICTIONS),
+            namespace_evictions: counter!(table::NAMESPACE_EVICTIONS),
             changes_rolled_back: counter!(table::ROLLED_BACK),
             budgets_tightened: counter!(table::BUDGETS_TIGHTENED),
             decisions_left_out: counter!(table::EVIDENCE_LOST, "reason" => "too_many"),

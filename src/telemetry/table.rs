@@ -78,6 +78,7 @@ pub(super) const STORE_QUEUE: &str = "reprise_store_queue_depth";
 pub(super) const INDEX_ENTRIES: &str = "reprise_index_entries";
 pub(super) const INDEX_DEAD: &str = "reprise_index_dead_share";
 pub(super) const EVICTIONS: &str = "reprise_evictions_total";
+pub(super) const NAMESPACE_EVICTIONS: &str = "reprise_namespace_evictions_total";
 pub(super) const ERRORS: &str = "reprise_errors_total";
 pub(super) const NOT_STORED: &str = "reprise_not_stored_total";
 pub(super) const STALE: &str = "reprise_stale_total";
@@ -177,6 +178,11 @@ pub const METRICS: &[Metric] = &[
         EVICTIONS,
         Unit::Count,
         "Entries dropped to stay within capacity.",
+    ),
+    counter(
+        NAMESPACE_EVICTIONS,
+        Unit::Count,
+        "Those of them that were dropped to stay within their namespace's capacity.",
     ),
     counter(
         ERRORS,

@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -237,7 +238,9 @@ def govern(call):
     call("get", "/admin/v1/changes", query={"namespace": "acme", "limit": 3})
     policy, head = call("get", "/admin/v1/policies/{namespace}", namespace="acme")
     assert head["etag"] == f'"{policy["version"]}"'
-    call("put", "/admin/v1/policies/{namespace}", budget, headers={"if-match": head["etag"]}, namespace="acme")
+    bound = budget | {"capacity_entries": 1000}
+    call("put", "/admin/v1/policies/{namespace}", bound, headers={"if-match": head["etag"]}, namespace="acme")
+    bounded(call)
     head = call("get", "/admin/v1/policies/{namespace}", namespace="acme")[1]
     call("put", "/admin/v1/policies/{namespace}", own, headers={"if-match": head["etag"]}, namespace="acme")
     assert call("get", "/admin/v1/quality", query={"namespace": "acme"})[0]["budgets_by_model"]["mock-*"]
@@ -245,6 +248,15 @@ def govern(call):
     assert call("get", "/admin/v1/decisions", query={"namespace": "acme"})[0]["data"]
     call("get", "/admin/v1/versions", query={"namespace": "acme"})
     call("post", "/admin/v1/rollback", {"namespace": "acme", "version": 0, "reason": "as it was"})
+
+
+def bounded(call):
+    """A bound is known within seconds, and shown."""
+    deadline = time.monotonic() + 20
+    while call("get", "/admin/v1/quality", query={"namespace": "acme"})[0]["room"] is None:
+        assert time.monotonic() < deadline, "the bound never came"
+        time.sleep(0.02)
+    assert call("get", "/admin/v1/stats")[0]["rooms"]
 
 
 def prompted(call):

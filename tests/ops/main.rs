@@ -34,6 +34,7 @@ mod models;
 mod people;
 mod policies;
 mod reembed;
+mod room;
 mod schema;
 mod scopes;
 mod siege;

@@ -56,6 +56,9 @@ pub struct PolicyDraft {
     pub stale_if_error_s: Option<u64>,
     /// As before if absent.
     #[serde(default)]
+    pub capacity_entries: Option<u64>,
+    /// As before if absent.
+    #[serde(default)]
     pub temperature_max: Option<f64>,
     /// As before if absent; a whole new list if not.
     #[serde(default)]

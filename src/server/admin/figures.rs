@@ -29,6 +29,7 @@ pub(super) async fn stats(request: HttpRequest, door: web::Data<Door>) -> HttpRe
                 "loaded": cache.indexed()},
             "embedding": cache.embedder().map(|e| json!({"model": e.name(),
                 "dimension": e.dimension(), "queue": e.queue_depth()})),
+            "rooms": cache.rooms().taken(),
             "next_embedding": door.reembedding.as_ref().map(|change| next_embedding(&change.standing())),
             "under_way": door.drain.under_way(), "flights": door.gateway.flights(),
         })

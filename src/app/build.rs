@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use crate::cache::invalidation::Marks;
 use crate::cache::policy::{Policies, Policy};
-use crate::cache::room::Rooms;
 use crate::cache::scope::Shared;
 use crate::config::{self, Config};
 use crate::evidence::{Evidence, EvidenceConfig};
@@ -84,13 +83,12 @@ pub(super) fn build_around(
     )?;
     let default = tuned(default_policy(config, &state));
     let policies = Arc::new(Policies::new(default, stored_policies(&state)?));
-    let rooms = Arc::new(Rooms::new(policies.clone(), metrics.clone()));
     let marks = Marks::open(state.clone()).map_err(StartError::Invalidation)?;
     let Remembering {
         cache,
         upkeep,
         reembedding,
-    } = open_cache(config, &folder, Arc::new(marks), rooms, &metrics)?;
+    } = open_cache(config, &folder, Arc::new(marks), &policies, &metrics)?;
     let kept = evidence_config(config, &folder);
     let evidence = Evidence::open(&kept, &metrics, cache.semantic().reach());
     let gateway = Gateway::new(

@@ -7,6 +7,7 @@ use super::StartError;
 use super::encoder::{Fingerprints, open_with};
 use crate::cache::invalidation::Marks;
 use crate::cache::memory::Memory;
+use crate::cache::policy::Policies;
 use crate::cache::reach::Reach;
 use crate::cache::reembed::{ReembedConfig, Reembedding};
 use crate::cache::room::Rooms;
@@ -32,10 +33,11 @@ pub(super) fn open_cache(
     config: &Config,
     folder: &DataFolder,
     marks: Arc<Marks>,
-    rooms: Arc<Rooms>,
+    policies: &Arc<Policies>,
     metrics: &Arc<Metrics>,
 ) -> Result<Remembering, StartError> {
     let (removals, inbox) = upkeep::queue();
+    let rooms = Arc::new(Rooms::new(policies.clone(), metrics.clone()));
     let hearers = (removals.clone(), rooms.clone(), metrics.clone());
     let opened = open_with(config, |models| open_store(config, folder, models, hearers))?;
     let dimension = opened.encoder.as_ref().map_or(384, Embedder::dimension);

@@ -1,9 +1,9 @@
 //! How many entries a namespace holds where its policy bounds that, and which of them go where there are too many: the
 //! oldest that was not served since it was last looked at. Knows only ids, and only those of namespaces with a bound;
-//! the store is asked whether an entry lives. Without a bound an entry costs nothing here, else some 50 bytes.
+//! the store is asked whether an entry lives. Without a bound an entry costs nothing here, else some 70 bytes.
 //!
-//! What is known here is derived: after a start, and where a bound is new, the ids are read from the store
-//! ([`keeper`]), and until that is done nothing goes for want of room.
+//! What is known here is derived: after a start, and where a bound is new, the ids are read from the store in
+//! the background, and until that is done nothing goes for want of room.
 
 pub(super) mod keeper;
 mod line;
@@ -108,7 +108,7 @@ impl Rooms {
         if !store.is_read() {
             return false;
         }
-        let Some(after) = self.lines.lock().to_read() else {
+        let Some(after) = self.lines.lock().next_to_read() else {
             return false;
         };
         let page = store.list(&EntryFilter::default(), Order::Oldest, Some(after), STEP);

@@ -174,6 +174,20 @@ fn what_was_served_outlives_what_was_not_once_for_each_time_that_it_is_looked_at
 }
 
 #[test]
+fn what_comes_finds_room_even_where_all_others_were_served() {
+    let mock = Mock::start().unwrap();
+    let stage = Stage::new(Place::new(&mock));
+    stage.bind(OWN, 3);
+    stage.room(OWN);
+    let taught = stage.teach_all(OWN, 0..3);
+    for number in 0..3 {
+        assert!(stage.knows(OWN, &format!("What is number {number}?")));
+    }
+    let new = stage.teach(OWN, "What is number 3?");
+    stage.holds(OWN, &[&new, &taught[0], &taught[1]]);
+}
+
+#[test]
 fn asking_anew_what_is_remembered_takes_nobodys_room() {
     let mock = Mock::start().unwrap();
     let stage = Stage::new(Place::new(&mock));

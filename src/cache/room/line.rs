@@ -190,7 +190,7 @@ impl Lines {
     }
 
     /// After which id the store is to be read next for what has to be counted, if anything has.
-    pub(super) fn to_read(&mut self) -> Option<u64> {
+    pub(super) fn next_to_read(&mut self) -> Option<u64> {
         if !self
             .lines
             .values()
@@ -265,7 +265,7 @@ mod tests {
     fn held(capacity: u64, ids: impl IntoIterator<Item = u64>) -> (Lines, Number) {
         let mut lines = Lines::default();
         lines.follow(&HashMap::from([("a", capacity)]));
-        assert_eq!(lines.to_read(), Some(0));
+        assert_eq!(lines.next_to_read(), Some(0));
         ids.into_iter().for_each(|id| lines.found("a", id));
         lines.have_read(None);
         let number = lines.of("a").unwrap();
@@ -300,7 +300,7 @@ mod tests {
     fn what_has_gone_makes_room_and_is_not_given_back() {
         let (mut lines, line) = held(2, 1..=4);
         lines.leave(1);
-        assert_eq!(lines.shorten(line, 0, 9, |_| None), []);
+        assert!(lines.shorten(line, 0, 9, |_| None).is_empty());
         assert_eq!(lines.taken_by("a").unwrap().entries, 2);
         (3..=4).for_each(|id| lines.leave(id));
         lines.leave(4);
@@ -322,13 +322,13 @@ mod tests {
         lines.follow(&HashMap::from([("a", 2)]));
         let line = lines.of("a").unwrap();
         lines.join(line, 7);
-        assert_eq!(lines.to_read(), Some(0));
+        assert_eq!(lines.next_to_read(), Some(0));
         for id in [3, 4] {
             lines.found("a", id);
         }
         lines.have_read(Some(4));
         assert_eq!(
-            (lines.to_read(), lines.shorten_any(9, nobody)),
+            (lines.next_to_read(), lines.shorten_any(9, nobody)),
             (Some(4), None)
         );
         lines.follow(&HashMap::from([("a", 2), ("b", 1)]));
@@ -340,7 +340,7 @@ mod tests {
         assert_eq!(lines.shorten_any(9, nobody), Some(vec![3, 4]));
         let b = lines.taken_by("b").unwrap();
         assert!(!b.counted && b.entries == 0, "its turn comes next");
-        assert_eq!(lines.to_read(), Some(0));
+        assert_eq!(lines.next_to_read(), Some(0));
     }
 
     #[test]
@@ -349,6 +349,6 @@ mod tests {
         let mut closed = lines.follow(&HashMap::new());
         assert!(lines.forget(&mut closed[0], 5) && !lines.forget(&mut closed[0], 5));
         assert!(lines.places.is_empty() && lines.taken().is_empty());
-        assert_eq!(lines.to_read(), None);
+        assert_eq!(lines.next_to_read(), None);
     }
 }

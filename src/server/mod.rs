@@ -64,9 +64,10 @@ pub struct Door {
 }
 
 impl Door {
-    /// Takes up what was under way when the process ended: budgets, and changes to policies. Blocks.
+    /// Takes up what was under way when the process ended: budgets, texts to be wiped, and changes to policies. Blocks.
     pub fn resume(self: &Arc<Self>) {
         self.gateway.reckon_budgets();
+        admin::wipe_texts(self);
         admin::resume(self);
     }
 }

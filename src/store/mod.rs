@@ -27,6 +27,7 @@ mod round;
 mod scan;
 mod state;
 mod state_db;
+mod state_error;
 mod state_mark;
 mod terms;
 mod trees;
@@ -47,7 +48,8 @@ pub use journal::{Held, Journal};
 pub use made::Made;
 pub use record::Entry;
 pub use scan::{EntryFilter, Order, Page};
-pub use state::{StateError, StateStore};
+pub use state::{RowChange, StateStore};
+pub use state_error::StateError;
 pub use terms::{
     CacheStats, CacheStoreConfig, OnRemoved, OpenReport, Put, Removal, Status, StoreError,
     VectorsMayGo,

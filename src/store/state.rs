@@ -17,9 +17,8 @@ use serde_json::Value;
 use super::export::{self, Export, Listing, Rows, digest};
 use super::folder::{DataFolder, free_bytes};
 use super::open::{SledFault, is_full};
-use super::state_db::{
-    LoadError, SCHEMA, commit, flat, load, mark_keyed, open_db, put_aside, row_key,
-};
+use super::state_db::{LoadError, commit, flat, load, mark_keyed, open_db, put_aside, row_key};
+use super::state_error::StateError;
 use super::state_mark;
 
 /// The table whose first row closes the folder for good.
@@ -28,53 +27,15 @@ const KEYS: &str = "keys";
 /// With less than this free, sled fails in the ways of damaged data too: it has no room for its next segment.
 const FULL_BYTES: u64 = 2 << 20;
 
-/// Why the state cannot be used; each prints as one line that tells the operator what to do.
-#[derive(Debug, thiserror::Error)]
-pub enum StateError {
-    /// The database is gone or does not hold what was acknowledged.
-    #[error("state in {} is damaged ({reason}); {}", path.display(), advice(newest.as_deref()))]
-    Damaged {
-        /// The state folder.
-        path: PathBuf,
-        /// What does not add up.
-        reason: String,
-        /// The newest readable export.
-        newest: Option<PathBuf>,
-    },
-    /// The system refused to open it, which says nothing about what it holds.
-    #[error("state in {} cannot be opened: {fault}", path.display())]
-    Refused {
-        /// The state folder.
-        path: PathBuf,
-        /// What the system said.
-        #[source]
-        fault: SledFault,
-    },
-    /// A newer build wrote it.
-    #[error("state in {} has schema {found}, this build knows {SCHEMA}: use a newer build", path.display())]
-    NewerSchema {
-        /// The state folder.
-        path: PathBuf,
-        /// Its schema.
-        found: u32,
-    },
-    /// An export that was to be restored is not what was written.
-    #[error("export {} cannot be restored: {source}", path.display())]
-    Export {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// A table name that cannot be stored.
-    #[error("a table name is neither empty nor contains a NUL")]
-    Table,
-    /// A change that did not reach the disk; what is in memory did not change.
-    #[error("state was not written: {0}")]
-    Write(#[from] SledFault),
-    /// The file system refused.
-    #[error("state folder: {0}")]
-    Io(#[from] io::Error),
+/// A row to be written, or removed where it has no value.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RowChange {
+    /// Its table, which is neither empty nor contains a NUL.
+    pub table: &'static str,
+    /// Its key there.
+    pub key: String,
+    /// What it holds from then on.
+    pub value: Option<Value>,
 }
 
 /// The rows; changes are durable when they return.
@@ -232,10 +193,18 @@ impl StateStore {
     /// # Errors
     /// [`StateError::Write`] or [`StateError::Io`]: the row in memory is the old one.
     pub fn put(&self, table: &str, key: &str, value: &Value) -> Result<(), StateError> {
-        if table == KEYS {
-            mark_keyed(&self.folder)?;
-        }
-        self.change(table, key, Some(value))
+        self.change(&[(table, key, Some(value))])
+    }
+
+    /// Writes and removes rows, all or none of them, whenever the process may end; on disk when it returns.
+    ///
+    /// # Errors
+    /// As for [`StateStore::put`]: all rows in memory are the old ones.
+    pub fn put_all(&self, rows: &[RowChange]) -> Result<(), StateError> {
+        let rows = rows
+            .iter()
+            .map(|row| (row.table, row.key.as_str(), row.value.as_ref()));
+        self.change(&rows.collect::<Vec<_>>())
     }
 
     /// Removes a row; returns whether there was one.
@@ -246,7 +215,7 @@ impl StateStore {
         if self.get(table, key).is_none() {
             return Ok(false);
         }
-        self.change(table, key, None).map(|()| true)
+        self.change(&[(table, key, None)]).map(|()| true)
     }
 
     /// One row.
@@ -290,31 +259,38 @@ impl StateStore {
         self.inner.lock().generation
     }
 
-    fn change(&self, table: &str, key: &str, value: Option<&Value>) -> Result<(), StateError> {
-        if table.is_empty() || table.contains('\0') {
+    fn change(&self, changes: &[(&str, &str, Option<&Value>)]) -> Result<(), StateError> {
+        if changes
+            .iter()
+            .any(|(table, ..)| table.is_empty() || table.contains('\0'))
+        {
             return Err(StateError::Table);
+        }
+        if changes
+            .iter()
+            .any(|(table, _, value)| *table == KEYS && value.is_some())
+        {
+            mark_keyed(&self.folder)?;
         }
         let mut inner = self.inner.lock();
         let db = self.live_db(&mut inner)?;
         let mut rows = inner.rows.clone();
-        let row = rows.entry(table.to_owned()).or_default();
-        match value {
-            Some(value) => row.insert(key.to_owned(), value.clone()),
-            None => row.remove(key),
-        };
-        if row.is_empty() {
-            rows.remove(table);
+        for (table, key, value) in changes {
+            let row = rows.entry((*table).to_owned()).or_default();
+            match value {
+                Some(value) => row.insert((*key).to_owned(), (*value).clone()),
+                None => row.remove(*key),
+            };
         }
+        rows.retain(|_, rows| !rows.is_empty());
         let generation = inner.generation + 1;
         state_mark::note(&self.folder, generation)?;
-        let stored = value.map(|value| value.to_string().into_bytes());
-        if let Err(fault) = commit(
-            &db,
-            &self.folder,
-            &[(row_key(table, key), stored)],
-            &rows,
-            generation,
-        ) {
+        let stored = changes.iter().map(|(table, key, value)| {
+            let value = value.map(|value| value.to_string().into_bytes());
+            (row_key(table, key), value)
+        });
+        let stored: Vec<_> = stored.collect();
+        if let Err(fault) = commit(&db, &self.folder, &stored, &rows, generation) {
             // sled never recovers from a failed write; the next change opens the folder anew.
             inner.db = None;
             return Err(fault.into());
@@ -383,16 +359,6 @@ impl StateStore {
 /// Whether a database does not open for want of space, whatever it says itself.
 fn want_of_space(folder: &Path, fault: &SledFault) -> io::Result<bool> {
     Ok(fault.is_want_of_space() || free_bytes(folder)? < FULL_BYTES)
-}
-
-fn advice(newest: Option<&Path>) -> String {
-    match newest {
-        Some(path) => format!(
-            "the newest export is {}: `reprise keys restore` takes it back",
-            path.display()
-        ),
-        None => "there is no readable export".to_owned(),
-    }
 }
 
 #[cfg(test)]

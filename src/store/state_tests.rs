@@ -53,6 +53,32 @@ fn rows_come_back_after_a_restart_and_five_exports_are_kept() {
 }
 
 #[test]
+fn rows_that_go_together_are_one_change_and_are_there_all_or_none() {
+    let temp = filled(1);
+    let state = open(&temp).1.unwrap();
+    let row = |table, key: &str, value| RowChange {
+        table,
+        key: key.to_owned(),
+        value,
+    };
+    let (before, added) = (state.generation(), Some(json!(1)));
+    let rows = [
+        row("versions", "1", added.clone()),
+        row("policies", "default", None),
+        row("policies", "acme", added.clone()),
+    ];
+    state.put_all(&rows).unwrap();
+    assert_eq!(state.generation(), before + 1);
+    let refused = [row("versions", "2", added.clone()), row("", "no", added)];
+    assert!(matches!(state.put_all(&refused), Err(StateError::Table)));
+    drop(state);
+    let state = open(&temp).1.unwrap();
+    let tables = ["versions", "policies"].map(|table| state.all(table));
+    assert_eq!(tables[0], [("1".to_owned(), json!(1))]);
+    assert_eq!(tables[1], [("acme".to_owned(), json!(1))]);
+}
+
+#[test]
 fn a_row_that_vanished_is_noticed_by_the_digest() {
     let temp = filled(2);
     let db = open_db(&temp.path().join("state")).unwrap();

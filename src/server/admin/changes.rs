@@ -205,7 +205,7 @@ fn go(door: &Door, caller: &Caller, change: Change, wanted: &Move) -> Result<Cha
     let action = format!("change.{}", wanted.stage.as_str());
     audit(door, caller, (&action, &next.id), (before, next.shown()))?;
     if next.stage == Stage::Applied {
-        next.applied_version = Some(apply(door, caller, &next, wanted.reason.as_deref())?);
+        return apply(door, caller, next, wanted.reason.as_deref());
     }
     record::keep(door, &next)?;
     match next.stage {
@@ -261,24 +261,34 @@ fn is_under_way(door: &Door, change: &Change) -> bool {
     trial.is_some_and(|t| t.id == change.id)
 }
 
-/// Brings a change into force; gives the version that it makes.
+/// Brings a change into force, and writes it down with the policy that it makes.
 fn apply(
     door: &Door,
     caller: &Caller,
-    change: &Change,
+    mut change: Change,
     reason: Option<&str>,
-) -> Result<u64, ApiError> {
-    let first = change.steps.first().and_then(|s| s.reason.as_deref());
+) -> Result<Change, ApiError> {
+    let first = change.steps.first().and_then(|s| s.reason.clone());
     let made = Made {
         by: caller,
-        reason: reason.or(first),
+        reason: reason.or(first.as_deref()),
         back_to: None,
     };
-    let store = |before: &Policy, after: &Policy| write_down(door, &made, before, after);
-    let make = |before: &Policy| before.restored(&change.policy, unix_ms());
+    let (policy, base, namespace) = (
+        change.policy.clone(),
+        change.base_version,
+        change.namespace.clone(),
+    );
+    let make = |before: &Policy| before.restored(&policy, unix_ms());
+    let store = |before: &Policy, after: &Policy| {
+        change.applied_version = Some(after.version);
+        write_down(door, &made, (before, after), record::rows_of(door, &change))
+    };
     let policies = door.gateway.policies();
-    let after = policies.change_by(&change.namespace, change.base_version, make, store)?;
-    in_force(door, &after).map(|policy| policy.version)
+    let after = policies.change_by(&namespace, base, make, store)?;
+    on_trial(door, &change);
+    in_force(door, &after)?;
+    Ok(change)
 }
 
 /// Lets a change decide what its stage lets it.

@@ -33,6 +33,7 @@ type Reply = Result<Value, ApiError>;
 const PAGE: usize = 1000;
 
 pub(in crate::server) use changes::resume;
+pub(in crate::server) use policies::wipe_texts;
 pub(in crate::server) use quality::gauges;
 
 pub(in crate::server) fn routes(config: &mut web::ServiceConfig) {

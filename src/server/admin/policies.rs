@@ -12,6 +12,7 @@ use crate::chat::RequestId;
 use crate::evidence::Whose;
 use crate::gateway::error::{ApiError, Code};
 use crate::identity::{Caller, Role};
+use crate::store::RowChange;
 
 pub(super) async fn policy(
     request: HttpRequest,
@@ -63,34 +64,47 @@ fn change_policy(
         reason: draft.reason.as_deref(),
         back_to: None,
     };
-    let store = |before: &Policy, after: &Policy| write_down(door, &made, before, after);
+    let store =
+        |before: &Policy, after: &Policy| write_down(door, &made, (before, after), Vec::new());
     let policies = door.gateway.policies();
     let after = policies.change(namespace, expected, draft, store)?;
     superseded(door, namespace);
     in_force(door, &after)
 }
 
-/// Audits a change and stores it with its version.
+/// Audits a change and stores it with its version, and with `more` that goes with it.
 ///
 /// # Errors
 /// What could not be written: the change is not made then.
 pub(super) fn write_down(
     door: &Door,
     made: &Made<'_>,
-    before: &Policy,
-    after: &Policy,
+    (before, after): (&Policy, &Policy),
+    more: Vec<RowChange>,
 ) -> Result<(), ApiError> {
     let namespace = after.namespace.as_str();
     // The trail comes first: a change that nobody could account for is not made.
     let target = ("policy.put", namespace);
     audit(door, made.by, target, (json!(before), json!(after)))?;
-    // The version comes before the policy: one that never came into force is written over by the next.
-    let stored = versions::keep(door, made, after).and_then(|()| store(door, after));
-    stored.inspect_err(|_| {
-        // It already tells of a change that was not made. If this line fails as well, it is the
+    let mut rows = versions::rows_of(made, after);
+    rows.push(RowChange {
+        table: "policies",
+        key: namespace.to_owned(),
+        value: Some(json!(after)),
+    });
+    rows.extend(more);
+    // All at once: whenever the process ends, what is in force is what is told of.
+    let stored = door.state.put_all(&rows);
+    stored.map_err(|cause| {
+        tracing::error!(%cause, "a policy could not be stored");
+        // The trail already tells of a change that was not made. If this line fails as well, it is the
         // next change that shows it: that one's `before` is not this one's `after`.
         let target = ("policy.put.failed", namespace);
         drop(audit(door, made.by, target, (json!(after), json!(before))));
+        ApiError::new(
+            Code::StorageFailed,
+            "The change could not be stored and was not made.",
+        )
     })
 }
 
@@ -106,6 +120,17 @@ pub(super) fn in_force(door: &Door, policy: &Policy) -> Result<Policy, ApiError>
     Ok(policy.clone())
 }
 
+/// Wipes texts where a policy keeps none: a process that ended right after that policy had come into force has left
+/// them. Blocks.
+pub(in crate::server) fn wipe_texts(door: &Door) {
+    for policy in door.gateway.policies().own() {
+        if !policy.keep_text {
+            // It is told in the log, and they are not shown; the next start tries again.
+            drop(forget_texts(door, &policy.namespace));
+        }
+    }
+}
+
 /// The policy is in force already: what cannot be wiped from the disk now is not shown any more.
 fn forget_texts(door: &Door, namespace: &str) -> Result<(), ApiError> {
     let whose = Whose {
@@ -117,19 +142,6 @@ fn forget_texts(door: &Door, namespace: &str) -> Result<(), ApiError> {
         ApiError::new(
             Code::StorageFailed,
             "The policy is changed, but texts of earlier decisions are on the disk still: send it again.",
-        )
-    })
-}
-
-fn store(door: &Door, policy: &Policy) -> Result<(), ApiError> {
-    let row = serde_json::to_value(policy)
-        .map_err(|_| ApiError::new(Code::Internal, "The policy cannot be written."))?;
-    let stored = door.state.put("policies", &policy.namespace, &row);
-    stored.map_err(|cause| {
-        tracing::error!(%cause, "a policy could not be stored");
-        ApiError::new(
-            Code::StorageFailed,
-            "The change could not be stored and was not made.",
         )
     })
 }

@@ -11,6 +11,7 @@ use crate::cache::policy::{Policy, PolicyDraft, PolicyError};
 use crate::chat::{RequestId, unix_ms};
 use crate::gateway::error::{ApiError, Code};
 use crate::identity::{Caller, Role};
+use crate::store::RowChange;
 
 const TABLE: &str = "policy_versions";
 /// Versions of one namespace that are kept.
@@ -36,8 +37,8 @@ struct Version {
     policy: Policy,
 }
 
-/// Keeps a version for as long as there are not many newer ones.
-pub(super) fn keep(door: &Door, made: &Made<'_>, policy: &Policy) -> Result<(), ApiError> {
+/// The rows of a new version, which is kept for as long as there are not many newer ones.
+pub(super) fn rows_of(made: &Made<'_>, policy: &Policy) -> Vec<RowChange> {
     let version = Version {
         version: policy.version,
         time_ms: Some(unix_ms()),
@@ -46,23 +47,15 @@ pub(super) fn keep(door: &Door, made: &Made<'_>, policy: &Policy) -> Result<(), 
         back_to: made.back_to,
         policy: policy.clone(),
     };
-    let failed = |cause: &dyn std::error::Error| {
-        tracing::error!(%cause, "a version of a policy could not be stored");
-        ApiError::new(
-            Code::StorageFailed,
-            "The change could not be stored and was not made.",
-        )
+    let row = |version, value| RowChange {
+        table: TABLE,
+        key: row(&policy.namespace, version),
+        value,
     };
-    let name = |version| row(&policy.namespace, version);
-    let stored = door
-        .state
-        .put(TABLE, &name(policy.version), &json!(version));
-    stored.map_err(|cause| failed(&cause))?;
-    if let Some(old) = policy.version.checked_sub(KEPT) {
-        let dropped = door.state.delete(TABLE, &name(old));
-        dropped.map_err(|cause| failed(&cause))?;
-    }
-    Ok(())
+    let old = policy.version.checked_sub(KEPT);
+    let dropped = old.map(|old| row(old, None));
+    let kept = row(policy.version, Some(json!(version)));
+    std::iter::once(kept).chain(dropped).collect()
 }
 
 fn row(namespace: &str, version: u64) -> String {
@@ -82,10 +75,8 @@ fn find(door: &Door, namespace: &str, version: u64) -> Option<Version> {
             policy: policies.configured(namespace),
         });
     }
-    // One that never came into force may be there.
-    let made = policies.of(namespace).version >= version;
     let stored = door.state.get(TABLE, &row(namespace, version));
-    serde_json::from_value(stored.filter(|_| made)?).ok()
+    serde_json::from_value(stored?).ok()
 }
 
 #[derive(Deserialize)]
@@ -165,7 +156,8 @@ fn go_back(door: &Door, caller: &Caller, wanted: &Rollback) -> Result<Policy, Ap
         reason: wanted.reason.as_deref(),
         back_to: Some(old.version),
     };
-    let store = |before: &Policy, after: &Policy| write_down(door, &made, before, after);
+    let store =
+        |before: &Policy, after: &Policy| write_down(door, &made, (before, after), Vec::new());
     let restore = |before: &Policy| before.restored(&old.policy, unix_ms());
     let after = policies.change_by(&wanted.namespace, current, restore, store)?;
     superseded(door, &wanted.namespace);

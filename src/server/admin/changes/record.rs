@@ -8,6 +8,7 @@ use crate::cache::policy::{Policy, Stage};
 use crate::chat::{RequestId, unix_ms};
 use crate::gateway::error::{ApiError, Code};
 use crate::identity::Caller;
+use crate::store::RowChange;
 
 const TABLE: &str = "changes";
 /// Changes of one namespace that are kept; of those that are over the oldest go.
@@ -106,25 +107,33 @@ pub(super) fn find(door: &Door, id: &str) -> Option<Change> {
     serde_json::from_value(door.state.get(TABLE, id)?).ok()
 }
 
-/// Writes one down, and drops the oldest that is over where there are many.
-///
-/// # Errors
-/// [`Code::StorageFailed`]: it is as it was.
-pub(super) fn keep(door: &Door, change: &Change) -> Result<(), ApiError> {
-    let failed = |cause: crate::store::StateError| {
-        tracing::error!(%cause, "a change could not be stored");
-        ApiError::new(Code::StorageFailed, "The change could not be stored.")
+/// The rows that write one down, and drop the oldest that is over where there are many.
+pub(super) fn rows_of(door: &Door, change: &Change) -> Vec<RowChange> {
+    let row = |id: &str, value| RowChange {
+        table: TABLE,
+        key: id.to_owned(),
+        value,
     };
-    door.state
-        .put(TABLE, &change.id, &json!(change))
-        .map_err(failed)?;
+    let mut rows = vec![row(&change.id, Some(json!(change)))];
     let mut over: Vec<_> = all(door)
         .into_iter()
         .filter(|c| c.namespace == change.namespace && c.is_over() && c.id != change.id)
         .collect();
     if over.len() >= KEPT {
         over.sort_by_key(Change::time_ms);
-        door.state.delete(TABLE, &over[0].id).map_err(failed)?;
+        rows.push(row(&over[0].id, None));
     }
-    Ok(())
+    rows
+}
+
+/// Writes one down.
+///
+/// # Errors
+/// [`Code::StorageFailed`]: it is as it was.
+pub(super) fn keep(door: &Door, change: &Change) -> Result<(), ApiError> {
+    let stored = door.state.put_all(&rows_of(door, change));
+    stored.map_err(|cause| {
+        tracing::error!(%cause, "a change could not be stored");
+        ApiError::new(Code::StorageFailed, "The change could not be stored.")
+    })
 }

@@ -53,23 +53,8 @@ pub(in crate::server) fn superseded(door: &Door, namespace: &str) {
 }
 
 fn over(door: &Door, mut change: Change) {
-    // Killed between the policy and this record it is in force all the same.
-    let current = door.gateway.policies().of(&change.namespace);
-    let own = Policy {
-        version: current.version,
-        point: current.point,
-        forgotten_before_ms: current.forgotten_before_ms,
-        ..change.policy.clone()
-    };
-    if current.version == change.base_version + 1 && *current == own {
-        change.stage = Stage::Applied;
-        change.applied_version = Some(current.version);
-        change.share = 1.0;
-        on_trial(door, &change);
-    } else {
-        change.stage = Stage::Superseded;
-        change.share = 0.0;
-    }
+    change.stage = Stage::Superseded;
+    change.share = 0.0;
     change.steps.push(Step::by_itself(change.stage, None));
     // It is told in the log; the next start comes to the same end.
     drop(record::keep(door, &change));
@@ -120,13 +105,16 @@ fn undo(door: &Door, mut change: Change, reason: &str) -> Result<(), ApiError> {
             reason: Some(reason),
             back_to: Some(change.base_version),
         };
-        let store = |before: &Policy, after: &Policy| write_down(door, &made, before, after);
+        let store = |before: &Policy, after: &Policy| {
+            write_down(door, &made, (before, after), record::rows_of(door, &change))
+        };
         let restore = |now: &Policy| now.restored(&change.before, unix_ms());
         let version = change.applied_version.unwrap_or(0);
         let policies = door.gateway.policies();
         let after = policies.change_by(&change.namespace, version, restore, store)?;
         in_force(door, &after)?;
+    } else {
+        record::keep(door, &change)?;
     }
-    record::keep(door, &change)?;
     audited
 }

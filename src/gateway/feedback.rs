@@ -48,25 +48,28 @@ impl Gateway {
         let stored = wrong.and_then(|_| memory.hot(exact).or_else(|| memory.load_exact(exact)));
         // What was remembered before is not the answer that this request was given.
         let own = stored.filter(|e| e.created_ms >= decision.time_ms);
-        Ok(match own {
-            Some(entry) => self.forget_own(&entry, decision),
-            None => Effect::None,
-        })
+        own.map_or(Ok(Effect::None), |entry| self.forget_own(&entry, decision))
     }
 
-    /// Forgets an entry, if whoever says that it is wrong may: in a shared namespace it may be another's.
-    fn forget_own(&self, entry: &Cached, decision: &Decision) -> Effect {
+    /// Forgets an entry, if whoever says that it is wrong may: in a shared namespace it may be another's. It is gone
+    /// from the disk, too: a crash must not bring it back.
+    fn forget_own(&self, entry: &Cached, decision: &Decision) -> Result<Effect, ApiError> {
         if entry.tenant != decision.tenant {
-            return Effect::Counted;
+            return Ok(Effect::Counted);
         }
         self.cache.forget(&[entry.id]);
-        Effect::Forgotten
+        self.cache.memory().store().flush().map_err(|cause| {
+            tracing::error!(%cause, "a wrong answer could not be deleted");
+            let told = "It is not served any more, but that could not be written to disk.";
+            ApiError::new(Code::StorageFailed, told)
+        })?;
+        Ok(Effect::Forgotten)
     }
 
     /// Takes down what somebody says of a decision. On disk and in force when this returns. Blocks.
     ///
     /// # Errors
-    /// [`Code::StorageFailed`]; nothing changed then.
+    /// [`Code::StorageFailed`]; what was not written down does not count.
     pub fn opine(&self, decision: &Decision, opined: Opined) -> Result<Effect, ApiError> {
         let verdict = opined.verdict;
         let Some(label) = Label::of(decision, opined) else {
@@ -94,7 +97,7 @@ impl Gateway {
         // For its own question no other block can help.
         let own = said.pair.is_none() && decision.outcome != DecisionOutcome::NearMiss;
         if let Some(entry) = entry.filter(|_| own && said.trust >= 1.0) {
-            return Ok(self.forget_own(&entry, decision));
+            return self.forget_own(&entry, decision);
         }
         match said.pair {
             Some(pair) if self.cache.semantic().reach().is_blocked(Some(pair)) => {

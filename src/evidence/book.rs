@@ -66,19 +66,26 @@ impl Book {
         Ok(book)
     }
 
-    /// Takes a label down; it is on disk when this returns. Blocks.
+    /// Takes a label down, and with it the `others` of its request that it changed; they are on disk when this
+    /// returns. Blocks.
     ///
     /// # Errors
     /// What the file system refuses; nothing changed then.
-    pub fn add(&self, label: Label) -> io::Result<Turned> {
+    pub fn add(&self, label: Label, others: Vec<Label>) -> io::Result<Turned> {
         let mut pages = self.pages.lock();
+        let request = label.request_id;
+        let mut labels = others;
+        labels.push(label);
         if let Some(journal) = &self.journal {
-            journal.append(&[serde_json::to_vec(&label)?])?;
+            let lines: Result<Vec<_>, _> = labels.iter().map(serde_json::to_vec).collect();
+            // At once: a crash must not leave what is changed by a label without that one.
+            journal.append(&lines?)?;
             journal.sync()?;
         }
-        let request = label.request_id;
         let before = pages.counts(request);
-        pages.add(Arc::new(label));
+        for label in labels {
+            pages.add(Arc::new(label));
+        }
         let after = pages.counts(request);
         let gone = pages.shrink(self.capacity);
         self.tidy(&pages)?;
@@ -239,7 +246,8 @@ mod tests {
             (Source::Refresh, Opinion::Wrong),
         ];
         for (source, verdict) in said {
-            kept.add(label(&decision, source, verdict)).unwrap();
+            kept.add(label(&decision, source, verdict), Vec::new())
+                .unwrap();
         }
         for kept in [kept, book(&folder, 10)] {
             let counts = kept.of(decision.request_id).unwrap();
@@ -260,7 +268,10 @@ mod tests {
             request_id: RequestId::fresh(),
             ..sample("who?")
         });
-        let add = |d, verdict| kept.add(label(d, Source::App, verdict)).unwrap();
+        let add = |d, verdict| {
+            kept.add(label(d, Source::App, verdict), Vec::new())
+                .unwrap()
+        };
         assert_eq!(add(&decisions[0], Opinion::Wrong).before, None);
         let turned = add(&decisions[0], Opinion::Right);
         assert_eq!(turned.before.unwrap().verdict, Opinion::Wrong);
@@ -285,7 +296,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let kept = book(&folder, 9);
         let decision = sample("who?");
-        kept.add(label(&decision, Source::App, Opinion::Wrong))
+        kept.add(label(&decision, Source::App, Opinion::Wrong), Vec::new())
             .unwrap();
         kept.forget_texts(|_| true).unwrap();
         let bytes = std::fs::read(folder.path().join("labels.log")).unwrap();

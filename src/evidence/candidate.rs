@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::decision::Word;
-use super::wire::one_entry;
+use super::wire::{hex, one_entry};
 use crate::cache::semantic::Nearest;
 use crate::cache::verdict::Read;
 use crate::cache::verdict::facts::{Facts, History, Standing};
@@ -22,6 +22,10 @@ pub struct Candidate {
     pub entry: u64,
     /// Its question, where the policy keeps text.
     pub question: Option<String>,
+    /// Who asked that, by keyed hash in hexadecimal, where its text is here and the app said so: the entry may be
+    /// lost by the time that somebody wants it deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asker: Option<String>,
     /// Mark of its question and of the one asked, in hexadecimal.
     pub marks: [String; 2],
     /// Unix milliseconds of its answer.
@@ -72,9 +76,11 @@ impl Candidate {
         let text = nearest.entry.question_text().filter(|_| keep_text);
         let (standing, model_probability) = told(judged.facts.standing);
         let read = judged.read.as_ref();
+        let asker = nearest.entry.asker.filter(|_| text.is_some());
         Self {
             entry: nearest.entry.id,
             question: text.map(str::to_owned),
+            asker: asker.map(|asker| hex(&asker)),
             marks: [question.map_or(0, |q| q.mark()), asked].map(|m| format!("{m:016x}")),
             created_ms: nearest.entry.created_ms,
             similarity: nearest.similarity,
@@ -91,12 +97,19 @@ impl Candidate {
         }
     }
 
+    /// Drops the text, and whose it was.
+    pub(super) fn forget_text(&mut self) {
+        self.question = None;
+        self.asker = None;
+    }
+
     pub(super) fn same_request(entry: u64, created_ms: u64) -> Self {
         let told = Word::Borrowed("same_request");
         Self {
             entry,
             created_ms,
             question: None,
+            asker: None,
             marks: [String::new(), String::new()],
             similarity: 1.0,
             gap: None,

@@ -190,7 +190,7 @@ impl Decision {
         self.question = None;
         self.candidate = None;
         for candidate in &mut self.candidates {
-            candidate.question = None;
+            candidate.forget_text();
         }
     }
 

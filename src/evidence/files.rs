@@ -1,16 +1,20 @@
 //! The files of a log of decisions. Two take turns: when one is full the other, which holds the older half,
 //! begins anew, so that neither grows without end nor is anything moved about.
 
+use std::collections::HashSet;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
 use super::decision::Decision;
+use crate::chat::RequestId;
 use crate::store::Journal;
 
 /// Two journals that take turns.
 pub(super) struct Files {
     files: [Journal; 2],
+    /// The requests in each.
+    ids: [HashSet<RequestId>; 2],
     current: usize,
     capacity: usize,
 }
@@ -35,14 +39,21 @@ impl Files {
         let (a_held, b_held) = (read(&a.lines), read(&b.lines));
         let newest = |held: &[Decision]| held.last().map_or(0, |d| d.time_ms);
         let current = usize::from(newest(&b_held) > newest(&a_held));
+        let requests = [&a_held, &b_held].map(|held| held.iter().map(|d| d.request_id).collect());
         let mut held = [a_held, b_held].concat();
         held.sort_by_key(|d| d.time_ms);
         let files = Self {
             files: [first, second],
+            ids: requests,
             current,
             capacity,
         };
         Ok((files, held))
+    }
+
+    /// Lines in both.
+    pub(super) fn len(&self) -> usize {
+        self.files.iter().map(Journal::len).sum()
     }
 
     /// Adds decisions.
@@ -53,25 +64,40 @@ impl Files {
         if self.files[self.current].len() >= self.capacity {
             let next = 1 - self.current;
             self.files[next].rewrite(&[])?;
+            self.ids[next].clear();
             self.current = next;
         }
-        self.files[self.current].append(&lines(decisions))
+        self.files[self.current].append(&lines(decisions))?;
+        self.ids[self.current].extend(decisions.iter().map(|d| d.request_id));
+        Ok(())
     }
 
-    /// Puts these in the place of all.
+    /// Puts these in the place of all. Each file keeps its own, so that a process that is killed after the first one
+    /// has lost none.
     ///
     /// # Errors
     /// What the file system refuses; what was there may be there still.
     pub(super) fn rewrite(&mut self, decisions: &[Arc<Decision>]) -> io::Result<()> {
-        // Both hold texts: the one is emptied whatever becomes of the other.
-        let other = self.files[1 - self.current].rewrite(&[]);
-        self.files[self.current].rewrite(&lines(decisions))?;
-        other
+        let (current, other) = (self.current, 1 - self.current);
+        let is_older = |d: &&Arc<Decision>| {
+            self.ids[other].contains(&d.request_id) && !self.ids[current].contains(&d.request_id)
+        };
+        let (older, newer): (Vec<_>, Vec<_>) = decisions.iter().partition(is_older);
+        // Both hold texts: the one is written whatever becomes of the other.
+        let first = self.replace(other, older);
+        self.replace(current, newer)?;
+        first
+    }
+
+    fn replace(&mut self, file: usize, decisions: Vec<&Arc<Decision>>) -> io::Result<()> {
+        self.files[file].rewrite(&lines(decisions.iter().copied()))?;
+        self.ids[file] = decisions.iter().map(|d| d.request_id).collect();
+        Ok(())
     }
 }
 
-fn lines(decisions: &[Arc<Decision>]) -> Vec<Vec<u8>> {
-    let lines = decisions.iter().map(|d| serde_json::to_vec(&**d));
+fn lines<'a>(decisions: impl IntoIterator<Item = &'a Arc<Decision>>) -> Vec<Vec<u8>> {
+    let lines = decisions.into_iter().map(|d| serde_json::to_vec(&**d));
     lines.filter_map(Result::ok).collect()
 }
 
@@ -123,5 +149,26 @@ mod tests {
         files.rewrite(&some(9..10)).unwrap();
         let (_, held) = Files::open(folder.path(), "x", 2).unwrap();
         assert_eq!(times(&held), [9]);
+    }
+
+    #[test]
+    fn a_rewriting_that_ends_after_the_first_file_has_lost_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let (mut files, _) = Files::open(folder.path(), "x", 3).unwrap();
+        let all = some(1..6);
+        for one in &all {
+            files.append(std::slice::from_ref(one)).unwrap();
+        }
+        for cut_off in ["x.0.log", "x.1.log"] {
+            let before = std::fs::read(path(cut_off)).unwrap();
+            files.rewrite(&all).unwrap();
+            let after = std::fs::read(path(cut_off)).unwrap();
+            // As if the process had been killed before it came to this one.
+            std::fs::write(path(cut_off), before).unwrap();
+            let (_, held) = Files::open(folder.path(), "x", 3).unwrap();
+            assert_eq!(times(&held), [1, 2, 3, 4, 5], "{cut_off}");
+            std::fs::write(path(cut_off), after).unwrap();
+        }
     }
 }

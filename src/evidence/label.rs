@@ -186,7 +186,7 @@ impl Label {
     /// Forgets its texts, and whoever's words came with it.
     pub fn forget_texts(&mut self) {
         self.question = None;
-        self.candidate.question = None;
+        self.candidate.forget_text();
         self.note = None;
     }
 }

@@ -44,8 +44,12 @@ struct Newest {
 /// was forgotten meanwhile must not come back from its queue.
 enum Order {
     Write(RequestId),
-    /// Puts what is kept in the place of all that is written, and says whether that worked.
-    Rewrite(Sender<io::Result<()>>),
+    /// Puts what is kept in the place of all that is written, where that is more or a text of it was forgotten, and
+    /// says whether that worked.
+    Rewrite {
+        forgot: bool,
+        tell: Sender<io::Result<()>>,
+    },
     /// Says when all before is done.
     Tell(Sender<()>),
 }
@@ -139,12 +143,12 @@ impl Log {
     pub fn forget_texts(&self, which: impl Fn(&Decision) -> bool) -> io::Result<()> {
         self.settle();
         let forgot = self.newest.lock().forget_texts(which);
-        let Some(orders) = self.orders.as_ref().filter(|_| forgot) else {
+        let Some(orders) = &self.orders else {
             return Ok(());
         };
         let (tell, told) = bounded(1);
         let late = || io::Error::from(io::ErrorKind::TimedOut);
-        let sent = orders.send_timeout(Order::Rewrite(tell), PATIENCE);
+        let sent = orders.send_timeout(Order::Rewrite { forgot, tell }, PATIENCE);
         sent.map_err(|_| late())?;
         told.recv_timeout(PATIENCE).map_err(|_| late())?
     }
@@ -232,11 +236,9 @@ impl Writer {
                     self.flush();
                 }
             }
-            Order::Rewrite(who) => {
-                // They are among what is kept.
-                self.waiting.clear();
-                let kept: Vec<_> = self.newest.lock().in_order.iter().cloned().collect();
-                who.send(self.files.rewrite(&kept)).unwrap_or(());
+            Order::Rewrite { forgot, tell } => {
+                self.flush();
+                tell.send(self.rewrite(forgot)).unwrap_or(());
             }
             Order::Tell(who) => {
                 self.flush();
@@ -244,6 +246,15 @@ impl Writer {
                 who.send(()).unwrap_or(());
             }
         }
+    }
+
+    fn rewrite(&mut self, forgot: bool) -> io::Result<()> {
+        let kept: Vec<_> = self.newest.lock().in_order.iter().cloned().collect();
+        // What memory has no room for any more lies in the files still, and nobody can tell whose texts it has.
+        if forgot || self.files.len() > kept.len() {
+            return self.files.rewrite(&kept);
+        }
+        Ok(())
     }
 
     fn flush(&mut self) {
@@ -321,6 +332,33 @@ mod tests {
             assert!(!bytes.windows(4).any(|w| w == b"who?"));
         }
         assert_eq!(log.list(100, |d| d.question.is_none()).len(), 50);
+    }
+
+    #[test]
+    fn texts_that_memory_has_no_room_for_leave_the_files_with_those_that_are_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = Log::open(Some(folder.path()), "x", 3, metrics());
+        log.add(sample("whose?"));
+        assert_eq!(
+            times(&log),
+            [1],
+            "it is written before it is forgotten for room"
+        );
+        for time in 1..5 {
+            log.add(at(time));
+        }
+        let whose = || {
+            let read = |turn| std::fs::read(folder.path().join(format!("x.{turn}.log"))).unwrap();
+            [read(0), read(1)]
+                .concat()
+                .windows(6)
+                .any(|w| w == b"whose?")
+        };
+        assert_eq!(times(&log), [4, 3, 2]);
+        assert!(whose());
+        log.forget_texts(|_| false).unwrap();
+        assert!(!whose());
+        assert_eq!(times(&log), [4, 3, 2]);
     }
 
     #[test]

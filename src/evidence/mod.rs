@@ -30,6 +30,7 @@ use std::sync::Arc;
 pub use wire::hex;
 
 use self::book::{Book, Turned};
+use self::candidate::Candidate;
 use self::decision::Decision;
 use self::estimate::JudgeErrors;
 use self::label::{Label, Opinion, Source};
@@ -148,14 +149,16 @@ impl Evidence {
         let said = self.said_of(label.request_id);
         label.sampled |= said.iter().any(|l| l.sampled);
         label.share = label.share.or(said.iter().find_map(|l| l.share));
-        let chosen = (label.sampled, label.share);
-        let lifted = said.iter().filter(|l| (l.sampled, l.share) != chosen);
-        for other in lifted.filter(|l| l.source != label.source) {
-            let mut other = Label::clone(other);
-            (other.sampled, other.share) = chosen;
-            self.book()?.add(other)?;
-        }
-        let turned = self.book()?.add(label)?;
+        let (source, chosen) = (label.source, (label.sampled, label.share));
+        let lifted = said
+            .iter()
+            .filter(|l| l.source != source && (l.sampled, l.share) != chosen);
+        let lifted = lifted.map(|other| Label {
+            sampled: chosen.0,
+            share: chosen.1,
+            ..Label::clone(other)
+        });
+        let turned = self.book()?.add(label, lifted.collect())?;
         if let Some(before) = &turned.before {
             reach.retract(&before.said());
         }
@@ -270,11 +273,23 @@ impl Whose {
         let mut near = d.candidates.iter().map(|c| c.entry).chain(d.entry);
         near.any(|e| self.entries.contains(&e))
             || self.fits([&d.tenant, &d.namespace, &d.model], d.key.asker.as_ref())
+            || d.candidates
+                .iter()
+                .any(|c| self.asked(c, &d.namespace, &d.model))
     }
 
     fn labelled(&self, l: &Label) -> bool {
         self.entries.contains(&l.candidate.entry)
             || self.fits([&l.tenant, &l.namespace, &l.model], l.asker.as_ref())
+            || self.asked(&l.candidate, &l.namespace, &l.model)
+    }
+
+    /// Whether this person asked what somebody else's question was compared with. The hash is of one tenant alone.
+    fn asked(&self, c: &Candidate, namespace: &String, model: &String) -> bool {
+        let (Some(tenant), true) = (&self.tenant, self.asker.is_some()) else {
+            return false;
+        };
+        self.fits([tenant, namespace, model], c.asker.as_ref())
     }
 
     fn fits(&self, has: [&String; 3], asker: Option<&String>) -> bool {

@@ -5,7 +5,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::admin::{ASKED, Admin, REWORDED};
-use crate::helpers::{CHAT, Gateway, Place, chat, eventually, files};
+use crate::helpers::{CHAT, Gateway, Place, chat, copy, eventually, files};
 use crate::http::Reply;
 use crate::mock::Mock;
 
@@ -44,6 +44,17 @@ fn say(gateway: &Gateway, key: &str, request: &str, verdict: &str) -> Reply {
 
 fn explain(gateway: &Gateway, key: &str, request: &str) -> Value {
     Admin::new(gateway, key).get(&format!("/admin/v1/explain/{request}"))
+}
+
+/// How many files of the evidence hold a text.
+pub(crate) fn texts(place: &Place, text: &str) -> usize {
+    let files = files(&place.data.join("evidence"));
+    let holds = |path: &std::path::PathBuf| {
+        let bytes = std::fs::read(path).unwrap_or_default();
+        let mut parts = bytes.windows(text.len());
+        parts.any(|part| part == text.as_bytes())
+    };
+    files.iter().filter(|p| holds(p)).count()
 }
 
 /// Kills it and starts another on the same folder.
@@ -219,6 +230,53 @@ fn an_answer_that_was_wrong_for_its_own_question_is_forgotten() {
 }
 
 #[test]
+fn an_answer_that_was_forgotten_stays_so_when_the_gateway_is_killed_at_once() {
+    let mock = Mock::start().unwrap();
+    let (place, keys) = place(&mock);
+    for question in [ASKED, BREAD] {
+        let gateway = place.start();
+        let first = gateway.ask(question, Some(&keys.app));
+        // A stop writes what waits: the answer is on disk.
+        gateway.stop();
+        let gateway = place.start();
+        let exact = gateway.ask_until("hit-exact", question, Some(&keys.app));
+        // Of the hit, or of the provider's answer that it repeats.
+        let reply = if question == ASKED { exact } else { first };
+        let said = say(&gateway, &keys.app, &id(&reply), "wrong");
+        gateway.signal(Signal::KILL);
+        assert_eq!(said.json()["effect"], "forgotten", "{said:?}");
+        gateway.ended();
+        let again = place.start().ask(question, Some(&keys.app));
+        assert_eq!(again.cache(), "miss", "{again:?}");
+    }
+}
+
+#[test]
+fn texts_that_a_kill_kept_from_being_wiped_are_wiped_by_the_next_start() {
+    let mock = Mock::start().unwrap();
+    let (place, keys) = place(&mock);
+    let gateway = place.start();
+    let similar = hit(&gateway, &keys.app);
+    say(&gateway, &keys.app, &id(&similar), "right");
+    let (evidence, before) = (place.data.join("evidence"), place.beside("before"));
+    copy(&evidence, &before).unwrap();
+    let analyst = Admin::new(&gateway, &keys.analyst);
+    let silent = json!({"keep_text": false});
+    assert_eq!(analyst.put("acme", Some("\"0\""), &silent).status, 200);
+    gateway.signal(Signal::KILL);
+    gateway.ended();
+    let held = || texts(&place, REWORDED);
+    assert_eq!(held(), 0);
+    // As if it had been killed after the policy was written and before the texts were wiped.
+    copy(&before, &evidence).unwrap();
+    assert_eq!(held(), 2, "a decision and a label");
+    let gateway = place.start();
+    assert_eq!(held(), 0);
+    let told = explain(&gateway, &keys.analyst, &id(&similar));
+    assert_eq!(told["decision"]["outcome"], "hit");
+}
+
+#[test]
 fn nobody_speaks_of_what_is_not_theirs_and_nonsense_is_told_as_such() {
     let mock = Mock::start().unwrap();
     let (place, keys) = place(&mock);
@@ -327,16 +385,7 @@ fn texts_of_decisions_and_labels_leave_the_disk_with_those_they_speak_of() {
         (reply.cache() == "hit-semantic").then_some(reply)
     });
     say(&gateway, &keys.app, &id(&reply), "right");
-    let held = || {
-        let files = files(&place.data.join("evidence"));
-        let holds = |p: &std::path::PathBuf| {
-            let bytes = std::fs::read(p).unwrap();
-            bytes
-                .windows(9)
-                .any(|w| w.eq_ignore_ascii_case(b"zephyrine"))
-        };
-        files.iter().filter(|p| holds(p)).count()
-    };
+    let held = || texts(&place, "ephyrine");
     explain(&gateway, &keys.analyst, &id(&reply));
     assert_eq!(held(), 2, "a decision and a label");
     let admin = Admin::new(&gateway, &admin_key);

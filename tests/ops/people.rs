@@ -2,10 +2,12 @@
 
 use std::fs;
 
+use rustix::process::Signal;
 use serde_json::json;
 
 use crate::admin::Admin;
-use crate::helpers::{CHAT, Gateway, Place, audit_trail, chat, files};
+use crate::evidence::texts;
+use crate::helpers::{CHAT, Gateway, Place, audit_trail, chat, eventually, files};
 use crate::http::Reply;
 use crate::mock::Mock;
 
@@ -69,6 +71,37 @@ fn one_persons_entries_are_deleted_by_their_name_which_is_kept_nowhere() {
         told["target"].as_str().unwrap().contains("of_one_user"),
         "{told}"
     );
+}
+
+#[test]
+fn a_persons_words_leave_what_was_decided_about_an_entry_that_a_kill_has_lost() {
+    let mock = Mock::start().unwrap();
+    let place = Place::new(&mock)
+        .alike()
+        .with("REPRISE_STORE__FLUSH_EVERY_MS", "10000");
+    let key = place.key("acme", "admin");
+    let gateway = place.start();
+    let (hers, his) = (
+        "When does the Zephyrine festival begin?",
+        "when does the zephyrine festival begin",
+    );
+    ask(&gateway, &key, "ann", hers);
+    let met = eventually(|| {
+        let met = ask(&gateway, &key, "bob", his);
+        (met.cache() == "hit-semantic").then_some(met)
+    });
+    let request = met.header("x-reprise-request-id").unwrap();
+    let path = format!("/admin/v1/explain/{request}");
+    Admin::new(&gateway, &key).get(&path);
+    gateway.signal(Signal::KILL);
+    gateway.ended();
+    let gateway = place.start();
+    let admin = Admin::new(&gateway, &key);
+    assert_eq!(admin.get(&path)["entry_is_remembered"], false);
+    assert_eq!(texts(&place, hers), 1);
+    let deleted = admin.call("DELETE", "/admin/v1/entries?tenant=acme&user=ann");
+    assert_eq!(deleted.json(), json!({"deleted": 0}));
+    assert_eq!(texts(&place, hers), 0);
 }
 
 #[test]

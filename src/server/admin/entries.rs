@@ -160,10 +160,17 @@ fn delete_one(door: &Door, caller: &Caller, entry: u64) -> Reply {
         entries: [entry].into(),
         ..Whose::default()
     };
+    wipe_ahead(door, &whose);
     match cache.forget(&[entry]) {
         0 => Err(no_entry()),
         deleted => written(door, &whose).map(|()| json!({"deleted": deleted})),
     }
+}
+
+/// Wipes the texts of decisions about entries that are to be deleted: once these are gone nobody could name them
+/// any more, if the process ended in between. What fails here is tried again, and told, once they are.
+fn wipe_ahead(door: &Door, whose: &Whose) {
+    drop(door.gateway.evidence().forget_texts(whose));
 }
 
 /// Waits until what was deleted is gone from the disk: a crash must not bring it back. The decisions about it
@@ -202,42 +209,40 @@ pub(super) async fn delete_entries(request: HttpRequest, door: web::Data<Door>) 
 fn delete_where(door: &Door, caller: &Caller, query: &EntryQuery) -> Reply {
     let (cache, filter) = (door.gateway.cache(), query.filter(door));
     let mut whose = query.whose(door);
-    let mut forget = |ids: Vec<u64>| {
-        whose.entries.extend(&ids);
-        cache.forget(&ids)
-    };
-    let transient = cache.memory().transients(&filter);
-    let mut deleted = forget(transient.iter().map(|e| e.id).collect());
-    let mut cursor = None;
-    loop {
-        let page = cache
-            .memory()
-            .store()
-            .list(&filter, Order::Newest, cursor, PAGE);
-        deleted += forget(page.entries.iter().map(|e| e.id).collect());
-        cursor = page.cursor;
-        if cursor.is_none() {
-            break;
-        }
-    }
-    let written = written(door, &whose);
+    let mut ids = ids_of(door, &filter);
     let target = json!({"tenant": query.tenant, "namespace": query.namespace, "model": query.model,
             // Not who it was: the trail is kept for ever.
             "of_one_user": query.user.is_some()});
-    let after = json!({"deleted": deleted});
-    let target = target.to_string();
-    // Afterwards: only then is it known how many there were.
+    // The trail comes first: a deletion that nobody could account for is not made.
     audit(
         door,
         caller,
-        ("entries.delete", &target),
-        (Value::Null, after.clone()),
-    )
-    .map_err(|error| ApiError {
-        message: format!("{deleted} entries are deleted, but that could not be audited."),
-        ..error
-    })?;
-    written.map(|()| after)
+        ("entries.delete", &target.to_string()),
+        (Value::Null, json!({"deleted": ids.len()})),
+    )?;
+    whose.entries.extend(&ids);
+    wipe_ahead(door, &whose);
+    let mut deleted = cache.forget(&ids);
+    // What was stored meanwhile.
+    ids = ids_of(door, &filter);
+    whose.entries.extend(&ids);
+    deleted += cache.forget(&ids);
+    written(door, &whose).map(|()| json!({"deleted": deleted}))
+}
+
+/// All entries that a filter names.
+fn ids_of(door: &Door, filter: &EntryFilter) -> Vec<u64> {
+    let memory = door.gateway.cache().memory();
+    let mut ids: Vec<u64> = memory.transients(filter).iter().map(|e| e.id).collect();
+    let mut cursor = None;
+    loop {
+        let page = memory.store().list(filter, Order::Newest, cursor, PAGE);
+        ids.extend(page.entries.iter().map(|e| e.id));
+        cursor = page.cursor;
+        if cursor.is_none() {
+            return ids;
+        }
+    }
 }
 
 fn summary(door: &Door, entry: &Cached) -> Value {

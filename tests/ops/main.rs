@@ -27,6 +27,7 @@ mod helpers;
 mod http;
 mod index;
 mod invalidation;
+mod journey;
 mod judge;
 mod keys;
 mod limits;

@@ -113,6 +113,11 @@ impl AuditLog {
             write_head(&head, 0)?;
         }
         walk.seq = walk.against(&head)?;
+        if read_head(&head).is_some_and(|noted| noted + 1 == walk.seq) {
+            // A crash came before the number of the last line. One that comes there again must find it one behind,
+            // not two; where this cannot be written, it is told.
+            drop(write_head(&head, walk.seq));
+        }
         let tail_is_sound = walk.segment > 0
             && walk
                 .broken

@@ -118,6 +118,20 @@ fn a_head_may_lag_by_the_one_record_that_a_crash_leaves_and_by_no_more() {
 }
 
 #[test]
+fn crashes_before_the_head_is_written_are_no_damage_however_many_there_are() {
+    let (temp, _) = filled(2);
+    let head = temp.path().join("audit/head");
+    for number in 0..3 {
+        let folder = DataFolder::open(temp.path()).unwrap();
+        let (log, broken) = AuditLog::open(&folder).unwrap();
+        assert_eq!(broken, [], "crash {number}");
+        let before = fs::read(&head).unwrap();
+        log.append(&event(number)).unwrap();
+        fs::write(&head, before).unwrap();
+    }
+}
+
+#[test]
 fn a_trail_that_lost_its_only_record_is_told_by_its_head() {
     let (temp, _) = filled(1);
     fs::write(temp.path().join("audit/0000000001.log"), b"").unwrap();

@@ -4,8 +4,9 @@
 
 use super::Standing::{self, Alone, Needs};
 use super::earlier;
+use super::whole::says_whole;
 use super::words::{Words, list};
-use crate::cache::verdict::guards::Reading;
+use crate::cache::verdict::guards::{Kind, Reading};
 
 /// Whether a question stands alone after what the user said before it, oldest first.
 #[must_use]
@@ -22,7 +23,8 @@ pub fn stands_alone(question: &str, earlier: &[&str]) -> Standing {
         .or_else(|| pronoun(&words))
         .or_else(|| besides(&words))
         .or_else(|| definite(&words))
-        .or_else(|| no_subject(&words));
+        .or_else(|| material(&words))
+        .or_else(|| (!says_whole(&words)).then_some("no_subject"));
     if let Some(why) = reach {
         return Needs(why);
     }
@@ -34,7 +36,7 @@ pub fn stands_alone(question: &str, earlier: &[&str]) -> Standing {
 
 fn link(words: &Words<'_>) -> Option<&'static str> {
     let links = list("links").iter().any(|phrase| words.begins(phrase));
-    (links || words.len() < 3).then_some("ellipsis")
+    (links || words.len() < 3 && words.at(0) != "define").then_some("ellipsis")
 }
 
 fn pronoun(words: &Words<'_>) -> Option<&'static str> {
@@ -76,8 +78,7 @@ fn besides(words: &Words<'_>) -> Option<&'static str> {
     // `Which is cheaper?`, but not `Is A cheaper than B?`.
     let comparative = |i: usize| {
         let word = words.at(i);
-        matches!(word, "better" | "worse" | "less" | "fewer")
-            || word.len() > 5 && word.ends_with("ier")
+        list("comparatives").contains(&word) || word.len() > 5 && word.ends_with("ier")
     };
     let open = !compared && (0..words.len()).any(comparative);
     (beside || open).then_some("comparison")
@@ -99,7 +100,8 @@ fn definite(words: &Words<'_>) -> Option<&'static str> {
 fn is_told(words: &Words<'_>, at: usize) -> bool {
     let mut end = at;
     while end < words.len() && !words.tokens[end].stop {
-        if words.is_specific(end) {
+        // There is one sky.
+        if words.is_specific(end) || list("unique").contains(&words.at(end)) {
             return true;
         }
         end += 1;
@@ -120,85 +122,10 @@ fn comes_later(words: &Words<'_>, it: usize) -> bool {
     asked && clause && !words.has(&["than", "as"]) && words.at(it + 1) != "related"
 }
 
-/// Whether it says what it is about, whole: a definition of one thing, or enough of its own words
-/// that nothing is left open. A name alone is not enough: `How does Salt Lake City differ?`.
-fn no_subject(words: &Words<'_>) -> Option<&'static str> {
-    let whole = defines(words) || asks_of_one(words) || attributes(words) || tells_all(words);
-    (!whole).then_some("no_subject")
-}
-
-fn is_own(words: &Words<'_>, i: usize) -> bool {
-    let word = words.at(i);
-    !words.tokens[i].stop
-        && !list("vague").contains(&word)
-        && !list("tasks").contains(&word)
-        && !list("loose").contains(&word)
-}
-
-/// `What is taurine?`, `Who was Anne Bonny?`, `Tell me about lung cancer.`
-fn defines(words: &Words<'_>) -> bool {
-    let Some(length) = list("defining")
-        .iter()
-        .find(|p| words.begins(p))
-        .map(|p| p.split(' ').count())
-    else {
-        return false;
-    };
-    let from = length + usize::from(matches!(words.at(length), "a" | "an"));
-    let things = from..words.len();
-    let short = (1..=3).contains(&things.len());
-    // Of a person one name is not enough.
-    let person = words.at(0) == "who" && things.len() < 2;
-    short && !person && things.clone().all(|i| is_own(words, i))
-}
-
-/// `How is cassoulet made?`, `Is chilli a stew?`, `What happened in the Milgram experiment?`
-fn asks_of_one(words: &Words<'_>) -> bool {
-    let n = words.len();
-    let own = |range: std::ops::Range<usize>| {
-        !range.is_empty()
-            && range
-                .clone()
-                .all(|i| is_own(words, i) || matches!(words.at(i), "a" | "an"))
-    };
-    let is = matches!(words.at(0), "is" | "are");
-    let kind = (2..n)
-        .find(|i| matches!(words.at(*i), "a" | "an"))
-        .is_some_and(|a| is && own(1..a) && own(a + 1..n));
-    let made = words.begins("how is")
-        && matches!(words.at(n - 1), "made" | "pronounced" | "spelled")
-        && own(2..n - 1);
-    let event =
-        words.begins("what happened") && matches!(words.at(3), "the") && n >= 6 && own(4..n);
-    kind || made || event
-}
-
-/// `the history of Irish stew`: an attribute, and at least two words of its own that say of what.
-fn attributes(words: &Words<'_>) -> bool {
-    let of =
-        (1..words.len()).find(|i| words.at(*i) == "of" && list("vague").contains(&words.at(i - 1)));
-    let open = (0..words.len()).any(|i| {
-        list("open").contains(&words.at(i)) && !words.says("side effects")
-            || list("loose").contains(&words.at(i))
-    });
-    let vague =
-        of.is_some_and(|of| (of + 1..words.len()).filter(|i| is_own(words, *i)).count() >= 2);
-    // `the capital of France`: of something that has a name.
-    let named = (1..words.len()).any(|i| {
-        let of_a_name = (i + 1..words.len()).any(|j| words.is_specific(j));
-        words.at(i) == "of" && is_own(words, i - 1) && of_a_name
-    });
-    !open && (vague || named)
-}
-
-/// At least three words of its own, and none that is open without something beside it.
-fn tells_all(words: &Words<'_>) -> bool {
-    let own = (0..words.len()).filter(|i| is_own(words, *i)).count();
-    let open = (0..words.len())
-        .any(|i| list("open").contains(&words.at(i)) || list("loose").contains(&words.at(i)));
-    // What is only named, and not asked about, leaves open what of it.
-    let named = ["tell me", "describe", "explain", "discuss"]
-        .iter()
-        .any(|p| words.begins(p));
-    own >= 3 && !open && !named
+/// `Add error handling`, `explain line 10`: work on what was handed over or answered before.
+fn material(words: &Words<'_>) -> Option<&'static str> {
+    let placed = (1..words.len())
+        .any(|i| words.tokens[i].kind == Kind::Number && list("places").contains(&words.at(i - 1)));
+    let edits = list("edits").contains(&words.at(usize::from(words.begins("please"))));
+    (placed || edits).then_some("material")
 }

@@ -4,6 +4,7 @@
 mod alone;
 mod asker;
 mod earlier;
+mod whole;
 mod words;
 
 pub use alone::stands_alone;
@@ -56,6 +57,7 @@ mod tests {
             include_str!("alone.rs"),
             include_str!("asker.rs"),
             include_str!("earlier.rs"),
+            include_str!("whole.rs"),
         ];
         for source in sources {
             for named in source.split("list(\"").skip(1) {

@@ -48,7 +48,7 @@ pub(super) fn examine(pair: &Pair<'_>) -> Finding {
     let (a, b) = (pair.a.tokens(), pair.b.tokens());
     let alike = |i: usize, j: usize| {
         // More and less may be made even by an opposite beside them: that is weighed elsewhere.
-        super::polarity::are_opposite(&a[i], &b[j])
+        super::opposites::are_opposite(&a[i], &b[j])
             || [UP, DOWN]
                 .iter()
                 .any(|same| a[i].is_of(same) && b[j].is_of(same))

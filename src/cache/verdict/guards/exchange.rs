@@ -1,8 +1,9 @@
 //! The same words with their yes and no in other places: which word is denied, and which of two
 //! opposites comes where. Knows nothing of what only one text has.
 
+use super::denial::denied;
+use super::opposites::are_opposite;
 use super::pair::Pair;
-use super::polarity::{are_opposite, denied};
 use super::reading::Reading;
 
 /// Words that join two opposites of which neither comes first.
@@ -20,7 +21,9 @@ pub(super) fn denies_another_word(pair: &Pair<'_>) -> bool {
     if !same_words(pair) {
         return false;
     }
-    let (a, b) = (denied(pair.a), denied(pair.b));
+    let (Some(a), Some(b)) = (denied(pair.a), denied(pair.b)) else {
+        return false;
+    };
     !a.is_empty() && a.len() == b.len() && a != b
 }
 

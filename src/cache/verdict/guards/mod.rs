@@ -5,6 +5,7 @@
 mod choices;
 mod comparison;
 mod dates;
+mod denial;
 mod digits;
 mod direction;
 mod exchange;
@@ -13,6 +14,7 @@ mod literals;
 mod marks;
 mod names;
 mod numbers;
+mod opposites;
 mod pair;
 mod person;
 mod polarity;
@@ -139,5 +141,5 @@ pub fn examine(pair: &Pair<'_>) -> [Finding; COUNT] {
 
 /// Whether a word stands in one of the lists, so that it is no typing error.
 fn is_listed(token: &Token) -> bool {
-    lexicon::LEXICON.longest(token.key) > 0 || polarity::is_known(token)
+    lexicon::LEXICON.longest(token.key) > 0 || opposites::is_known(token)
 }

@@ -77,14 +77,17 @@ impl<'a> Pair<'a> {
         (count(self.a, &self.only_a), count(self.b, &self.only_b))
     }
 
-    /// Share of the words that both have, from 0 to 1; a stop word counts half.
+    /// Share of the words that both have, from 0 to 1; a stop word counts half, and "a" or "an" nothing, since the
+    /// word behind it chooses.
     #[must_use]
     pub fn likeness(&self) -> f32 {
-        let weigh = |of: &Reading, only: &[usize]| {
-            let stops = of.tokens().iter().filter(|t| t.stop).count();
-            let strays = only.iter().filter(|i| of.tokens()[**i].stop).count();
-            let all = 2 * of.words() - stops;
-            (all, 2 * only.len() - strays)
+        let weight = |token: &Token| {
+            let article = token.is_of(&["a", "an"]);
+            usize::from(!article) + usize::from(!token.stop)
+        };
+        let weigh = |of: &Reading, only: &[usize]| -> (usize, usize) {
+            let strays = only.iter().map(|i| weight(&of.tokens()[*i]));
+            (of.tokens().iter().map(weight).sum(), strays.sum())
         };
         let (all_a, stray_a) = weigh(self.a, &self.only_a);
         let (all_b, stray_b) = weigh(self.b, &self.only_b);
@@ -161,7 +164,8 @@ fn leftovers(a: &[Token], b: &[Token]) -> (Vec<usize>, Vec<usize>, usize) {
 /// Whether one word is the other's typing error: neither is in a list.
 fn is_typo(a: &Token, b: &Token) -> bool {
     let plain = |t: &Token| t.kind == Kind::Word && !t.stop && !super::is_listed(t);
-    (plain(a) || plain(b)) && a.kind == b.kind && mistyped(&a.lower, &b.lower)
+    let near = (plain(a) || plain(b)) && a.kind == b.kind && mistyped(&a.lower, &b.lower);
+    near && !super::opposites::are_opposite(a, b)
 }
 
 /// Longest common subsequence; each run of tokens outside of it gets a number, the

@@ -1,0 +1,152 @@
+//! Whether a turn says what it is about, whole: a definition of one thing, an attribute of a named one, or enough
+//! words of its own that nothing is left open.
+
+use super::words::{Words, list};
+
+/// Whether a turn says what it is about. A name alone is not enough: `How does Salt Lake City differ?`.
+pub(super) fn says_whole(words: &Words<'_>) -> bool {
+    !leans(words)
+        && (defines(words)
+            || asks_of_one(words)
+            || asks_of_a_kind(words)
+            || sets_apart(words)
+            || attributes(words)
+            || tells_all(words))
+}
+
+/// `Einstein's objections`, `the reaction in Germany`: a noun that is of, to or against something, which is not said.
+fn leans(words: &Words<'_>) -> bool {
+    (0..words.len()).any(|i| {
+        let to = matches!(
+            words.at(i + 1),
+            "of" | "to" | "for" | "against" | "about" | "with" | "between" | "around" | "towards"
+        );
+        list("relational").contains(&words.at(i)) && !to
+    })
+}
+
+fn is_own(words: &Words<'_>, i: usize) -> bool {
+    let word = words.at(i);
+    !words.tokens[i].stop
+        && !list("vague").contains(&word)
+        && !list("tasks").contains(&word)
+        && !list("loose").contains(&word)
+}
+
+/// `What is taurine?`, `Who was Anne Bonny?`, `Tell me about lung cancer.`
+fn defines(words: &Words<'_>) -> bool {
+    let Some(length) = list("defining")
+        .iter()
+        .find(|p| words.begins(p))
+        .map(|p| p.split(' ').count())
+    else {
+        return false;
+    };
+    let from = length + usize::from(matches!(words.at(length), "a" | "an"));
+    let things = from..words.len();
+    let short = (1..=3).contains(&things.len());
+    // Of a person one name is not enough.
+    let person = words.at(0) == "who" && things.len() < 2;
+    short && !person && things.clone().all(|i| is_own(words, i))
+}
+
+/// `How is cassoulet made?`, `Is chilli a stew?`, `What happened in the Milgram experiment?`
+fn asks_of_one(words: &Words<'_>) -> bool {
+    let n = words.len();
+    let own = |range: std::ops::Range<usize>| {
+        !range.is_empty()
+            && range
+                .clone()
+                .all(|i| is_own(words, i) || matches!(words.at(i), "a" | "an"))
+    };
+    let is = matches!(words.at(0), "is" | "are");
+    let kind = (2..n)
+        .find(|i| matches!(words.at(*i), "a" | "an"))
+        .is_some_and(|a| is && own(1..a) && own(a + 1..n));
+    let made = words.begins("how is")
+        && matches!(words.at(n - 1), "made" | "pronounced" | "spelled")
+        && own(2..n - 1);
+    let event =
+        words.begins("what happened") && matches!(words.at(3), "the") && n >= 6 && own(4..n);
+    kind || made || event
+}
+
+/// `How do vaccines work?`, `What does a neurologist do?`, `What does GDP stand for?`, `Where is Mount Etna?`: of all
+/// of a kind, or of one name.
+fn asks_of_a_kind(words: &Words<'_>) -> bool {
+    let n = words.len();
+    let article = matches!(words.at(2), "a" | "an");
+    let things = 2 + usize::from(article)..n.saturating_sub(1);
+    // `How does shipping work?` is asked of one shop.
+    let many = n > 1 && words.at(n - 2).ends_with('s');
+    let generic =
+        !things.is_empty() && (article || many) && things.clone().all(|i| is_own(words, i));
+    let asked = matches!(words.at(0), "how" | "what") && matches!(words.at(1), "do" | "does");
+    let place = words.begins("where is") && (3..=5).contains(&n);
+    let letters =
+        words.begins("what does") && n == 5 && words.at(3) == "stand" && words.is_specific(2);
+    letters
+        || asked && matches!(words.at(n - 1), "work" | "do") && generic
+        || place && (2..n).all(|i| words.is_specific(i))
+}
+
+/// `the difference between a virus and a bacterium`: both are named.
+fn sets_apart(words: &Words<'_>) -> bool {
+    let Some(between) = words.place(&["between"]) else {
+        return false;
+    };
+    let Some(and) = (between..words.len()).find(|i| words.at(*i) == "and") else {
+        return false;
+    };
+    let own = |i: usize| is_own(words, i) || matches!(words.at(i), "a" | "an");
+    let named = |mut range: std::ops::Range<usize>| !range.is_empty() && range.all(own);
+    let differs = between > 0 && matches!(words.at(between - 1), "difference" | "differences");
+    differs && named(between + 1..and) && named(and + 1..words.len())
+}
+
+/// `the history of Irish stew`: an attribute, and at least two words of its own that say of what.
+fn attributes(words: &Words<'_>) -> bool {
+    let of =
+        (1..words.len()).find(|i| words.at(*i) == "of" && list("vague").contains(&words.at(i - 1)));
+    let open = (0..words.len()).any(|i| {
+        list("open").contains(&words.at(i)) && !words.says("side effects")
+            || list("loose").contains(&words.at(i))
+    });
+    let vague =
+        of.is_some_and(|of| (of + 1..words.len()).filter(|i| is_own(words, *i)).count() >= 2);
+    // `the capital of France`: of something that has a name.
+    let named = (1..words.len()).any(|i| {
+        let of_a_name = (i + 1..words.len()).any(|j| words.is_specific(j));
+        words.at(i) == "of" && is_own(words, i - 1) && of_a_name
+    });
+    !open && (vague || named || is_of_one(words))
+}
+
+/// `What is the speed of light?`: nothing but an attribute and what it is of.
+fn is_of_one(words: &Words<'_>) -> bool {
+    let asks = words.begins("what is the") || words.begins("what are the");
+    let of = (4..words.len()).find(|i| words.at(*i) == "of");
+    asks && of.is_some_and(|of| {
+        let own = |mut range: std::ops::Range<usize>| range.all(|i| is_own(words, i));
+        of + 1 < words.len() && own(3..of) && own(of + 1..words.len())
+    })
+}
+
+/// At least three words of its own, and none that is open without something beside it.
+fn tells_all(words: &Words<'_>) -> bool {
+    let own = (0..words.len()).filter(|i| is_own(words, *i)).count();
+    let open = (0..words.len())
+        .any(|i| list("open").contains(&words.at(i)) || list("loose").contains(&words.at(i)));
+    // What is only named, and not asked about, leaves open what of it.
+    let named = ["tell me", "describe", "explain", "discuss"]
+        .iter()
+        .any(|p| words.begins(p));
+    // `How do I convert Celsius to Fahrenheit`: what is done counts where a name says to what.
+    let way = ["how do i", "how can i", "how to", "how do you"]
+        .iter()
+        .any(|p| words.begins(p));
+    let tasks = (2..words.len()).filter(|i| list("tasks").contains(&words.at(*i)) && way);
+    let specific = (2..words.len()).any(|i| words.is_specific(i));
+    let enough = own >= 3 || specific && own >= 2 && own + tasks.count() >= 3;
+    enough && !open && !named
+}

@@ -1,0 +1,174 @@
+//! Which words of a text deny something: "not" and its kin, verbs that say that something is not done,
+//! less of something. Knows nothing of opposites or of the other text.
+
+use super::reading::Reading;
+use super::token::{Capital, Kind, Token};
+
+/// Words that deny whatever stands around them.
+const NEGATORS: [&str; 21] = [
+    "not", "never", "no", "none", "nobody", "noone", "nothing", "nowhere", "neither", "without",
+    "sans", "hardly", "barely", "scarcely", "rarely", "seldom", "non", "lack", "nor", "unable",
+    "except",
+];
+/// Words that say of what follows them that it is not there or not done, and have no other use.
+const WANTING: [&str; 12] = [
+    "incapable",
+    "impossible",
+    "powerless",
+    "absent",
+    "absence",
+    "missing",
+    "devoid",
+    "exempt",
+    "bereft",
+    "ineligible",
+    "unwilling",
+    "reluctant",
+];
+/// Verbs that "no" may follow: "contain no sugar".
+const TAKING_NO: [&str; 42] = [
+    "contain", "eat", "need", "use", "require", "make", "see", "cost", "show", "find", "want",
+    "get", "take", "pay", "leave", "found", "made", "drink", "receive", "say", "offer", "provide",
+    "give", "produce", "allow", "accept", "charge", "serve", "feel", "carry", "include", "involve",
+    "cause", "support", "know", "own", "keep", "mean", "add", "hold", "bear", "speak",
+];
+const AUXILIARIES: [&str; 19] = [
+    "is", "are", "am", "was", "were", "do", "does", "did", "can", "could", "would", "should",
+    "will", "have", "has", "had", "might", "must", "may",
+];
+const PRONOUNS: [&str; 9] = ["you", "we", "i", "it", "they", "there", "he", "she", "this"];
+/// Small words of which there may be none: "no need".
+const COUNTED: [&str; 7] = [
+    "one", "other", "need", "help", "such", "further", "possible",
+];
+/// What somebody is asked to do by "why don't you": of other verbs it asks for a reason.
+const ASKED_FOR: [&str; 20] = [
+    "tell", "give", "show", "help", "explain", "try", "write", "make", "let", "describe", "say",
+    "start", "go", "come", "take", "just", "talk", "list", "find", "suggest",
+];
+/// Verbs that say of another that it is not done: stems.
+const UNDOING: [&str; 16] = [
+    "avoid", "refus", "fail", "neglect", "omit", "exclud", "forbid", "prohibit", "ban", "refrain",
+    "declin", "skip", "deni", "depriv", "withhold", "disallow",
+];
+/// The same before another verb: "stop biting", but not "stop the server".
+const ENDING: [&str; 5] = ["stop", "quit", "prevent", "ceas", "keep"];
+
+/// Whether a negator at this place denies nothing: a suggestion, a tag, an idiom.
+fn is_idle(tokens: &[Token], at: usize) -> bool {
+    match tokens[at].lower.as_str() {
+        "no" => is_idle_no(tokens, at),
+        "nor" => tokens[..at].iter().any(|t| t.is("neither")),
+        "not" => is_idle_not(tokens, at),
+        _ => false,
+    }
+}
+
+/// A speaker's correction, "the north, no, the south", or an idiom.
+fn is_idle_no(tokens: &[Token], at: usize) -> bool {
+    let before = at.checked_sub(1).and_then(|i| tokens.get(i));
+    let after = tokens.get(at + 1);
+    let next = |words: &[&str]| after.is_some_and(|t| t.is_of(words));
+    if next(&["longer", "more"]) {
+        return false;
+    }
+    let small = after.is_none_or(|t| t.stop && !t.is_of(&COUNTED));
+    let named = |t: &Token| t.capital != Capital::None && !t.starts;
+    let takes = |t: &Token| {
+        let base = t.lower.strip_suffix("ing").unwrap_or(&t.lower);
+        let same = |verb: &&str| verb.trim_end_matches('e') == base.trim_end_matches('e');
+        t.kind == Kind::Word && TAKING_NO.iter().any(|verb| same(&verb))
+    };
+    let verb = |t: &Token| t.stop || t.lower.ends_with('s') || takes(t);
+    let corrected =
+        before.is_some_and(|t| !verb(t)) || before.is_some_and(named) && after.is_some_and(named);
+    small || corrected || next(&["matter", "doubt", "wait", "sorry"]) || tokens[at].starts
+}
+
+/// `Why don't you tell me`, `isn't it`, `or not`, `not only`.
+fn is_idle_not(tokens: &[Token], at: usize) -> bool {
+    let Some(before) = at.checked_sub(1).and_then(|i| tokens.get(i)) else {
+        return true;
+    };
+    let after = tokens.get(at + 1);
+    let next = |words: &[&str]| after.is_some_and(|t| t.is_of(words));
+    let asks = before.is_of(&AUXILIARIES) && next(&PRONOUNS);
+    let begins = before.starts || at < 2;
+    // "Isn't coffee bad" is answered as "is coffee bad" is; "do not" may be an order.
+    if begins && before.is_of(&AUXILIARIES) && !before.is("do") {
+        return true;
+    }
+    let then = tokens.get(at + 2);
+    let requested = next(&["you", "we"]) && then.is_some_and(|t| t.is_of(&ASKED_FOR));
+    let suggests = !begins && tokens[at - 2].is_of(&["why", "so", "and"]) && requested;
+    let closes = then.is_none_or(|t| t.starts);
+    // "If not, why", but not "if not treated".
+    let bare = after.is_none_or(|t| t.stop || t.starts);
+    next(&["only", "just", "limited", "least"])
+        || before.is_of(&["or", "whether"])
+        || before.is_of(&["if", "why"]) && bare
+        || (asks && (begins || suggests || closes))
+}
+
+/// How often a text denies, in words that are no part of a pair of opposites.
+pub(super) fn negators(reading: &Reading, paired: &[usize]) -> usize {
+    let tokens = reading.tokens();
+    let lacks = |i: usize| tokens[i].kind == Kind::Word && tokens[i].stem == "lack";
+    let denies = |i: &usize| {
+        let says = tokens[*i].is_of(&NEGATORS) && !is_idle(tokens, *i);
+        (says || lacks(*i)) && !paired.contains(i)
+    };
+    (0..tokens.len()).filter(denies).count()
+}
+
+/// The content words that are denied, in their order; none where a question begins so that its subject stands
+/// between: "why doesn't my car start".
+pub(super) fn denied(reading: &Reading) -> Option<Vec<u64>> {
+    let tokens = reading.tokens();
+    let denies = |i: &usize| tokens[*i].is_of(&NEGATORS) && !is_idle(tokens, *i);
+    let word = |i: usize| tokens[i + 1..].iter().find(|t| !t.stop).map(|t| t.key);
+    let turned = |i: usize| {
+        let asks = i > 0 && tokens[i].is("not") && tokens[i - 1].is_of(&AUXILIARIES);
+        asks && tokens[..i].iter().all(|t| t.stop)
+    };
+    let at: Vec<usize> = (0..tokens.len()).filter(denies).collect();
+    let plain = !at.iter().any(|i| turned(*i));
+    plain.then(|| at.into_iter().filter_map(word).collect())
+}
+
+/// Whether a word takes from what follows it, or says that it is not done. Where `lowered`, "less" is but
+/// another word for a lower degree.
+pub(super) fn lessens(tokens: &[Token], at: usize, lowered: bool) -> bool {
+    let after = tokens.get(at + 1);
+    let follows = after.is_some_and(|t| !t.stop && t.kind == Kind::Word);
+    let less = tokens[at].is_of(&["less", "least"]) && follows;
+    let stem = tokens[at].stem.as_str();
+    let undoes = tokens[at].is("instead")
+        || tokens[at].is_of(&WANTING)
+        || UNDOING.contains(&stem)
+        || ends_an_act(tokens, at);
+    // "Sugar-free", "free of sugar".
+    let lead = at.checked_sub(1).is_some_and(|before| !tokens[before].stop);
+    let of = after.is_some_and(|t| t.is_of(&["of", "from"]));
+    let free = tokens[at].is("free") && (lead || of);
+    (less && !lowered) || undoes || free
+}
+
+/// `Stop biting`, `prevent the dog from biting`.
+fn ends_an_act(tokens: &[Token], at: usize) -> bool {
+    let act = |t: &Token| t.kind == Kind::Word && t.lower.ends_with("ing") && t.lower != t.stem;
+    let far = tokens.iter().skip(at + 1).take(5);
+    let kept_from = far
+        .clone()
+        .zip(far.skip(1))
+        .any(|(x, y)| x.is("from") && act(y));
+    let before = tokens.get(at + 1).is_some_and(act) && !tokens[at].is("keep");
+    ENDING.contains(&tokens[at].stem.as_str()) && (before || kept_from)
+}
+
+/// Whether a word says nothing but that something is not so.
+pub(super) fn only_denies(token: &Token) -> bool {
+    let stem = token.stem.as_str();
+    let undoes = UNDOING.contains(&stem) || ENDING.contains(&stem) || stem == "lack";
+    undoes || token.is_of(&NEGATORS) || token.is_of(&WANTING) || token.is("free")
+}

@@ -1,0 +1,297 @@
+//! Which words are opposites: by two lists, and by what they begin or end with. Knows nothing of
+//! texts.
+
+use std::sync::LazyLock;
+
+use super::lexicon::{Keys, join};
+use super::token::{Kind, Token};
+use super::words::{hash, stem};
+
+/// Written by hand.
+const COMMON: &str = include_str!("lists/antonyms.txt");
+/// The same, of words with other senses too.
+const PLACED: &str = include_str!("lists/placed.txt");
+/// Taken from a dictionary, for the many that nobody thinks of.
+const WORDNET: &str = include_str!("lists/wordnet.txt");
+
+/// How sure it is that two opposites make two texts ask for different answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Opposite {
+    /// Where one stands in the other's place: elsewhere another sense of it may be meant.
+    InPlace,
+    /// Wherever they stand.
+    Anywhere,
+}
+
+/// Both lists as one: where each word stands in them.
+struct Opposites {
+    /// By stem, from where to where in `places`.
+    spans: Keys<(u32, u32)>,
+    /// Twice the number of a line, and one more right of the stroke; rising within a span.
+    places: Vec<u32>,
+    /// Verbs that mean something else with a small word behind them.
+    verbs: Keys<()>,
+    /// Where the lists begin that count only in place.
+    placed: u32,
+}
+
+static OPPOSITES: LazyLock<Opposites> = LazyLock::new(Opposites::read);
+
+impl Opposites {
+    fn read() -> Self {
+        let mut words: Vec<(u64, u32)> = Vec::new();
+        let mut verbs: Keys<()> = Keys::default();
+        let (mut line, mut placed) = (0, 0);
+        for list in [COMMON, PLACED, WORDNET] {
+            let lines = list.lines().filter(|line| !line.starts_with('#'));
+            for (left, right) in lines.filter_map(|line| line.split_once('/')) {
+                for (side, place) in [(left, line), (right, line + 1)] {
+                    for word in side.split_whitespace() {
+                        let (verb, small) = word.split_once('_').unwrap_or((word, ""));
+                        let key = hash(&stem(verb));
+                        if small.is_empty() {
+                            words.push((key, place));
+                        } else {
+                            verbs.insert(key, ());
+                            words.push((join(key, hash(small)), place));
+                        }
+                    }
+                }
+                line += 2;
+            }
+            placed = if placed == 0 { line } else { placed };
+        }
+        words.sort_unstable();
+        words.dedup();
+        let mut spans: Keys<(u32, u32)> = Keys::default();
+        for ((key, _), at) in words.iter().zip(0..) {
+            spans.entry(*key).or_insert((at, at)).1 = at + 1;
+        }
+        Self {
+            spans,
+            verbs,
+            places: words.into_iter().map(|(_, place)| place).collect(),
+            placed,
+        }
+    }
+
+    fn places(&self, key: u64) -> &[u32] {
+        let span = self.spans.get(&key);
+        let places = span.and_then(|(from, to)| self.places.get(*from as usize..*to as usize));
+        places.unwrap_or(&[])
+    }
+
+    /// The key of a verb with the small word behind it: `throw away`, `throw it away`.
+    fn phrase(&self, tokens: &[Token], at: usize) -> Option<u64> {
+        self.verbs.get(&tokens[at].key)?;
+        let mut near = tokens.iter().skip(at + 1).take(REACH);
+        let small = near.find(|t| t.is_of(&PARTICLES))?;
+        Some(join(tokens[at].key, small.key))
+    }
+
+    /// The first line in which two words stand on different sides.
+    fn clash(&self, a: u64, b: u64) -> Option<u32> {
+        let left = self.places(a);
+        // Most words have no opposites: the second is not looked for in vain.
+        if left.is_empty() {
+            return None;
+        }
+        let right = self.places(b);
+        left.iter().copied().find(|at| right.contains(&(at ^ 1)))
+    }
+}
+
+/// Small words that change what a verb before them means.
+const PARTICLES: [&str; 9] = ["up", "down", "on", "off", "in", "out", "away", "back", "go"];
+/// How far behind its verb such a word may stand.
+const REACH: usize = 3;
+/// Before a word they make its opposite, and the least letters of such a word's stem: of short ones most begin so by
+/// chance, "come" and "income".
+const PREFIXES: [(&str, usize); 9] = [
+    ("un", 3),
+    ("non", 3),
+    ("in", 4),
+    ("im", 4),
+    ("ir", 4),
+    ("il", 4),
+    ("dis", 4),
+    ("mis", 4),
+    ("de", 4),
+];
+/// Before the same root they make opposites of each other.
+const EXCHANGED: [(&str, &str); 22] = [
+    ("over", "under"),
+    ("pre", "post"),
+    ("ante", "post"),
+    ("pro", "anti"),
+    ("hyper", "hypo"),
+    ("macro", "micro"),
+    ("mega", "micro"),
+    ("super", "sub"),
+    ("up", "down"),
+    ("in", "out"),
+    ("in", "ex"),
+    ("im", "ex"),
+    ("in", "de"),
+    ("en", "de"),
+    ("en", "dis"),
+    ("intro", "extro"),
+    ("intra", "inter"),
+    ("endo", "exo"),
+    ("mono", "poly"),
+    ("uni", "multi"),
+    ("homo", "hetero"),
+    ("fore", "back"),
+];
+/// Least letters of a root that endings are taken off; shorter ones are seldom roots.
+const ROOT: usize = 4;
+/// The same where both words have something before it.
+const SHARED: usize = 3;
+
+/// Whether a word has opposites in one of the lists.
+pub(super) fn is_known(token: &Token) -> bool {
+    OPPOSITES.spans.contains_key(&token.key)
+}
+
+/// Whether two words are opposites, and how sure it is that it matters.
+pub(super) fn opposite(a: &Token, b: &Token) -> Option<Opposite> {
+    if a.kind != Kind::Word || b.kind != Kind::Word {
+        return None;
+    }
+    let listed = OPPOSITES.clash(a.key, b.key);
+    if listed.is_some_and(|line| line < OPPOSITES.placed) || affixed(a, b) {
+        return Some(Opposite::Anywhere);
+    }
+    let in_place = listed.is_some() || exchanged(&a.stem, &b.stem) || lacking(a, b);
+    in_place.then_some(Opposite::InPlace)
+}
+
+/// Whether a word of one text and one of another are, each alone or with the small word behind it.
+pub(super) fn opposite_at(a: (&[Token], usize), b: (&[Token], usize)) -> Option<Opposite> {
+    let (x, y) = (&a.0[a.1], &b.0[b.1]);
+    let said = || {
+        let (left, right) = (OPPOSITES.phrase(a.0, a.1), OPPOSITES.phrase(b.0, b.1));
+        let clash = |a: Option<u64>, b: Option<u64>| OPPOSITES.clash(a?, b?);
+        let found = clash(left, right).or_else(|| clash(left, Some(y.key)));
+        found.or_else(|| clash(Some(x.key), right))
+    };
+    opposite(x, y).or_else(|| said().map(|_| Opposite::InPlace))
+}
+
+/// Whether two words are opposites in some place.
+pub(super) fn are_opposite(a: &Token, b: &Token) -> bool {
+    opposite(a, b).is_some()
+}
+
+fn affixed(a: &Token, b: &Token) -> bool {
+    prefixed(&a.stem, &b.stem)
+        || prefixed(&b.stem, &a.stem)
+        || suffixed(&a.lower, &b.lower)
+        || suffixed(&b.lower, &a.lower)
+}
+
+fn prefixed(root: &str, word: &str) -> bool {
+    // They have two or three letters: most words differ in length by something else.
+    let may = matches!(word.len().checked_sub(root.len()), Some(2 | 3));
+    let prefix = || word.strip_suffix(root);
+    let long = |least: usize| root.len() >= least;
+    may && prefix().is_some_and(|it| PREFIXES.iter().any(|(known, n)| it == *known && long(*n)))
+}
+
+/// `useful` and `useless`, `trainer` and `trainee`.
+fn suffixed(a: &str, b: &str) -> bool {
+    let same = |x: Option<&str>, y: Option<&str>| x.is_some() && x == y;
+    let person = a.strip_suffix("er").or_else(|| a.strip_suffix("or"));
+    let long = person.filter(|root| root.len() >= ROOT);
+    same(a.strip_suffix("ful"), b.strip_suffix("less")) || same(long, b.strip_suffix("ee"))
+}
+
+/// `overpaid` and `underpaid`.
+fn exchanged(a: &str, b: &str) -> bool {
+    // Most words end otherwise, and need not be taken apart.
+    if tail(a).is_none() || tail(a) != tail(b) {
+        return false;
+    }
+    let swap = |x: &str, y: &str| {
+        let roots = EXCHANGED.iter().filter_map(|(one, other)| {
+            let (left, right) = (x.strip_prefix(one)?, y.strip_prefix(other)?);
+            (left == right).then_some(left)
+        });
+        roots.into_iter().any(|root| root.len() >= SHARED)
+    };
+    swap(a, b) || swap(b, a)
+}
+
+/// The last letters of a word.
+fn tail(word: &str) -> Option<&[u8]> {
+    word.as_bytes().last_chunk::<SHARED>().map(|last| &last[..])
+}
+
+/// `sugarless` and `sugar`.
+fn lacking(a: &Token, b: &Token) -> bool {
+    let without = |x: &Token, y: &Token| {
+        let root = x.lower.strip_suffix("less");
+        root.is_some_and(|root| root.len() >= ROOT && (root == y.lower || root == y.stem))
+    };
+    without(a, b) || without(b, a)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(a: &str, b: &str) -> Option<Opposite> {
+        let token = |word: &str| Token::word(word, word.to_owned(), false);
+        let (forth, back) = (
+            opposite(&token(a), &token(b)),
+            opposite(&token(b), &token(a)),
+        );
+        assert_eq!(forth, back, "{a} {b}");
+        forth
+    }
+
+    #[test]
+    fn lists_and_affixes_tell_opposites() {
+        for (a, b) in [
+            ("cheap", "expensive"),
+            ("installing", "uninstalls"),
+            ("painful", "painless"),
+            ("interviewer", "interviewee"),
+        ] {
+            assert_eq!(said(a, b), Some(Opposite::Anywhere), "{a} {b}");
+        }
+        for (a, b) in [
+            ("converge", "diverge"),
+            ("sturdier", "frailer"),
+            ("myopia", "hyperopia"),
+            ("gradually", "suddenly"),
+            ("hyperthermia", "hypothermia"),
+            ("prewar", "postwar"),
+            ("overcooked", "undercooked"),
+            ("sugarless", "sugar"),
+        ] {
+            assert_eq!(said(a, b), Some(Opposite::InPlace), "{a} {b}");
+        }
+        for (a, b) in [
+            ("cheap", "affordable"),
+            ("port", "airport"),
+            ("gradually", "slowly"),
+            ("tree", "trer"),
+            ("pound", "postpound"),
+        ] {
+            assert_eq!(said(a, b), None, "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn no_list_holds_a_line_that_says_nothing() {
+        for line in [COMMON, PLACED, WORDNET]
+            .iter()
+            .flat_map(|list| list.lines())
+        {
+            let sides = line.split_once('/');
+            let told = sides.is_some_and(|(a, b)| !a.trim().is_empty() && !b.trim().is_empty());
+            assert!(line.starts_with('#') || told, "{line}");
+        }
+    }
+}

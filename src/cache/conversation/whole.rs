@@ -150,3 +150,45 @@ fn tells_all(words: &Words<'_>) -> bool {
     let enough = own >= 3 || specific && own >= 2 && own + tasks.count() >= 3;
     enough && !open && !named
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Standing, stands_alone};
+
+    #[test]
+    fn what_a_name_or_a_kind_makes_whole_stands_alone() {
+        for whole in [
+            "How do vaccines work?",
+            "How does a refrigerator work?",
+            "What does a neurologist do?",
+            "What does GDP stand for?",
+            "Where is Mount Kilimanjaro?",
+            "What is the difference between a virus and a bacterium?",
+            "What is the speed of light?",
+            "How do I convert Celsius to Fahrenheit?",
+            "How many planets are in the solar system?",
+            "Define entropy",
+        ] {
+            let standing = stands_alone(whole, &["What is music?"]);
+            assert_eq!(standing, Standing::Alone, "{whole}");
+        }
+    }
+
+    #[test]
+    fn what_is_of_or_to_something_unsaid_does_not() {
+        for (open, why) in [
+            ("How does shipping work?", "no_subject"),
+            ("What is the difference between the two?", "definite"),
+            ("What was the public reaction in Germany?", "no_subject"),
+            ("What were Einstein's objections?", "no_subject"),
+            ("Explain line 10", "material"),
+            ("Please add tests for edge cases", "material"),
+            ("How far is the airport from downtown?", "definite"),
+            ("Which German cars need cheaper winter tyres?", "comparison"),
+            ("Are pregnant women affected differently?", "comparison"),
+        ] {
+            let standing = stands_alone(open, &["What is music?"]);
+            assert_eq!(standing, Standing::Needs(why), "{open}");
+        }
+    }
+}

@@ -172,6 +172,7 @@ mod tests {
             ("Is it a useful tool?", "Is it a useless tool?"),
             ("What is a vertebrate?", "What is an invertebrate?"),
             ("Why do plates converge?", "Why do plates diverge?"),
+            ("How does a plane take off?", "How does a plane land?"),
             ("What is hyperglycemia?", "What is hypoglycemia?"),
             (
                 "What does an interviewer do?",
@@ -224,8 +225,8 @@ mod tests {
             ),
             ("How do I avoid jet lag?", "How can I prevent jet lag?"),
             (
-                "Where does the sudden slope become gradual?",
-                "Where does the steep slope become gradual?",
+                "How do I keep my old phone useful?",
+                "What useful thing can I do with an old phone before I throw it away?",
             ),
             (
                 "Which snacks are without sugar?",

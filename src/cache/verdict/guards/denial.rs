@@ -76,8 +76,8 @@ fn is_idle_no(tokens: &[Token], at: usize) -> bool {
     let named = |t: &Token| t.capital != Capital::None && !t.starts;
     let takes = |t: &Token| {
         let base = t.lower.strip_suffix("ing").unwrap_or(&t.lower);
-        let same = |verb: &&str| verb.trim_end_matches('e') == base.trim_end_matches('e');
-        t.kind == Kind::Word && TAKING_NO.iter().any(|verb| same(&verb))
+        let same = |verb: &str| verb.trim_end_matches('e') == base.trim_end_matches('e');
+        t.kind == Kind::Word && TAKING_NO.iter().any(|verb| same(verb))
     };
     let verb = |t: &Token| t.stop || t.lower.ends_with('s') || takes(t);
     let corrected =

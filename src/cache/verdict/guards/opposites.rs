@@ -14,15 +14,6 @@ const PLACED: &str = include_str!("lists/placed.txt");
 /// Taken from a dictionary, for the many that nobody thinks of.
 const WORDNET: &str = include_str!("lists/wordnet.txt");
 
-/// How sure it is that two opposites make two texts ask for different answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Opposite {
-    /// Where one stands in the other's place: elsewhere another sense of it may be meant.
-    InPlace,
-    /// Wherever they stand.
-    Anywhere,
-}
-
 /// Both lists as one: where each word stands in them.
 struct Opposites {
     /// By stem, from where to where in `places`.
@@ -153,34 +144,31 @@ pub(super) fn is_known(token: &Token) -> bool {
     OPPOSITES.spans.contains_key(&token.key)
 }
 
-/// Whether two words are opposites, and how sure it is that it matters.
-pub(super) fn opposite(a: &Token, b: &Token) -> Option<Opposite> {
-    if a.kind != Kind::Word || b.kind != Kind::Word {
-        return None;
+/// Whether two words are opposites wherever they stand.
+pub(super) fn are_plainly_opposite(a: &Token, b: &Token) -> bool {
+    a.kind == Kind::Word && b.kind == Kind::Word && {
+        let listed = OPPOSITES.clash(a.key, b.key);
+        listed.is_some_and(|line| line < OPPOSITES.placed) || affixed(a, b)
     }
-    let listed = OPPOSITES.clash(a.key, b.key);
-    if listed.is_some_and(|line| line < OPPOSITES.placed) || affixed(a, b) {
-        return Some(Opposite::Anywhere);
-    }
-    let in_place = listed.is_some() || exchanged(&a.stem, &b.stem) || lacking(a, b);
-    in_place.then_some(Opposite::InPlace)
 }
 
-/// Whether a word of one text and one of another are, each alone or with the small word behind it.
-pub(super) fn opposite_at(a: (&[Token], usize), b: (&[Token], usize)) -> Option<Opposite> {
+/// Whether two words are opposites where one stands in the other's place: elsewhere another sense of one may be meant.
+pub(super) fn are_opposite(a: &Token, b: &Token) -> bool {
+    a.kind == Kind::Word && b.kind == Kind::Word && {
+        let listed = OPPOSITES.clash(a.key, b.key).is_some() || affixed(a, b);
+        listed || exchanged(&a.stem, &b.stem) || lacking(a, b)
+    }
+}
+
+/// The same of a word of one text and one of another, each alone or with the small word behind it.
+pub(super) fn are_opposite_at(a: (&[Token], usize), b: (&[Token], usize)) -> bool {
     let (x, y) = (&a.0[a.1], &b.0[b.1]);
-    let said = || {
+    are_opposite(x, y) || {
         let (left, right) = (OPPOSITES.phrase(a.0, a.1), OPPOSITES.phrase(b.0, b.1));
         let clash = |a: Option<u64>, b: Option<u64>| OPPOSITES.clash(a?, b?);
         let found = clash(left, right).or_else(|| clash(left, Some(y.key)));
-        found.or_else(|| clash(Some(x.key), right))
-    };
-    opposite(x, y).or_else(|| said().map(|_| Opposite::InPlace))
-}
-
-/// Whether two words are opposites in some place.
-pub(super) fn are_opposite(a: &Token, b: &Token) -> bool {
-    opposite(a, b).is_some()
+        found.or_else(|| clash(Some(x.key), right)).is_some()
+    }
 }
 
 fn affixed(a: &Token, b: &Token) -> bool {
@@ -240,13 +228,13 @@ fn lacking(a: &Token, b: &Token) -> bool {
 mod tests {
     use super::*;
 
-    fn said(a: &str, b: &str) -> Option<Opposite> {
+    /// Whether two words are opposites in place, and whether anywhere.
+    fn said(a: &str, b: &str) -> (bool, bool) {
         let token = |word: &str| Token::word(word, word.to_owned(), false);
-        let (forth, back) = (
-            opposite(&token(a), &token(b)),
-            opposite(&token(b), &token(a)),
-        );
-        assert_eq!(forth, back, "{a} {b}");
+        let (a, b) = (token(a), token(b));
+        let forth = (are_opposite(&a, &b), are_plainly_opposite(&a, &b));
+        let back = (are_opposite(&b, &a), are_plainly_opposite(&b, &a));
+        assert_eq!(forth, back);
         forth
     }
 
@@ -258,7 +246,7 @@ mod tests {
             ("painful", "painless"),
             ("interviewer", "interviewee"),
         ] {
-            assert_eq!(said(a, b), Some(Opposite::Anywhere), "{a} {b}");
+            assert_eq!(said(a, b), (true, true), "{a} {b}");
         }
         for (a, b) in [
             ("converge", "diverge"),
@@ -270,7 +258,7 @@ mod tests {
             ("overcooked", "undercooked"),
             ("sugarless", "sugar"),
         ] {
-            assert_eq!(said(a, b), Some(Opposite::InPlace), "{a} {b}");
+            assert_eq!(said(a, b), (true, false), "{a} {b}");
         }
         for (a, b) in [
             ("cheap", "affordable"),
@@ -279,7 +267,7 @@ mod tests {
             ("tree", "trer"),
             ("pound", "postpound"),
         ] {
-            assert_eq!(said(a, b), None, "{a} {b}");
+            assert_eq!(said(a, b), (false, false), "{a} {b}");
         }
     }
 

@@ -3,7 +3,7 @@
 
 use super::Finding;
 use super::denial::{lessens, negators, only_denies};
-use super::opposites::{Opposite, opposite_at};
+use super::opposites::{are_opposite_at, are_plainly_opposite};
 use super::pair::Pair;
 use super::reading::Reading;
 use super::token::Token;
@@ -27,11 +27,10 @@ fn weigh(pair: &Pair<'_>) -> Polarity {
     for i in pair.only_a() {
         let fits = |j: &&usize| {
             let small = a[*i].stop || b[**j].stop;
-            let here = pair.is_aligned(*i, **j);
-            let counts = match opposite_at((a, *i), (b, **j)) {
-                Some(Opposite::Anywhere) => !small || here,
-                Some(Opposite::InPlace) => here,
-                None => false,
+            let counts = if pair.is_aligned(*i, **j) {
+                are_opposite_at((a, *i), (b, **j))
+            } else {
+                !small && are_plainly_opposite(&a[*i], &b[**j])
             };
             counts && flips.iter().all(|(_, used)| used != *j)
         };

@@ -89,6 +89,7 @@ pub(super) fn configured(config: &Config) -> Policy {
         system_ignore: Spans::default(),
         keep_text: config.cache.keep_text,
         models: BTreeMap::new(),
+        past_times: Vec::new(),
         forgotten_before_ms: 0,
     }
 }

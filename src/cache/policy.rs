@@ -5,6 +5,8 @@ mod draft;
 mod in_force;
 mod lasting;
 mod models;
+mod narrowest;
+mod past;
 mod trial;
 
 use std::collections::BTreeMap;
@@ -19,6 +21,7 @@ use crate::chat::number::short;
 pub use draft::{PolicyDraft, PolicyError};
 pub use in_force::Policies;
 pub use models::{ByModel, ModelPolicy, Rules};
+pub use past::PastTimes;
 pub use trial::{Stage, Trial};
 
 /// How a namespace decides.
@@ -79,6 +82,9 @@ pub struct Policy {
     /// What holds otherwise for some models, by name or pattern; the narrowest that fits holds.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub models: BTreeMap<String, ModelPolicy>,
+    /// Times to live that were in force before, where some were for models: these revive nothing either.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub past_times: Vec<PastTimes>,
     /// Unix milliseconds: what was remembered before then an earlier, shorter `ttl_s` had let die.
     #[serde(default, skip_serializing_if = "never")]
     pub forgotten_before_ms: u64,
@@ -173,6 +179,7 @@ impl Policy {
             },
             keep_text: draft.keep_text.unwrap_or(self.keep_text),
             models: draft.models.clone().unwrap_or_else(|| self.models.clone()),
+            past_times: Vec::new(),
             forgotten_before_ms: self.forgotten_when(ttl_s, now_ms),
         };
         if draft
@@ -312,6 +319,7 @@ mod tests {
             system_ignore: Spans::default(),
             keep_text: true,
             models: BTreeMap::new(),
+            past_times: Vec::new(),
             forgotten_before_ms: 0,
         };
         Policies::new(default, [])

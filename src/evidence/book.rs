@@ -88,7 +88,10 @@ impl Book {
         }
         let after = pages.counts(request);
         let gone = pages.shrink(self.capacity);
-        self.tidy(&pages)?;
+        if let Err(error) = self.tidy(&pages) {
+            // The label is kept all the same; the next one tries again.
+            tracing::warn!(%error, "the file of labels could not be written anew");
+        }
         Ok(Turned {
             before,
             after,
@@ -135,7 +138,12 @@ impl Book {
             }
             pages.order.push_back(label);
         }
-        if forgot { self.rewrite(&pages) } else { Ok(()) }
+        // What memory has no room for any more lies in the file still, and nobody can tell whose texts it has.
+        let lines = self.journal.as_ref().map_or(0, Journal::len);
+        if forgot || lines > pages.current {
+            return self.rewrite(&pages);
+        }
+        Ok(())
     }
 
     /// Writes the file anew when it holds much more than what counts.
@@ -304,5 +312,26 @@ mod tests {
         assert!(!holds(b"who?") && !holds(b"a note") && holds(b"wrong"));
         let counts = kept.of(decision.request_id).unwrap();
         assert_eq!((&counts.question, counts.verdict), (&None, Opinion::Wrong));
+    }
+
+    #[test]
+    fn texts_of_labels_that_memory_has_no_room_for_leave_the_file_with_any_that_are_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let kept = book(&folder, 2);
+        for question in ["whose?", "who?", "why?"] {
+            let decision = Decision {
+                request_id: RequestId::fresh(),
+                ..sample(question)
+            };
+            kept.add(label(&decision, Source::App, Opinion::Wrong), Vec::new())
+                .unwrap();
+        }
+        let holds = |text: &[u8]| {
+            let bytes = std::fs::read(folder.path().join("labels.log")).unwrap();
+            bytes.windows(text.len()).any(|w| w == text)
+        };
+        assert!(holds(b"whose?"));
+        kept.forget_texts(|_| false).unwrap();
+        assert!(!holds(b"whose?") && holds(b"why?"));
     }
 }

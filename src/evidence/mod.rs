@@ -240,10 +240,12 @@ impl Evidence {
     /// What the file system refuses.
     pub fn forget_texts(&self, whose: &Whose) -> io::Result<()> {
         self.prompts.forget();
-        self.compared.forget_texts(|d| whose.decided(d))?;
-        self.plain.forget_texts(|d| whose.decided(d))?;
+        // All of them, whatever becomes of the first.
+        let compared = self.compared.forget_texts(|d| whose.decided(d));
+        let plain = self.plain.forget_texts(|d| whose.decided(d));
         let book = self.book.as_ref();
-        book.map_or(Ok(()), |book| book.forget_texts(|l| whose.labelled(l)))
+        let labels = book.map_or(Ok(()), |book| book.forget_texts(|l| whose.labelled(l)));
+        compared.and(plain).and(labels)
     }
 
     fn book(&self) -> io::Result<&Book> {

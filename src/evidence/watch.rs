@@ -29,6 +29,8 @@ pub struct Seen {
     pub lost: usize,
     /// What is known of its own hits.
     pub on_trial: Estimate,
+    /// Of its own hits: those that apps or analysts called wrong.
+    pub reported_wrong: usize,
     /// What is known of the other hits of the same time.
     pub others: Estimate,
     /// Share of its hits that may be wrong.
@@ -53,6 +55,7 @@ pub fn seen(cases: &[Case], id: &str, bound: f64, judge: &JudgeErrors) -> Seen {
         gained: count(&|c| !in_force(c) && !c.decision.is_hit() && would(c)),
         lost: count(&|c| !in_force(c) && c.decision.is_hit() && !would(c)),
         on_trial: known(&own, judge),
+        reported_wrong: own.iter().filter(|c| is_reported_wrong(c)).count(),
         others: known(&others, judge),
         bound,
         evidence: evidence(&own, bound),
@@ -71,12 +74,14 @@ fn evidence(cases: &[&Case], bound: f64) -> f64 {
         .filter(|l| l.sampled)
         .map(|l| l.verdict == Opinion::Wrong);
     // Whom nobody contradicted counts as right: there are no fewer wrong ones than were reported.
-    let reported = hits().map(|c| {
-        let label = c.label.as_deref().filter(|l| l.source >= Source::App);
-        label.is_some_and(|l| l.verdict == Opinion::Wrong)
-    });
+    let reported = hits().map(|c| is_reported_wrong(c));
     let money = bet(by_chance, bound).max(bet(reported, bound));
     (money.ln() / WON.ln()).clamp(0.0, 1.0)
+}
+
+fn is_reported_wrong(case: &Case) -> bool {
+    let label = case.label.as_deref().filter(|l| l.source >= Source::App);
+    case.decision.is_hit() && label.is_some_and(|l| l.verdict == Opinion::Wrong)
 }
 
 /// Money from a bet that more than `bound` are wrong.

@@ -30,7 +30,7 @@ impl Gateway {
     ) -> (Arc<Policy>, Option<Arc<Trial>>) {
         let trial = self.policies.trial(namespace);
         match &trial {
-            Some(taken) if taken.takes(id.second_draw()) => (taken.policy.of(model).clone(), trial),
+            Some(taken) if taken.takes(id.second_draw()) => (taken.policy.of(model), trial),
             _ => (self.policies.of_model(namespace, model), trial),
         }
     }
@@ -45,7 +45,7 @@ impl Gateway {
         Some(OnTrial {
             id: trial.id.clone(),
             stage: trial.stage,
-            in_force: Arc::ptr_eq(policy, &plan.policy) || trial.stage == Stage::Applied,
+            in_force: trial.takes(plan.ask.id.second_draw()) || trial.stage == Stage::Applied,
             serves,
         })
     }

@@ -4,6 +4,8 @@ use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use actix_web::{HttpRequest, web};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, de};
 
 use super::Limits;
 use crate::gateway::error::{ApiError, Code};
@@ -38,6 +40,28 @@ pub(super) async fn read_lines(
     ];
     check_kind(request, &kinds)?;
     whole(request, payload, limits).await
+}
+
+/// Parses an object. A list of values in the order of its members, which derived readers take as well, is none.
+///
+/// # Errors
+/// What does not fit.
+pub(super) fn object<T: DeserializeOwned>(body: &[u8]) -> Result<T, serde_json::Error> {
+    match body.trim_ascii_start().first() {
+        Some(b'{') => serde_json::from_slice(body),
+        _ => Err(de::Error::custom("it is not an object")),
+    }
+}
+
+/// The same of a member.
+///
+/// # Errors
+/// What does not fit.
+pub(super) fn member<'de, D: Deserializer<'de>, T: DeserializeOwned>(
+    value: D,
+) -> Result<T, D::Error> {
+    let object = serde_json::Map::deserialize(value)?;
+    serde_json::from_value(object.into()).map_err(de::Error::custom)
 }
 
 async fn whole(

@@ -43,7 +43,7 @@ async fn create(
     let id = RequestId::fresh();
     let wanted = body::read(&request, payload, door.limits).await;
     let wanted = wanted.and_then(|body| {
-        serde_json::from_slice::<NewKeyRequest>(&body)
+        body::object::<NewKeyRequest>(&body)
             .map_err(|e| ApiError::new(Code::InvalidRequest, e.to_string()))
     });
     let wanted = match wanted {

@@ -180,8 +180,14 @@ fn what_some_models_let_die_comes_back_for_none_of_them() {
             .status
     };
     eventually(|| (only("mock-other") == 504).then_some(()));
-    put(&admin, &json!({"models": {}}));
-    assert_eq!((only("mock-other"), only("mock-plain")), (504, 200));
+    for models in [json!({"*other*": {"threshold": 0.9}}), json!({})] {
+        put(&admin, &json!({"models": models}));
+        assert_eq!(
+            (only("mock-other"), only("mock-plain")),
+            (504, 200),
+            "{models}"
+        );
+    }
 }
 
 #[test]

@@ -99,16 +99,60 @@ fn tells_of_self(words: &Words<'_>) -> bool {
         }
         let before = i.checked_sub(1).map_or("", |j| words.at(j));
         match words.at(i) {
-            "me" | "us" => matches!(
-                before,
-                "for" | "about" | "with" | "like" | "to" | "is" | "hurts" | "makes"
-            ),
+            "me" | "us" => of_me(words, i),
             _ => {
                 !list("anybody").contains(&before)
                     || list("states").contains(&words.at(i + 1)) && !matches!(words.at(i + 2), "to")
             }
         }
     })
+}
+
+/// What is done to somebody by one who knows them: `what did you tell me`, `remind me`, `who billed me`. But not
+/// `tell me`, which anybody says.
+const KNOWING: [&str; 34] = [
+    "for",
+    "about",
+    "with",
+    "like",
+    "to",
+    "is",
+    "hurts",
+    "makes",
+    "remind",
+    "reminded",
+    "told",
+    "sent",
+    "gave",
+    "owe",
+    "owes",
+    "owed",
+    "charge",
+    "charged",
+    "bill",
+    "billed",
+    "pay",
+    "pays",
+    "paid",
+    "promised",
+    "assigned",
+    "notified",
+    "emailed",
+    "texted",
+    "called",
+    "refund",
+    "refunded",
+    "offered",
+    "prescribed",
+    "invited",
+];
+
+fn of_me(words: &Words<'_>, at: usize) -> bool {
+    let before = |back: usize| at.checked_sub(back).map_or("", |i| words.at(i));
+    // What was said is of them alone, what is to be said is not; and the message is somebody's, a poem is not.
+    let said = matches!(before(1), "tell" | "show" | "send" | "give") && before(3) == "did";
+    let read = before(1) == "read" && matches!(words.at(at + 1), "the" | "this");
+    KNOWING.contains(&before(1)) || said || read
 }
 
 fn in_frame(words: &Words<'_>, at: usize) -> bool {
@@ -140,6 +184,26 @@ mod tests {
             "How do I's",
         ] {
             assert!(!asks_plain_way(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn what_was_done_to_the_asker_is_theirs_and_what_is_asked_for_is_not() {
+        for text in [
+            "What did you tell me yesterday about refunds?",
+            "Remind me of the amount due",
+            "Read me the latest message in the inbox",
+            "Who billed me twice?",
+        ] {
+            assert!(speaks_of_asker(text), "{text}");
+        }
+        for text in [
+            "Tell me about the tides",
+            "Give me three names for a cat",
+            "Can you show me how tides work?",
+            "Read me a poem",
+        ] {
+            assert!(!speaks_of_asker(text), "{text}");
         }
     }
 

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de};
+use serde_json::{Map, Value};
 
 use super::{ModelPolicy, PolicyKind};
 use crate::cache::freshness::times::TtlClassesDraft;
@@ -66,12 +67,30 @@ pub struct PolicyDraft {
     /// As before if absent.
     #[serde(default)]
     pub keep_text: Option<bool>,
-    /// As before if absent; all patterns anew if not.
+    /// Ignored: it follows from the changes.
     #[serde(default)]
+    pub past_times: Option<de::IgnoredAny>,
+    /// As before if absent; all patterns anew if not.
+    #[serde(default, deserialize_with = "models")]
     pub models: Option<BTreeMap<String, ModelPolicy>>,
     /// Why, for whoever looks at the versions later.
     #[serde(default)]
     pub reason: Option<String>,
+}
+
+/// Objects by pattern; a list of values in the order of their members is none.
+fn models<'de, D: Deserializer<'de>>(
+    value: D,
+) -> Result<Option<BTreeMap<String, ModelPolicy>>, D::Error> {
+    let said = Option::<BTreeMap<String, Map<String, Value>>>::deserialize(value)?;
+    let parsed = said.map(|said| {
+        let parsed = said.into_iter().map(|(pattern, own)| {
+            let own = serde_json::from_value(own.into());
+            own.map(|own| (pattern, own)).map_err(de::Error::custom)
+        });
+        parsed.collect()
+    });
+    parsed.transpose()
 }
 
 impl PolicyDraft {

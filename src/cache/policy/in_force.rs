@@ -56,7 +56,7 @@ impl Policies {
     #[must_use]
     pub fn of_model(&self, namespace: &str, model: &str) -> Arc<Policy> {
         if let Some(policy) = self.by_namespace.load().get(namespace) {
-            return policy.of(model).clone();
+            return policy.of(model);
         }
         Arc::new(self.configured(namespace))
     }

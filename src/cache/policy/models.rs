@@ -1,13 +1,14 @@
 //! Where a policy decides otherwise for the requests that ask for some models. A route is asked for by the name of
 //! its model, so this is how it has a policy, too.
 
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Point, Policy, PolicyError, PolicyKind, never};
+use super::narrowest::Narrowest;
+use super::past::Past;
+use super::{Point, Policy, PolicyError, PolicyKind};
 use crate::cache::freshness::times::TtlClassesDraft;
 use crate::cache::verdict::{Rule, WhenUnsure};
 use crate::chat::number::short_option;
@@ -67,9 +68,6 @@ pub struct ModelPolicy {
     /// As [`Policy::temperature_max`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub temperature_max: Option<f64>,
-    /// As [`Policy::forgotten_before_ms`], in place of it; follows from the changes, whatever a draft says.
-    #[serde(skip_serializing_if = "never")]
-    pub forgotten_before_ms: u64,
     /// As [`Policy::point`].
     #[serde(skip)]
     pub point: Point,
@@ -85,32 +83,21 @@ impl ModelPolicy {
             || self.guards.is_some()
             || self.when_unsure.is_some()
     }
-
-    /// Whether anything but what was forgotten is said.
-    fn says_anything(&self) -> bool {
-        let said = Self {
-            forgotten_before_ms: 0,
-            point: Point::default(),
-            ..self.clone()
-        };
-        said != Self::default()
-    }
 }
 
 /// A policy ready to be asked what holds for a model.
 #[derive(Debug, Clone)]
 pub struct ByModel {
     all: Arc<Policy>,
-    /// The narrowest pattern first.
-    parts: Vec<Part>,
+    parts: Narrowest<Part>,
+    past: Vec<Past>,
 }
 
 /// What holds for the models of a pattern.
 #[derive(Debug, Clone)]
 struct Part {
-    pattern: Pattern,
-    /// The pattern whose rule decides; none where it is that of the rest of the policy.
-    decides: Option<String>,
+    /// Whether a rule of its own decides.
+    decides: bool,
     policy: Arc<Policy>,
 }
 
@@ -118,46 +105,18 @@ impl ByModel {
     /// Makes a policy ready.
     #[must_use]
     pub fn new(policy: Policy) -> Self {
-        let (said, silent): (Vec<_>, Vec<_>) = policy
-            .models
-            .iter()
-            .partition(|(_, own)| own.says_anything());
-        let said = said.into_iter().filter_map(|(pattern, own)| {
-            Some(Part {
-                pattern: Pattern::parse(pattern).ok()?,
-                decides: own.decides().then(|| pattern.clone()),
+        let part = |(pattern, own): (&String, &ModelPolicy)| {
+            let part = Part {
+                decides: own.decides(),
                 policy: Arc::new(policy.with(pattern, own)),
-            })
-        });
-        let mut made = Self {
-            parts: said.collect(),
-            all: Arc::new(policy.clone()),
+            };
+            (pattern.clone(), part)
         };
-        made.sort();
-        let silent = silent.into_iter().filter_map(|(pattern, own)| {
-            Some(Part {
-                pattern: Pattern::parse(pattern).ok()?,
-                decides: made.deciding(pattern).map(str::to_owned),
-                policy: Arc::new(Policy {
-                    forgotten_before_ms: own.forgotten_before_ms,
-                    ..Policy::clone(made.of(pattern))
-                }),
-            })
-        });
-        let silent: Vec<Part> = silent.collect();
-        made.parts.extend(silent);
-        made.sort();
-        made
-    }
-
-    /// A plain name before patterns, and of patterns the one that says more.
-    fn sort(&mut self) {
-        self.parts
-            .sort_by_key(|p| (!p.pattern.is_exact(), Reverse(p.pattern.as_str().len())));
-    }
-
-    fn find(&self, model: &str) -> Option<&Part> {
-        self.parts.iter().find(|p| p.pattern.matches(model))
+        Self {
+            parts: Narrowest::new(policy.models.iter().map(part)),
+            past: policy.past_times.iter().map(Past::new).collect(),
+            all: Arc::new(policy),
+        }
     }
 
     /// The whole policy.
@@ -168,14 +127,27 @@ impl ByModel {
 
     /// What holds for a model.
     #[must_use]
-    pub fn of(&self, model: &str) -> &Arc<Policy> {
-        self.find(model).map_or(&self.all, |part| &part.policy)
+    pub fn of(&self, model: &str) -> Arc<Policy> {
+        let found = self.parts.of(model);
+        let policy = found.map_or(&self.all, |(_, part)| &part.policy);
+        // Which rule decides and what was forgotten are two things: earlier patterns were others.
+        let forgotten = self.past.iter().map(|past| past.forgotten(model)).max();
+        match forgotten {
+            Some(forgotten_before_ms) if forgotten_before_ms > policy.forgotten_before_ms => {
+                Arc::new(Policy {
+                    forgotten_before_ms,
+                    ..Policy::clone(policy)
+                })
+            }
+            _ => policy.clone(),
+        }
     }
 
     /// The pattern by whose own rule a model's requests are decided; none where it is that of the rest.
     #[must_use]
     pub fn deciding(&self, model: &str) -> Option<&str> {
-        self.find(model)?.decides.as_deref()
+        let (pattern, part) = self.parts.of(model)?;
+        part.decides.then_some(pattern)
     }
 
     /// What holds under one of the patterns that decide by a rule of their own, or for the rest.
@@ -184,9 +156,8 @@ impl ByModel {
         let Some(pattern) = pattern else {
             return Some(&self.all);
         };
-        let of_it =
-            |p: &&Part| p.pattern.as_str() == pattern && p.decides.as_deref() == Some(pattern);
-        self.parts.iter().find(of_it).map(|part| &part.policy)
+        let part = self.parts.named(pattern).filter(|part| part.decides);
+        part.map(|part| &part.policy)
     }
 
     /// The patterns that decide by a rule of their own.
@@ -197,20 +168,17 @@ impl ByModel {
 
     /// What holds for the models of a pattern, as far as that is one answer.
     #[must_use]
-    pub fn of_pattern(&self, pattern: &str) -> &Arc<Policy> {
-        let found = self.parts.iter().find(|p| p.pattern.as_str() == pattern);
-        found.map_or_else(|| self.of(pattern), |part| &part.policy)
+    pub fn of_pattern(&self, pattern: &str) -> Arc<Policy> {
+        let named = self.parts.named(pattern);
+        named.map_or_else(|| self.of(pattern), |part| part.policy.clone())
     }
 
     /// How two questions are judged under it.
     #[must_use]
     pub fn rules(&self) -> Rules {
-        let parts = self.parts.iter();
         Rules {
             all: self.all.rule(None),
-            models: parts
-                .map(|p| (p.pattern.clone(), p.policy.rule(None)))
-                .collect(),
+            models: self.parts.map(|part| part.policy.rule(None)),
         }
     }
 }
@@ -219,7 +187,7 @@ impl ByModel {
 #[derive(Debug, Clone)]
 pub struct Rules {
     all: Rule,
-    models: Vec<(Pattern, Rule)>,
+    models: Narrowest<Rule>,
 }
 
 impl Rules {
@@ -228,21 +196,20 @@ impl Rules {
     pub fn one(rule: Rule) -> Self {
         Self {
             all: rule,
-            models: Vec::new(),
+            models: Narrowest::default(),
         }
     }
 
     /// The rule of a model.
     #[must_use]
     pub fn of(&self, model: &str) -> &Rule {
-        let found = self.models.iter().find(|(p, _)| p.matches(model));
-        found.map_or(&self.all, |(_, rule)| rule)
+        self.models.of(model).map_or(&self.all, |(_, rule)| rule)
     }
 }
 
 impl Policy {
     /// The same where something holds otherwise.
-    fn with(&self, pattern: &str, own: &ModelPolicy) -> Self {
+    pub(super) fn with(&self, pattern: &str, own: &ModelPolicy) -> Self {
         Self {
             of_models: Some(pattern.to_owned()),
             kind: own.kind.unwrap_or(self.kind),
@@ -260,8 +227,13 @@ impl Policy {
                 .unwrap_or(self.stale_while_revalidate_s),
             stale_if_error_s: own.stale_if_error_s.unwrap_or(self.stale_if_error_s),
             temperature_max: own.temperature_max.unwrap_or(self.temperature_max),
-            forgotten_before_ms: own.forgotten_before_ms,
+            // A time of its own was not shortened when that of all others was.
+            forgotten_before_ms: match own.ttl_s {
+                Some(_) => 0,
+                None => self.forgotten_before_ms,
+            },
             models: BTreeMap::new(),
+            past_times: Vec::new(),
             ..self.clone()
         }
     }
@@ -280,51 +252,13 @@ impl Policy {
         self
     }
 
-    /// The same after `before`: what that had let die by `now_ms` stays dead, model by model.
-    pub(super) fn forgetting(mut self, before: &Self, now_ms: u64) -> Self {
-        let old = ByModel::new(before.clone());
-        let gone = before
-            .models
-            .keys()
-            .filter(|p| !self.models.contains_key(*p));
-        let gone: Vec<String> = gone.cloned().collect();
-        for (pattern, own) in &mut self.models {
-            let ttl_s = own.ttl_s.unwrap_or(self.ttl_s);
-            own.forgotten_before_ms = old.of_pattern(pattern).forgotten_when(ttl_s, now_ms);
-            own.point = Point::default();
-        }
-        self.models.retain(|_, own| own.says_anything());
-        // A pattern that is not there any more is kept for what it let die, as long as anything of that could live.
-        let new = ByModel::new(self.clone());
-        for pattern in gone.into_iter().chain(before.silent()) {
-            let next = new.of_pattern(&pattern);
-            let forgotten_before_ms = old.of_pattern(&pattern).forgotten_when(next.ttl_s, now_ms);
-            let matters = forgotten_before_ms.saturating_add(next.longest_ms()) > now_ms;
-            if matters && forgotten_before_ms > next.forgotten_before_ms {
-                let own = ModelPolicy {
-                    forgotten_before_ms,
-                    ..ModelPolicy::default()
-                };
-                self.models.entry(pattern).or_insert(own);
-            }
-        }
-        self
-    }
-
-    /// Patterns that are kept for what they let die alone.
-    fn silent(&self) -> Vec<String> {
-        let silent = self.models.iter().filter(|(_, own)| !own.says_anything());
-        silent.map(|(pattern, _)| pattern.clone()).collect()
-    }
-
     /// Refuses patterns that are none, and what a policy must not say under one.
     pub(super) fn check_models(&self) -> Result<(), PolicyError> {
         let out = |expected| PolicyError::OutOfRange {
             param: "models",
             expected,
         };
-        let said = self.models.values().filter(|own| own.says_anything());
-        if said.count() > PATTERNS {
+        if self.models.len() > PATTERNS {
             return Err(out("at most 32 names or patterns of models"));
         }
         for (pattern, own) in &self.models {
@@ -396,31 +330,6 @@ mod tests {
         assert_eq!(policy.deciding("gpt-4o"), None, "the rest's rule decides");
         assert_eq!(policy.own_rules().collect::<Vec<_>>(), ["*", "gpt-4*"]);
         assert_eq!(policy.rules().of("gpt-4.1").cosine, 0.2);
-    }
-
-    #[test]
-    fn what_a_shorter_time_of_some_models_let_die_stays_dead_when_it_is_gone() {
-        let before = changed(&policies().of("a"), r#"{"models":{"m":{"ttl_s":60}}}"#);
-        let forgotten =
-            |policy: &Policy, model| ByModel::new(policy.clone()).of(model).forgotten_before_ms;
-        assert_eq!(forgotten(&before, "m"), 0, "only shortened");
-        let after = changed(&before, r#"{"models":{"*":{"threshold":0.5}}}"#);
-        let dead = NOW + 1 - 60_000;
-        assert_eq!(forgotten(&after, "m"), dead);
-        let ready = ByModel::new(after.clone());
-        assert_eq!(ready.of("m").threshold, 0.5, "the rule is the wider one's");
-        assert_eq!(forgotten(&after, "n"), 0, "others lose nothing");
-        // Sent back whole, or changed elsewhere, it stays so.
-        let whole = serde_json::to_string(&after).unwrap();
-        assert_eq!(forgotten(&changed(&after, &whole), "m"), dead);
-        let gone = changed(&after, r#"{"models":{}}"#);
-        assert_eq!(forgotten(&gone, "m"), dead);
-        let back = gone.restored(&policies().of("a"), NOW).unwrap();
-        assert_eq!(forgotten(&back, "m"), dead);
-        // Once nothing of it could live any more, nothing is kept of it.
-        let later = NOW + 86_400_000;
-        let late = gone.restored(&policies().of("a"), later).unwrap();
-        assert!(late.models.is_empty());
     }
 
     #[test]

@@ -31,6 +31,7 @@ const BOUNDS: std::ops::RangeInclusive<f64> = 0.001..=0.5;
 #[serde(deny_unknown_fields)]
 struct NewChange {
     namespace: String,
+    #[serde(deserialize_with = "body::member")]
     policy: PolicyDraft,
     /// Share of its hits that may be wrong before it is rolled back.
     bound: Option<f64>,
@@ -46,7 +47,7 @@ pub(super) async fn create(
     let made = async {
         let caller = caller::with_role(&request, &door, Role::Analyst)?;
         let body = body::read(&request, payload, door.limits).await?;
-        let wanted: NewChange = serde_json::from_slice(&body)
+        let wanted: NewChange = body::object(&body)
             .map_err(|e| ApiError::new(Code::InvalidRequest, format!("Not a change: {e}")))?;
         must_see(&caller, &wanted.namespace)?;
         let door = door.clone();
@@ -171,7 +172,7 @@ pub(super) async fn advance(
     let moved = async {
         let caller = caller::with_role(&request, &door, Role::Analyst)?;
         let body = body::read(&request, payload, door.limits).await?;
-        let wanted: Move = serde_json::from_slice(&body)
+        let wanted: Move = body::object(&body)
             .map_err(|e| ApiError::new(Code::InvalidRequest, format!("Not a stage: {e}")))?;
         let (door, name) = (door.clone(), name.into_inner());
         blocking(move || {

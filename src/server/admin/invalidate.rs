@@ -32,7 +32,7 @@ const MODEL_BYTES: usize = 256;
 
 impl Wanted {
     fn parse(body: &[u8]) -> Result<Self, ApiError> {
-        let wanted: Self = serde_json::from_slice(body).map_err(|e| {
+        let wanted: Self = body::object(body).map_err(|e| {
             ApiError::new(Code::InvalidRequest, format!("Not an invalidation: {e}"))
         })?;
         let said = PolicyDraft {

@@ -30,7 +30,7 @@ impl Saying {
     /// # Errors
     /// Not what is expected, or a note that is too long.
     pub(in crate::server) fn parse(body: &[u8]) -> Result<Self, ApiError> {
-        let saying: Self = serde_json::from_slice(body)
+        let saying: Self = body::object(body)
             .map_err(|e| ApiError::new(Code::InvalidRequest, format!("Not a judgement: {e}")))?;
         match &saying.note {
             Some(note) if note.chars().count() > NOTE => Err(ApiError {

@@ -48,12 +48,12 @@ fn parse(body: &[u8]) -> Result<(Draft, Pairs), ApiError> {
     let lines = body.split(|byte| *byte == b'\n').zip(1..);
     let mut lines = lines.filter(|(line, _)| !line.trim_ascii().is_empty());
     let (first, number) = lines.next().unwrap_or_default();
-    let draft = serde_json::from_slice(first)
+    let draft = body::object(first)
         .map_err(|e| bad(number, "a draft with `namespace` and `policy`", &e))?;
     let mut pairs = Vec::new();
     for (line, number) in lines {
         let what = "a pair with `a`, `b` and perhaps `label`";
-        let pair: UploadedPair = serde_json::from_slice(line).map_err(|e| bad(number, what, &e))?;
+        let pair: UploadedPair = body::object(line).map_err(|e| bad(number, what, &e))?;
         if pair.label.is_some_and(|label| label > 1) {
             return Err(bad(number, what, &"`label` must be 0 or 1"));
         }
@@ -78,7 +78,10 @@ async fn tried(door: &Door, draft: &Draft, pairs: Pairs) -> Reply {
     let after = policy.changed(&draft.policy, unix_ms())?;
     let after = door.gateway.at_its_points(&after);
     let model = draft.model.as_ref().map(Pattern::as_str);
-    let rule = |of: &ByModel| model.map_or(of.whole(), |m| of.of_pattern(m)).rule(None);
+    let rule = |of: &ByModel| match model {
+        Some(model) => of.of_pattern(model).rule(None),
+        None => of.whole().rule(None),
+    };
     let (before, after) = (rule(&policies), rule(&after));
     let cache = door.gateway.cache();
     let looked: Vec<_> = stream::iter(pairs)

@@ -41,7 +41,7 @@ pub(super) async fn put_policy(
         must_see(&caller, &namespace)?;
         let expected = if_match(&request)?;
         let body = body::read(&request, payload, door.limits).await?;
-        let draft: PolicyDraft = serde_json::from_slice(&body)
+        let draft: PolicyDraft = body::object(&body)
             .map_err(|e| ApiError::new(Code::InvalidRequest, format!("Not a policy: {e}")))?;
         let (door, namespace) = (door.clone(), namespace.to_string());
         blocking(move || change_policy(&door, &caller, &namespace, expected, &draft)).await

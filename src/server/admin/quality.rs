@@ -166,7 +166,7 @@ fn points(door: &Door, query: &CurveQuery) -> Reply {
     let policies = door.gateway.policies().by_model(&query.namespace);
     let policy = match &query.model {
         Some(model) => policies.of_pattern(model.as_str()),
-        None => policies.whole(),
+        None => policies.whole().clone(),
     };
     let kind = query.kind.unwrap_or(policy.kind);
     let rule = policy.of_kind(kind).rule(None);
@@ -194,6 +194,7 @@ fn points(door: &Door, query: &CurveQuery) -> Reply {
 #[serde(deny_unknown_fields)]
 pub(super) struct Draft {
     pub(super) namespace: String,
+    #[serde(deserialize_with = "body::member")]
     pub(super) policy: PolicyDraft,
     /// Requests for models of this name or pattern alone.
     pub(super) model: Option<Pattern>,
@@ -209,7 +210,7 @@ pub(super) async fn preview(
     let told = async {
         let caller = caller::with_role(&request, &door, Role::Analyst)?;
         let body = body::read(&request, payload, door.limits).await?;
-        let draft: Draft = serde_json::from_slice(&body)
+        let draft: Draft = body::object(&body)
             .map_err(|e| ApiError::new(Code::InvalidRequest, format!("Not a preview: {e}")))?;
         must_see(&caller, &draft.namespace)?;
         let door = door.clone();

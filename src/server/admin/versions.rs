@@ -122,7 +122,7 @@ pub(super) async fn rollback(
     let done = async {
         let caller = caller::with_role(&request, &door, Role::Analyst)?;
         let body = body::read(&request, payload, door.limits).await?;
-        let wanted: Rollback = serde_json::from_slice(&body)
+        let wanted: Rollback = body::object(&body)
             .map_err(|e| ApiError::new(Code::InvalidRequest, format!("Not a rollback: {e}")))?;
         must_see(&caller, &wanted.namespace)?;
         let door = door.clone();

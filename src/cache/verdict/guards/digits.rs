@@ -12,7 +12,7 @@ const CURRENCIES: [(char, &str); 5] = [
     ('¥', "yen"),
     ('₹', "rupee"),
 ];
-const MONTHS: [&str; 12] = [
+pub(super) const MONTHS: [&str; 12] = [
     "january",
     "february",
     "march",

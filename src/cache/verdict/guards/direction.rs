@@ -4,6 +4,7 @@
 use super::Finding;
 use super::pair::Pair;
 use super::reading::Reading;
+use super::subject;
 use super::token::{Kind, Token};
 
 /// Words the two things may be exchanged around without a change.
@@ -143,10 +144,12 @@ fn is_even(middle: &[Token], before: &[Token], all: &[Token]) -> bool {
     });
     let mutual =
         all.iter().any(|t| t.is_of(&MUTUAL)) && !directed && !all.iter().any(|t| t.is("than"));
-    let even = middle
+    let mut links = middle
         .iter()
-        .all(|t| t.is_of(&EVEN) && !(t.is("to") && directed));
-    (even && !middle.iter().any(|t| t.is("to"))) || mutual
+        .filter(|t| !t.is_of(&["the", "a", "an"]))
+        .peekable();
+    let even = links.peek().is_some() && links.all(|t| t.is_of(&EVEN) && !t.is("to"));
+    even || mutual
 }
 
 /// The content tokens of a run, as keys.
@@ -261,6 +264,9 @@ pub(super) fn examine(pair: &Pair<'_>) -> Finding {
         Some(false) => return Finding::Different("roles_swapped"),
         None => {}
     }
+    if subject::is_turned(a, b) || subject::is_turned(b, a) {
+        return Finding::Different("roles_swapped");
+    }
     if let Some((middle, from)) = exchanged(a, b) {
         if is_even(middle, &a[..from], a) {
             return Finding::Equal;
@@ -326,6 +332,10 @@ mod tests {
             ("How far is Rome from Paris?", "How far is Paris from Rome?"),
             ("Was Motorola bought by Google?", "Did Google buy Motorola?"),
             ("What is 5 + 3?", "What is 3 + 5?"),
+            (
+                "Which is bigger, the Earth or the Moon?",
+                "Which is bigger, the Moon or the Earth?",
+            ),
         ] {
             survives(a, b);
         }

@@ -22,6 +22,7 @@ mod quantity;
 mod question;
 mod reading;
 mod scan;
+mod subject;
 mod token;
 mod units;
 mod versions;

@@ -1,6 +1,7 @@
 //! The guard of numbers and of the units at them. Knows nothing of dates.
 
 use super::Finding;
+use super::digits::MONTHS;
 use super::pair::Pair;
 use super::quantity::Quantity;
 use super::reading::Reading;
@@ -60,6 +61,13 @@ fn placed(reading: &Reading) -> Vec<Placed> {
     };
     let strong = reading.quantities().iter().filter(|q| !q.weak);
     let beside = |q: &Quantity| (key(q.first.checked_sub(1)), key(Some(q.first + 1)));
+    // Of a date the parts may stand in any order: a year beside its month is no amount of anything.
+    let year = |q: &&Quantity| {
+        let month = [q.first.checked_sub(1), Some(q.first + 1)];
+        let mut month = month.into_iter().flatten().filter_map(|i| tokens.get(i));
+        (1000.0..3000.0).contains(&q.value) && month.any(|t| t.is_of(&MONTHS))
+    };
+    let strong = strong.filter(|q| !year(q));
     let mut all: Vec<Placed> = strong.map(|q| (beside(q), q.value)).collect();
     all.retain(|(beside, _)| *beside != (0, 0));
     all
@@ -121,6 +129,15 @@ mod tests {
             "How do I split 3 apples and 2 pears?",
         );
         different("numbers", "table 3 seat 5", "table 5 seat 3");
+        different(
+            "numbers",
+            "from July 4 to August 5",
+            "from July 5 to August 4",
+        );
+        survives(
+            "What happened on July 4, 1776?",
+            "What happened on 4 July 1776?",
+        );
         survives("What lies between 5 and 10?", "What lies between 10 and 5?");
         survives(
             "How do I split 2 apples and 3 pears?",

@@ -69,10 +69,12 @@ fn roll_back(door: &Door, namespace: &str, trial: &Trial, seen: &Seen) {
     door.gateway.policies().set_trial(namespace, None);
     let known = &seen.on_trial;
     let reason = format!(
-        "rolled back by itself: more than {:.1} % of its hits are wrong ({} of {} labelled)",
+        "rolled back by itself: more than {:.1} % of its hits are wrong ({} of {} that chance chose, {} of all {} by report)",
         trial.bound * 100.0,
         known.wrong,
-        known.labelled
+        known.labelled,
+        seen.reported_wrong,
+        known.hits
     );
     tracing::warn!(namespace, change = trial.id, %reason, "a change was rolled back");
     door.gateway.metrics().changes_rolled_back.increment(1);

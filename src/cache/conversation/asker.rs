@@ -94,7 +94,13 @@ fn states(words: &Words<'_>) -> bool {
 /// `I am 45`, `we use Postgres`: a first person that is neither asking nor part of a frame.
 fn tells_of_self(words: &Words<'_>) -> bool {
     (0..words.len()).any(|i| {
-        if !list("self").contains(&words.at(i)) || in_frame(words, i) {
+        if !list("self").contains(&words.at(i)) {
+            return false;
+        }
+        if was_told(words, i) {
+            return true;
+        }
+        if in_frame(words, i) {
             return false;
         }
         let before = i.checked_sub(1).map_or("", |j| words.at(j));
@@ -108,9 +114,9 @@ fn tells_of_self(words: &Words<'_>) -> bool {
     })
 }
 
-/// What is done to somebody by one who knows them: `what did you tell me`, `remind me`, `who billed me`. But not
+/// What is done to somebody by one who knows them: `who billed me`, `what do they owe me`. But not
 /// `tell me`, which anybody says.
-const KNOWING: [&str; 34] = [
+const KNOWING: [&str; 32] = [
     "for",
     "about",
     "with",
@@ -119,8 +125,6 @@ const KNOWING: [&str; 34] = [
     "is",
     "hurts",
     "makes",
-    "remind",
-    "reminded",
     "told",
     "sent",
     "gave",
@@ -148,11 +152,17 @@ const KNOWING: [&str; 34] = [
 ];
 
 fn of_me(words: &Words<'_>, at: usize) -> bool {
+    let before = at.checked_sub(1).map_or("", |i| words.at(i));
+    // The message is somebody's, a poem is not.
+    let read = before == "read" && matches!(words.at(at + 1), "the" | "this");
+    KNOWING.contains(&before) || read
+}
+
+/// `did you tell me`: what was said is theirs alone, what is to be said is not.
+fn was_told(words: &Words<'_>, at: usize) -> bool {
     let before = |back: usize| at.checked_sub(back).map_or("", |i| words.at(i));
-    // What was said is of them alone, what is to be said is not; and the message is somebody's, a poem is not.
-    let said = matches!(before(1), "tell" | "show" | "send" | "give") && before(3) == "did";
-    let read = before(1) == "read" && matches!(words.at(at + 1), "the" | "this");
-    KNOWING.contains(&before(1)) || said || read
+    let told = matches!(before(1), "tell" | "show" | "send" | "give");
+    told && before(3) == "did" && matches!(words.at(at), "me" | "us")
 }
 
 fn in_frame(words: &Words<'_>, at: usize) -> bool {
@@ -191,7 +201,6 @@ mod tests {
     fn what_was_done_to_the_asker_is_theirs_and_what_is_asked_for_is_not() {
         for text in [
             "What did you tell me yesterday about refunds?",
-            "Remind me of the amount due",
             "Read me the latest message in the inbox",
             "Who billed me twice?",
         ] {

@@ -57,10 +57,8 @@ async fn what_is_true_for_a_moment_is_neither_remembered_nor_looked_up() {
     let off = ask().header(MODE, "off").send().await;
     assert_eq!((off.cache(), off.reason()), ("bypass", "off"));
     let way = "How do I print what time it is in Python?";
-    assert_eq!(
-        rest(&asked_twice(&client, "mock-plain", way).await) / 3600,
-        23
-    );
+    let rest = rest(&asked_twice(&client, "mock-plain", way).await);
+    assert!((86_340..=86_400).contains(&rest), "{rest}");
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! How many entries a namespace holds where its policy bounds that, and which of them go where there are too many: the
 //! oldest that was not served since it was last looked at. Knows only ids, and only those of namespaces with a bound;
-//! the store is asked whether an entry lives. Without a bound an entry costs nothing here, else some 70 bytes.
+//! the store is asked whether an entry lives. Without a bound an entry costs nothing here, else its id in two
+//! tables.
 //!
 //! What is known here is derived: after a start, and where a bound is new, the ids are read from the store in
 //! the background, and until that is done nothing goes for want of room.

@@ -118,7 +118,8 @@ impl Gateway {
             self.keyring.knows_tenant(name)
         })?;
         let route = self.route(ask.request.model())?;
-        let (policy, trial) = self.policy_for(&namespace.label, ask.request.model(), ask.id);
+        let decider = self.policy_for(&namespace.label, ask.request.model(), ask.id);
+        let policy = decider.policy;
         let origin = route.origin();
         let history = History::of(&ask.request);
         let asker = self.asker(&ask);
@@ -140,7 +141,8 @@ impl Gateway {
         let controls = &ask.controls;
         let class = route.keeping.ttl_class;
         let class = class.unwrap_or_else(|| classify(&asked_last(&ask.request)));
-        let freshness = freshness(controls, &policy, class);
+        let asked_for = policy.freshness(class, decider.forgotten_ms);
+        let freshness = freshness(controls, asked_for);
         let access = self.access(&ask, &namespace, &policy, open);
         let access = match freshness.ttl_ms {
             // Whoever asks for what is true for a moment wants it made for that moment.
@@ -164,7 +166,7 @@ impl Gateway {
             ask,
             namespace,
             policy,
-            trial,
+            trial: decider.trial,
             route,
             origin,
             asker,
@@ -274,11 +276,11 @@ pub fn asker_id(key: &[u8; 32], tenant: &str, end_user: &str) -> AskerId {
 }
 
 /// What both the policy and the request ask of an entry's age.
-fn freshness(controls: &Controls, policy: &Policy, class: TtlClass) -> Freshness {
+fn freshness(controls: &Controls, of_policy: Freshness) -> Freshness {
     Freshness {
         max_age_ms: controls.max_age.map_or(u64::MAX, millis),
         min_fresh_ms: controls.min_fresh.map_or(0, millis),
-        ..policy.freshness(class)
+        ..of_policy
     }
 }
 

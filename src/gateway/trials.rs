@@ -20,18 +20,32 @@ pub(super) struct Watch {
     hook: OnceLock<Box<Hook>>,
 }
 
+/// What decides a request.
+pub(super) struct Decider {
+    /// The policy, for its model.
+    pub(super) policy: Arc<Policy>,
+    /// What earlier times of that model had let die, in Unix milliseconds.
+    pub(super) forgotten_ms: u64,
+    /// The change that is under way in its namespace, whether it decides or not.
+    pub(super) trial: Option<Arc<Trial>>,
+}
+
 impl Gateway {
-    /// The policy that decides a request for a model, and the change that is under way in its namespace.
-    pub(super) fn policy_for(
-        &self,
-        namespace: &str,
-        model: &str,
-        id: RequestId,
-    ) -> (Arc<Policy>, Option<Arc<Trial>>) {
+    /// What decides a request for a model.
+    pub(super) fn policy_for(&self, namespace: &str, model: &str, id: RequestId) -> Decider {
         let trial = self.policies.trial(namespace);
-        match &trial {
-            Some(taken) if taken.takes(id.second_draw()) => (taken.policy.of(model), trial),
-            _ => (self.policies.of_model(namespace, model), trial),
+        let taken = trial.as_ref().filter(|t| t.takes(id.second_draw()));
+        let (policy, forgotten_ms) = match taken {
+            Some(taken) => (
+                taken.policy.of(model).clone(),
+                taken.policy.forgotten(model),
+            ),
+            None => self.policies.of_model(namespace, model),
+        };
+        Decider {
+            policy,
+            forgotten_ms,
+            trial,
         }
     }
 

@@ -8,7 +8,7 @@ use crate::helpers::{Gateway, Place, eventually};
 use crate::http::Reply;
 use crate::mock::Mock;
 
-const COUNTRIES: [&str; 40] = [
+pub(crate) const COUNTRIES: [&str; 40] = [
     "France", "Spain", "Italy", "Greece", "Norway", "Sweden", "Finland", "Denmark", "Poland",
     "Hungary", "Austria", "Belgium", "Ireland", "Iceland", "Portugal", "Romania", "Bulgaria",
     "Croatia", "Serbia", "Albania", "Turkey", "Egypt", "Kenya", "Ghana", "Nigeria", "Morocco",

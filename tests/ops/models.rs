@@ -4,9 +4,26 @@
 use serde_json::{Value, json};
 
 use crate::admin::{ASKED, Admin, REWORDED};
+use crate::budget::COUNTRIES;
 use crate::helpers::{CHAT, Gateway, Place, chat, eventually};
 use crate::http::Reply;
 use crate::mock::Mock;
+
+struct Scene {
+    place: Place,
+    app: String,
+    analyst: String,
+}
+
+impl Scene {
+    fn new(place: Place) -> Self {
+        Self {
+            app: place.key("acme", "app"),
+            analyst: place.key("acme", "analyst"),
+            place,
+        }
+    }
+}
 
 /// Asks a model.
 fn ask(gateway: &Gateway, key: &str, model: &str, question: &str) -> Reply {
@@ -41,8 +58,11 @@ fn put(admin: &Admin<'_>, policy: &Value) {
 #[test]
 fn requests_are_decided_by_what_the_policy_says_of_their_model() {
     let mock = Mock::start().unwrap();
-    let place = Place::new(&mock).alike();
-    let (app, analyst) = (place.key("acme", "app"), place.key("acme", "analyst"));
+    let Scene {
+        place,
+        app,
+        analyst,
+    } = Scene::new(Place::new(&mock).alike());
     let gateway = place.start();
     let admin = Admin::new(&gateway, &analyst);
     put(&admin, &json!({"models": {"mock-o*": {"threshold": 1.0}}}));
@@ -93,8 +113,11 @@ fn requests_are_decided_by_what_the_policy_says_of_their_model() {
 #[test]
 fn what_an_analyst_looks_at_tells_models_apart() {
     let mock = Mock::start().unwrap();
-    let place = Place::new(&mock).alike();
-    let (app, analyst) = (place.key("acme", "app"), place.key("acme", "analyst"));
+    let Scene {
+        place,
+        app,
+        analyst,
+    } = Scene::new(Place::new(&mock).alike());
     let gateway = place.start();
     let admin = Admin::new(&gateway, &analyst);
     put(&admin, &json!({"models": {"mock-o*": {"threshold": 1.0}}}));
@@ -128,10 +151,15 @@ fn what_an_analyst_looks_at_tells_models_apart() {
 #[test]
 fn a_change_for_some_models_is_tried_on_them_alone() {
     let mock = Mock::start().unwrap();
-    let place = Place::new(&mock)
-        .semantic()
-        .with("REPRISE_CACHE__THRESHOLD", "0.9999");
-    let (app, analyst) = (place.key("acme", "app"), place.key("acme", "analyst"));
+    let Scene {
+        place,
+        app,
+        analyst,
+    } = Scene::new(
+        Place::new(&mock)
+            .semantic()
+            .with("REPRISE_CACHE__THRESHOLD", "0.9999"),
+    );
     let gateway = place.start();
     let admin = Admin::new(&gateway, &analyst);
     let draft = json!({"namespace": "acme",
@@ -162,8 +190,11 @@ fn a_change_for_some_models_is_tried_on_them_alone() {
 #[test]
 fn what_some_models_let_die_comes_back_for_none_of_them() {
     let mock = Mock::start().unwrap();
-    let place = Place::new(&mock).alike();
-    let (app, analyst) = (place.key("acme", "app"), place.key("acme", "analyst"));
+    let Scene {
+        place,
+        app,
+        analyst,
+    } = Scene::new(Place::new(&mock).alike());
     let gateway = place.start();
     let admin = Admin::new(&gateway, &analyst);
     again(&gateway, &app, "mock-plain", (ASKED, REWORDED));
@@ -193,10 +224,15 @@ fn what_some_models_let_die_comes_back_for_none_of_them() {
 #[test]
 fn a_budget_of_some_models_learns_from_their_labels_alone() {
     let mock = Mock::start().unwrap();
-    let place = Place::new(&mock)
-        .semantic()
-        .with("REPRISE_JUDGE__NEAR_MISSES", "0.01");
-    let (app, analyst) = (place.key("acme", "app"), place.key("acme", "analyst"));
+    let Scene {
+        place,
+        app,
+        analyst,
+    } = Scene::new(
+        Place::new(&mock)
+            .semantic()
+            .with("REPRISE_JUDGE__NEAR_MISSES", "0.01"),
+    );
     let gateway = place.start();
     let admin = Admin::new(&gateway, &analyst);
     let half = json!({"kind": "budget", "budget": 0.5});
@@ -209,15 +245,11 @@ fn a_budget_of_some_models_learns_from_their_labels_alone() {
         assert!(told["budget"].is_null(), "{told}");
         told["budgets_by_model"][pattern].clone()
     };
-    let countries = [
-        "France", "Spain", "Italy", "Greece", "Norway", "Sweden", "Finland", "Denmark", "Poland",
-        "Hungary", "Austria", "Belgium", "Ireland", "Iceland", "Portugal",
-    ];
     let ask = |model: &str, country: &str| {
         let (question, reworded) = about(country);
         again(&gateway, &app, model, (&question, &reworded))
     };
-    for country in countries {
+    for country in &COUNTRIES[..15] {
         let known = standing("mock-p*")["labelled"].as_u64();
         if ask("mock-plain", country).cache() == "miss" {
             eventually(|| Some(()).filter(|()| standing("mock-p*")["labelled"].as_u64() > known));

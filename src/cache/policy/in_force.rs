@@ -52,13 +52,13 @@ impl Policies {
         Arc::new(self.configured(namespace))
     }
 
-    /// What holds in a namespace for a model.
+    /// What holds in a namespace for a model, with [`ByModel::forgotten`].
     #[must_use]
-    pub fn of_model(&self, namespace: &str, model: &str) -> Arc<Policy> {
+    pub fn of_model(&self, namespace: &str, model: &str) -> (Arc<Policy>, u64) {
         if let Some(policy) = self.by_namespace.load().get(namespace) {
-            return policy.of(model);
+            return (policy.of(model).clone(), policy.forgotten(model));
         }
-        Arc::new(self.configured(namespace))
+        (Arc::new(self.configured(namespace)), 0)
     }
 
     /// The policy in force for a namespace, ready to be asked for many models.

@@ -9,12 +9,14 @@ use crate::config::TtlClass;
 const TTL_MAX_S: u64 = 10 * 365 * 86_400;
 
 impl Policy {
-    /// How young an answer must be for a question of a class, as far as the policy says it.
+    /// How young an answer must be for a question of a class, as far as the policy says it; `forgotten_ms` is
+    /// [`ByModel::forgotten`](super::ByModel::forgotten) of its model.
     #[must_use]
-    pub fn freshness(&self, class: TtlClass) -> Freshness {
+    pub fn freshness(&self, class: TtlClass, forgotten_ms: u64) -> Freshness {
         // A time of its own was not shortened when that of all others was, and so nothing of it died then.
         let apart = self.ttl_classes.lasting.is_some();
-        let forgotten = |apart| if apart { 0 } else { self.forgotten_before_ms };
+        let before_ms = self.forgotten_before_ms.max(forgotten_ms);
+        let forgotten = |apart| if apart { 0 } else { before_ms };
         Freshness {
             ttl_ms: self
                 .ttl_classes

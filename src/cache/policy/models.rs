@@ -127,20 +127,17 @@ impl ByModel {
 
     /// What holds for a model.
     #[must_use]
-    pub fn of(&self, model: &str) -> Arc<Policy> {
+    pub fn of(&self, model: &str) -> &Arc<Policy> {
         let found = self.parts.of(model);
-        let policy = found.map_or(&self.all, |(_, part)| &part.policy);
-        // Which rule decides and what was forgotten are two things: earlier patterns were others.
-        let forgotten = self.past.iter().map(|past| past.forgotten(model)).max();
-        match forgotten {
-            Some(forgotten_before_ms) if forgotten_before_ms > policy.forgotten_before_ms => {
-                Arc::new(Policy {
-                    forgotten_before_ms,
-                    ..Policy::clone(policy)
-                })
-            }
-            _ => policy.clone(),
-        }
+        found.map_or(&self.all, |(_, part)| &part.policy)
+    }
+
+    /// Unix milliseconds: what was remembered of a model before then earlier times had let die, under whatever
+    /// patterns; on top of what its policy says.
+    #[must_use]
+    pub fn forgotten(&self, model: &str) -> u64 {
+        let all = self.past.iter().map(|past| past.forgotten(model));
+        all.max().unwrap_or(0)
     }
 
     /// The pattern by whose own rule a model's requests are decided; none where it is that of the rest.
@@ -168,9 +165,9 @@ impl ByModel {
 
     /// What holds for the models of a pattern, as far as that is one answer.
     #[must_use]
-    pub fn of_pattern(&self, pattern: &str) -> Arc<Policy> {
+    pub fn of_pattern(&self, pattern: &str) -> &Arc<Policy> {
         let named = self.parts.named(pattern);
-        named.map_or_else(|| self.of(pattern), |part| part.policy.clone())
+        named.map_or_else(|| self.of(pattern), |part| &part.policy)
     }
 
     /// How two questions are judged under it.

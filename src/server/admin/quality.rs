@@ -166,7 +166,7 @@ fn points(door: &Door, query: &CurveQuery) -> Reply {
     let policies = door.gateway.policies().by_model(&query.namespace);
     let policy = match &query.model {
         Some(model) => policies.of_pattern(model.as_str()),
-        None => policies.whole().clone(),
+        None => policies.whole(),
     };
     let kind = query.kind.unwrap_or(policy.kind);
     let rule = policy.of_kind(kind).rule(None);

@@ -141,8 +141,7 @@ impl Gateway {
         let controls = &ask.controls;
         let class = route.keeping.ttl_class;
         let class = class.unwrap_or_else(|| classify(&asked_last(&ask.request)));
-        let asked_for = policy.freshness(class, decider.forgotten_ms);
-        let freshness = freshness(controls, asked_for);
+        let freshness = freshness(controls, policy.freshness(class, decider.forgotten_ms));
         let access = self.access(&ask, &namespace, &policy, open);
         let access = match freshness.ttl_ms {
             // Whoever asks for what is true for a moment wants it made for that moment.

@@ -98,17 +98,46 @@ fn definite(words: &Words<'_>) -> Option<&'static str> {
 
 /// Whether a noun group from `at` on says itself which one it means.
 fn is_told(words: &Words<'_>, at: usize) -> bool {
-    let mut end = at;
-    while end < words.len() && !words.tokens[end].stop {
-        // There is one sky.
-        if words.is_specific(end) || list("unique").contains(&words.at(end)) {
-            return true;
-        }
-        end += 1;
+    let end = (at..words.len())
+        .find(|i| words.tokens[*i].stop)
+        .unwrap_or(words.len());
+    // Of what differs from place to place a name says only where: `the SQL query`, `the Berlin office`.
+    let head = end.checked_sub(1).map_or("", |i| words.at(i));
+    let differs = (at..end).any(|i| {
+        list("elsewhere").contains(&words.at(i)) || list("relational").contains(&words.at(i))
+    });
+    // `which language would be the easiest`: of what is named before.
+    if end == at + 1 && is_extreme(head) && head.ends_with("est") && at > 2 {
+        return true;
     }
-    list("complements").contains(&words.at(end))
-        && (end + 1..words.len())
-            .any(|i| !words.tokens[i].stop && !list("vague").contains(&words.at(i)))
+    // There is one sky.
+    let named = |i: usize| words.is_named(i) && !differs || list("unique").contains(&words.at(i));
+    (at..end).any(named) || is_complemented(words, at..end, head)
+}
+
+/// Whether what follows a noun group says of what it is: any thing after `of`; after words that may say as well when,
+/// where or for whom (`the dose for adults`, `the train to Berlin`) only what leaves nothing open.
+fn is_complemented(words: &Words<'_>, group: std::ops::Range<usize>, head: &str) -> bool {
+    let (word, after) = (words.at(group.end), group.end + 1..words.len());
+    let tells = |i: &usize| !words.tokens[*i].stop && !list("vague").contains(&words.at(*i));
+    let told = after.clone().filter(tells).count();
+    let singled = group.clone().any(|i| is_extreme(words.at(i)));
+    let named = after.clone().any(|i| words.is_named(i));
+    match word {
+        "to" => singled && told >= 2,
+        "for" => told > 0 && (singled || named || list("namers").contains(&head)),
+        "in" | "on" | "at" => told > 0 && (singled || named),
+        _ => told > 0 && list("complements").contains(&word),
+    }
+}
+
+/// `the tallest`, `the first`: of all that there are, one.
+fn is_extreme(word: &str) -> bool {
+    let first = matches!(
+        word,
+        "best" | "worst" | "most" | "least" | "first" | "last" | "only"
+    );
+    first || word.len() > 5 && word.ends_with("est")
 }
 
 /// `is it safe to swim`, `does it take to boil an egg`: a clause stands for `it`.
@@ -122,10 +151,14 @@ fn comes_later(words: &Words<'_>, it: usize) -> bool {
     asked && clause && !words.has(&["than", "as"]) && words.at(it + 1) != "related"
 }
 
+const COUNTED: [&str; 9] = [
+    "one", "two", "three", "four", "five", "six", "seven", "eight", "nine",
+];
+
 /// `Add error handling`, `explain line 10`: work on what was handed over or answered before.
 fn material(words: &Words<'_>) -> Option<&'static str> {
-    let placed = (1..words.len())
-        .any(|i| words.tokens[i].kind == Kind::Number && list("places").contains(&words.at(i - 1)));
+    let counted = |i: usize| words.tokens[i].kind == Kind::Number || COUNTED.contains(&words.at(i));
+    let placed = (1..words.len()).any(|i| counted(i) && list("places").contains(&words.at(i - 1)));
     let edits = list("edits").contains(&words.at(usize::from(words.begins("please"))));
     (placed || edits).then_some("material")
 }

@@ -11,6 +11,7 @@ pub(super) fn says_whole(words: &Words<'_>) -> bool {
             || asks_of_a_kind(words)
             || sets_apart(words)
             || attributes(words)
+            || tells_of_a_name(words)
             || tells_all(words))
 }
 
@@ -108,10 +109,7 @@ fn sets_apart(words: &Words<'_>) -> bool {
 fn attributes(words: &Words<'_>) -> bool {
     let of =
         (1..words.len()).find(|i| words.at(*i) == "of" && list("vague").contains(&words.at(i - 1)));
-    let open = (0..words.len()).any(|i| {
-        list("open").contains(&words.at(i)) && !words.says("side effects")
-            || list("loose").contains(&words.at(i))
-    });
+    let open = (0..words.len()).any(|i| is_open(words, i)) || is_of_elsewhere(words);
     let vague =
         of.is_some_and(|of| (of + 1..words.len()).filter(|i| is_own(words, *i)).count() >= 2);
     // `the capital of France`: of something that has a name.
@@ -122,21 +120,52 @@ fn attributes(words: &Words<'_>) -> bool {
     !open && (vague || named || is_of_one(words))
 }
 
+/// Whether a word leaves open what it is of, or what it is beside.
+fn is_open(words: &Words<'_>, i: usize) -> bool {
+    let word = words.at(i);
+    let of = list("partitive").contains(&word) && matches!(words.at(i + 1), "of" | "for");
+    let behind = i + 2 + usize::from(words.at(i + 2) == "the");
+    let side = i > 0 && words.at(i - 1) == "side" && word == "effects";
+    let closed = of && is_own(words, behind) || side;
+    list("loose").contains(&word) || list("open").contains(&word) && !closed
+}
+
 /// `What is the speed of light?`: nothing but an attribute and what it is of.
 fn is_of_one(words: &Words<'_>) -> bool {
     let asks = words.begins("what is the") || words.begins("what are the");
     let of = (4..words.len()).find(|i| words.at(*i) == "of");
     asks && of.is_some_and(|of| {
         let own = |mut range: std::ops::Range<usize>| range.all(|i| is_own(words, i));
-        of + 1 < words.len() && own(3..of) && own(of + 1..words.len())
+        // `the boiling point of water`, but not `the main point of water`.
+        let says = |i: usize| is_own(words, i) || list("partitive").contains(&words.at(i));
+        let attribute = (3..of).any(says) && !list("relational").contains(&words.at(of - 1));
+        let from = of + 1 + usize::from(words.at(of + 1) == "the");
+        from < words.len() && attribute && own(from..words.len())
     })
 }
 
-/// At least three words of its own, and none that is open without something beside it.
+/// `When was Google founded?`, `How did Calico Jack die?`: what became of one that has a name, and no more.
+fn tells_of_a_name(words: &Words<'_>) -> bool {
+    let n = words.len();
+    let asks = matches!(words.at(0), "when" | "where" | "how" | "why" | "by")
+        && matches!(words.at(1), "was" | "were" | "did" | "is");
+    let Some(last) = n.checked_sub(1).filter(|last| asks && *last > 2) else {
+        return false;
+    };
+    let from = 2 + usize::from(words.at(2) == "the");
+    let named = (from..last).filter(|i| words.is_named(*i)).count();
+    let person = list("lives").contains(&words.at(last));
+    let own = (from..last).all(|i| is_own(words, i));
+    list("closed").contains(&words.at(last)) && own && named > usize::from(person)
+}
+
+/// Four words of its own, or three with a name, and none that is open without something beside it.
 fn tells_all(words: &Words<'_>) -> bool {
     let own = (0..words.len()).filter(|i| is_own(words, *i)).count();
+    // `Do big dogs live longer than small dogs?`: what is beside it is said.
+    let compared = words.has(&["than"]) && own >= 4;
     let open = (0..words.len())
-        .any(|i| list("open").contains(&words.at(i)) || list("loose").contains(&words.at(i)));
+        .any(|i| is_open(words, i) && !(compared && list("loose").contains(&words.at(i))));
     // What is only named, and not asked about, leaves open what of it.
     let named = ["tell me", "describe", "explain", "discuss"]
         .iter()
@@ -145,10 +174,20 @@ fn tells_all(words: &Words<'_>) -> bool {
     let way = ["how do i", "how can i", "how to", "how do you"]
         .iter()
         .any(|p| words.begins(p));
-    let tasks = (2..words.len()).filter(|i| list("tasks").contains(&words.at(*i)) && way);
-    let specific = (2..words.len()).any(|i| words.is_specific(i));
-    let enough = own >= 3 || specific && own >= 2 && own + tasks.count() >= 3;
-    enough && !open && !named
+    // `How did Britpop change music?`: as does what a name does to something.
+    let done = matches!(words.at(1), "did" | "does") && words.is_named(2);
+    let tasks = (2..words.len()).filter(|i| list("tasks").contains(&words.at(*i)) && (way || done));
+    // Three words are said of much that was spoken of before: `Which foods interact badly?`
+    let specific =
+        (2..words.len()).any(|i| words.is_specific(i) || list("unique").contains(&words.at(i)));
+    let enough = own >= 4 || specific && own >= 2 && own + tasks.count() >= 3;
+    enough && !open && !named && !is_of_elsewhere(words)
+}
+
+/// `What wine goes with dinner?`, `Which airlines fly direct?`: what depends on a place or a product, none named.
+fn is_of_elsewhere(words: &Words<'_>) -> bool {
+    let differs = (0..words.len()).any(|i| list("elsewhere").contains(&words.at(i)));
+    differs && !(1..words.len()).any(|i| words.is_named(i))
 }
 
 #[cfg(test)]
@@ -166,6 +205,10 @@ mod tests {
             "What is the difference between a virus and a bacterium?",
             "What is the speed of light?",
             "How do I convert Celsius to Fahrenheit?",
+            "When was Google founded?",
+            "How did Calico Jack die?",
+            "What is the boiling point of water?",
+            "What are the symptoms of the flu?",
             "How many planets are in the solar system?",
             "Define entropy",
         ] {
@@ -177,6 +220,16 @@ mod tests {
     #[test]
     fn what_is_of_or_to_something_unsaid_does_not() {
         for (open, why) in [
+            ("What is the recommended dose for adults?", "definite"),
+            ("When does the train to Berlin leave?", "definite"),
+            (
+                "How does the second law apply to refrigerators?",
+                "definite",
+            ),
+            ("How much does a two bedroom apartment cost?", "no_subject"),
+            ("Which airlines fly direct?", "no_subject"),
+            ("Which foods interact badly?", "no_subject"),
+            ("Where does chapter five take place in London?", "material"),
             ("How does shipping work?", "no_subject"),
             ("What is the difference between the two?", "definite"),
             ("What was the public reaction in Germany?", "no_subject"),

@@ -59,6 +59,12 @@ impl<'a> Words<'a> {
             token.capital == Capital::All || token.capital == Capital::First && !token.starts;
         token.kind != Kind::Word || capital && !token.stop
     }
+
+    /// Whether a word names one thing: not a number alone, nor a day or a month, which many things share.
+    pub(super) fn is_named(&self, i: usize) -> bool {
+        let number = self.tokens.get(i).is_some_and(|t| t.kind == Kind::Number);
+        self.is_specific(i) && !number && !list("calendar").contains(&self.at(i))
+    }
 }
 
 /// The lists in `lists.txt`, by name.

@@ -22,6 +22,9 @@ const UP: &[&str] = &[
     "more", "greater", "higher", "larger", "bigger", "better", "over",
 ];
 const DOWN: &[&str] = &["less", "fewer", "lower", "smaller", "worse"];
+/// Superlatives that may, of temperatures.
+const HOT: &[&str] = &["highest", "hottest", "warmest"];
+const COLD: &[&str] = &["lowest", "coldest"];
 
 fn is_superlative(token: &Token) -> bool {
     let ending = token.lower.len() > 4 && token.lower.ends_with("est");
@@ -52,6 +55,11 @@ pub(super) fn examine(pair: &Pair<'_>) -> Finding {
             || [UP, DOWN]
                 .iter()
                 .any(|same| a[i].is_of(same) && b[j].is_of(same))
+    };
+    let heat = a.iter().any(|t| t.is_of(&["temperature", "temperatures"]));
+    let alike = |i: usize, j: usize| {
+        let same = |words: &[&str]| a[i].is_of(words) && b[j].is_of(words);
+        alike(i, j) || heat && (same(HOT) || same(COLD))
     };
     let graded = |i: usize, j: usize| {
         !alike(i, j) && (is_superlative(&a[i]) && is_superlative(&b[j]))
@@ -103,6 +111,10 @@ mod tests {
     #[test]
     fn one_degree_in_two_words_survives() {
         survives("What is the biggest city?", "What is the largest city?");
+        survives(
+            "What was the hottest temperature ever recorded?",
+            "What was the highest temperature ever recorded?",
+        );
         survives(
             "Which is the prettiest town?",
             "Which is the most beautiful town?",

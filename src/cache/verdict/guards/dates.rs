@@ -101,6 +101,10 @@ mod tests {
     #[test]
     fn one_time_in_two_spellings_survives() {
         survives("Is it cold in Jan?", "Is it cold in January?");
+        survives(
+            "When was the last solar eclipse?",
+            "When was the previous solar eclipse?",
+        );
         survives("What may I eat?", "What can I eat?");
     }
 }

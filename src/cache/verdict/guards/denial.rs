@@ -5,10 +5,19 @@ use super::reading::Reading;
 use super::token::{Capital, Kind, Token};
 
 /// Words that deny whatever stands around them.
-const NEGATORS: [&str; 21] = [
+const NEGATORS: [&str; 22] = [
     "not", "never", "no", "none", "nobody", "noone", "nothing", "nowhere", "neither", "without",
     "sans", "hardly", "barely", "scarcely", "rarely", "seldom", "non", "lack", "nor", "unable",
-    "except",
+    "except", "but",
+];
+/// Words of which "but" takes something away.
+const ALL: [&str; 6] = [
+    "everyone",
+    "everybody",
+    "everything",
+    "anything",
+    "anyone",
+    "all",
 ];
 /// Words that say of what follows them that it is not there or not done, and have no other use.
 const WANTING: [&str; 12] = [
@@ -51,6 +60,12 @@ const UNDOING: [&str; 16] = [
     "avoid", "refus", "fail", "neglect", "omit", "exclud", "forbid", "prohibit", "ban", "refrain",
     "declin", "skip", "deni", "depriv", "withhold", "disallow",
 ];
+/// Verbs that say much the same as one of those: stems.
+const KIN: [&str; 26] = [
+    "block", "bypas", "cancel", "collaps", "dismis", "ditch", "dodg", "drop", "escap", "evad",
+    "filter", "flunk", "forgo", "halt", "hid", "ignor", "jump", "mis", "outlaw", "overlook",
+    "reject", "remov", "restrict", "shun", "sidestep", "spurn",
+];
 /// The same before another verb: "stop biting", but not "stop the server".
 const ENDING: [&str; 5] = ["stop", "quit", "prevent", "ceas", "keep"];
 
@@ -60,6 +75,8 @@ fn is_idle(tokens: &[Token], at: usize) -> bool {
         "no" => is_idle_no(tokens, at),
         "nor" => tokens[..at].iter().any(|t| t.is("neither")),
         "not" => is_idle_not(tokens, at),
+        // "Everyone but me".
+        "but" => !at.checked_sub(1).is_some_and(|i| tokens[i].is_of(&ALL)),
         _ => false,
     }
 }
@@ -71,6 +88,13 @@ fn is_idle_no(tokens: &[Token], at: usize) -> bool {
     let next = |words: &[&str]| after.is_some_and(|t| t.is_of(words));
     if next(&["longer", "more"]) {
         return false;
+    }
+    // "No. 10", "No Country for Old Men": a number, or the beginning of a name.
+    let capital = |t: &Token| t.capital != Capital::None;
+    let begun = capital(&tokens[at]) && before.is_some_and(|t| !capital(t));
+    let numbered = after.is_some_and(|t| t.kind == Kind::Number);
+    if begun && (numbered || after.is_some_and(capital)) {
+        return true;
     }
     let small = after.is_none_or(|t| t.stop && !t.is_of(&COUNTED));
     let named = |t: &Token| t.capital != Capital::None && !t.starts;
@@ -164,6 +188,32 @@ fn ends_an_act(tokens: &[Token], at: usize) -> bool {
         .any(|(x, y)| x.is("from") && act(y));
     let before = tokens.get(at + 1).is_some_and(act) && !tokens[at].is("keep");
     ENDING.contains(&tokens[at].stem.as_str()) && (before || kept_from)
+}
+
+/// Whether a word is a verb that says of another, or of a thing, that it is not done.
+pub(super) fn undoes(token: &Token) -> bool {
+    let stem = token.stem.as_str();
+    token.kind == Kind::Word && (UNDOING.contains(&stem) || ENDING.contains(&stem))
+}
+
+/// Whether a verb says much the same as one that undoes, alone or with the small word behind it.
+pub(super) fn is_kin(tokens: &[Token], at: usize) -> bool {
+    let stem = tokens[at].stem.as_str();
+    let small = |t: &Token| {
+        t.is_of(&[
+            "around", "away", "down", "off", "out", "past", "rid", "without",
+        ])
+    };
+    let phrase = ["get", "leav", "turn", "go", "keep", "do", "put"];
+    KIN.contains(&stem) || phrase.contains(&stem) && tokens.iter().skip(at + 1).take(3).any(small)
+}
+
+/// Whether a text says "no cost", "no charge".
+pub(super) fn is_costless(tokens: &[Token]) -> bool {
+    let costs = ["cost", "charge", "fee", "fees"];
+    tokens
+        .windows(2)
+        .any(|w| w[0].is("no") && w[1].is_of(&costs))
 }
 
 /// Whether a word says nothing but that something is not so.

@@ -99,6 +99,14 @@ fn number(text: &str, negative: bool, money: bool, scan: &mut Scan) {
         && whole(second) > 0.0
     {
         let value = whole(first) / whole(second);
+        // "The 80/20 rule", "the 80-20 rule": two parts of a whole.
+        if near_hundred(whole(first) + whole(second)) {
+            for part in [first, second] {
+                scan.tokens
+                    .push(Token::number(part, whole(part), Form::Plain));
+            }
+            return;
+        }
         scan.tokens.push(Token::number(text, value, Form::Plain));
         return;
     }
@@ -116,6 +124,10 @@ fn number(text: &str, negative: bool, money: bool, scan: &mut Scan) {
     }
     let value = amount(digits) * if negative { -1.0 } else { 1.0 };
     suffixed(text, (digits, rest), (value, money), scan);
+}
+
+fn near_hundred(sum: f64) -> bool {
+    (sum - 100.0).abs() < 0.5
 }
 
 /// Three runs of digits or more: a date, a time with seconds, a telephone or book number.

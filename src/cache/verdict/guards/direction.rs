@@ -2,6 +2,7 @@
 //! Knows nothing of what the words mean.
 
 use super::Finding;
+use super::digits::MONTHS;
 use super::pair::Pair;
 use super::reading::Reading;
 use super::subject;
@@ -94,8 +95,15 @@ fn equal(a: &[Token], b: &[Token]) -> bool {
     a.len() == b.len() && a.iter().zip(b).all(|(x, y)| same(x, y))
 }
 
-/// The connecting middle where the texts are `P X M Y S` and `P Y M X S`.
-fn exchanged<'a>(a: &'a [Token], b: &[Token]) -> Option<(&'a [Token], usize)> {
+/// Where `M` and `S` begin and end where the texts are `P X M Y S` and `P Y M X S`.
+struct Exchange {
+    first: usize,
+    middle: std::ops::Range<usize>,
+    after: usize,
+}
+
+/// What changed places, if that is all that did.
+fn exchanged(a: &[Token], b: &[Token]) -> Option<Exchange> {
     if a.len() != b.len() || a.len() > 80 {
         return None;
     }
@@ -117,7 +125,11 @@ fn exchanged<'a>(a: &'a [Token], b: &[Token]) -> Option<(&'a [Token], usize)> {
                         && equal(&a[n - y..], &b[..y])
                         && equal(&a[x..n - y], &b[y..n - x]);
                     if fits && n > x + y {
-                        return Some((&a[x..n - y], from));
+                        return Some(Exchange {
+                            first: from,
+                            middle: from + x..to - y,
+                            after: to,
+                        });
                     }
                 }
             }
@@ -126,8 +138,29 @@ fn exchanged<'a>(a: &'a [Token], b: &[Token]) -> Option<(&'a [Token], usize)> {
     None
 }
 
+/// `Are all cats mammals?`, `Are all mammals cats?`: two things side by side, of which one is said of the other.
+fn is_inverted(a: &[Token], b: &[Token]) -> bool {
+    let says = |tokens: &[Token]| {
+        tokens
+            .first()
+            .is_some_and(|t| t.is_of(&["is", "are", "was", "were"]))
+    };
+    let counted = a.get(1).is_some_and(|t| t.is_of(&["all", "every", "most"]));
+    let turned = |x: usize| {
+        let rest = (&a[2..], &b[2..]);
+        equal(&rest.0[..x], &rest.1[rest.1.len() - x..])
+            && equal(&rest.0[x..], &rest.1[..rest.1.len() - x])
+    };
+    says(a)
+        && counted
+        && equal(&a[..2], &b[..2.min(b.len())])
+        && a.len() == b.len()
+        && (1..a.len() - 2).any(turned)
+}
+
 /// Whether what connects the exchanged things is the same from both ends.
-fn is_even(middle: &[Token], before: &[Token], all: &[Token]) -> bool {
+fn is_even(exchange: &Exchange, all: &[Token]) -> bool {
+    let (middle, before) = (&all[exchange.middle.clone()], &all[..exchange.first]);
     let directed = before.iter().any(|t| {
         t.is_of(&[
             "from",
@@ -144,10 +177,21 @@ fn is_even(middle: &[Token], before: &[Token], all: &[Token]) -> bool {
     });
     let mutual =
         all.iter().any(|t| t.is_of(&MUTUAL)) && !directed && !all.iter().any(|t| t.is("than"));
+    // `left-handed or right-handed`, `to fly or to drive`: a word at each of the two is no link.
+    let around = [before.last(), all.get(exchange.after)];
+    let shared = |t: &Token| around.into_iter().flatten().any(|x| same(x, t));
     let mut links = middle
         .iter()
-        .filter(|t| !t.is_of(&["the", "a", "an"]))
+        .filter(|t| !t.is_of(&["the", "a", "an"]) && !shared(t))
         .peekable();
+    // `20 July 1969`: the parts of a date stand in any order.
+    let dated = matches!(middle, [month] if month.is_of(&MONTHS))
+        && [exchange.first, exchange.middle.end]
+            .iter()
+            .all(|i| all[*i].kind == Kind::Number);
+    if dated {
+        return true;
+    }
     let even = links.peek().is_some() && links.all(|t| t.is_of(&EVEN) && !t.is("to"));
     even || mutual
 }
@@ -189,10 +233,12 @@ fn is_turned(a: &(Vec<u64>, Vec<u64>), b: &(Vec<u64>, Vec<u64>)) -> bool {
     meets(&a.0, &b.1) && meets(&a.1, &b.0) && a.0 != a.1
 }
 
-/// What is compared with what: the words nearest to the comparison on both sides of "than".
+/// What is compared with what, or came before or after it: the first words of their own on both sides.
 fn compared(reading: &Reading) -> Option<(u64, u64)> {
     let tokens = reading.tokens();
-    let than = tokens.iter().position(|t| t.is("than"))?;
+    let than = tokens
+        .iter()
+        .position(|t| t.is_of(&["than", "before", "after"]))?;
     let right = tokens[than + 1..].iter().find(|t| !t.stop)?;
     let mut left = tokens[..than].iter().filter(|t| !t.stop);
     let first = left.next()?;
@@ -267,8 +313,11 @@ pub(super) fn examine(pair: &Pair<'_>) -> Finding {
     if subject::is_turned(a, b) || subject::is_turned(b, a) {
         return Finding::Different("roles_swapped");
     }
-    if let Some((middle, from)) = exchanged(a, b) {
-        if is_even(middle, &a[..from], a) {
+    if is_inverted(a, b) {
+        return Finding::Different("roles_swapped");
+    }
+    if let Some(exchange) = exchanged(a, b) {
+        if is_even(&exchange, a) {
             return Finding::Equal;
         }
         return Finding::Different("order_swapped");
@@ -315,6 +364,7 @@ mod tests {
                 "Did Rome attack Carthage?",
             ),
             ("Flights to Oslo from Rome", "Flights from Oslo to Rome"),
+            ("Are all cats mammals?", "Are all mammals cats?"),
         ] {
             different("direction", a, b);
         }

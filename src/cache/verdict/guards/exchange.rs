@@ -45,7 +45,10 @@ fn opposites(reading: &Reading) -> Vec<(u64, u64)> {
     let placing = |t: &Token| t.is_of(&PLACING);
     for (i, first) in tokens.iter().enumerate().filter(|(_, t)| !placing(t)) {
         for (j, second) in tokens.iter().enumerate().skip(i + 1) {
-            let joined = || tokens[i + 1..j].iter().all(|t| t.is_of(&JOINING));
+            // "Left-handed or right-handed": what is behind both is not between them.
+            let behind = tokens.get(j + 1).map(|t| t.key);
+            let joins = |t: &Token| t.is_of(&JOINING) || Some(t.key) == behind;
+            let joined = || tokens[i + 1..j].iter().all(joins);
             // Opposites are rare: what is asked of few comes last.
             if are_opposite(first, second) && !joined() {
                 found.push((first.key, second.key));
@@ -82,6 +85,10 @@ mod tests {
         survives(
             "How long is the flight to Paris from London?",
             "How long is the flight from London to Paris?",
+        );
+        survives(
+            "Are more people left-handed or right-handed?",
+            "Are more people right-handed or left-handed?",
         );
         survives(
             "Is it colder in the north or the south?",

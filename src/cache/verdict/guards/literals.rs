@@ -50,16 +50,17 @@ fn is_spelt(literal: &str, other: &Reading) -> bool {
     })
 }
 
-/// A letter that names something: vitamin C, plan B.
+fn is_letter(token: &Token) -> bool {
+    let mut letters = token.raw.chars();
+    let one = letters.next().is_some_and(char::is_uppercase) && letters.next().is_none();
+    one && token.kind == Kind::Word && !token.starts && token.lower != "i"
+}
+
+/// Letters that name something: vitamin C, plan B.
 fn letters(of: &Reading, other: &Reading) -> Vec<usize> {
-    let named = |token: &Token| {
-        let mut letters = token.raw.chars();
-        let one = letters.next().is_some_and(char::is_uppercase) && letters.next().is_none();
-        one && token.kind == Kind::Word && !token.starts && token.lower != "i"
-    };
     let tokens = of.tokens().iter().enumerate();
     tokens
-        .filter(|(_, token)| named(token) && !other.has(token.key))
+        .filter(|(_, token)| is_letter(token) && !other.has(token.key))
         .map(|(i, _)| i)
         .collect()
 }
@@ -89,7 +90,10 @@ pub(super) fn identifiers(pair: &Pair<'_>) -> Finding {
     );
     a.extend(letters(pair.a, pair.b));
     b.extend(letters(pair.b, pair.a));
-    if codes(pair) {
+    // "George W.", "George H. W.": where both have letters, one more is another name.
+    let lettered = |of: &Reading| of.tokens().iter().any(is_letter);
+    let one_more = a.len() + b.len() > 0 && lettered(pair.a) && lettered(pair.b);
+    if codes(pair) || one_more {
         return Finding::Different("identifier_changed");
     }
     if a.is_empty() && b.is_empty() {
@@ -182,6 +186,7 @@ mod tests {
             ("Write to ann@example.com", "Write to bob@example.com"),
             ("Print on A4 paper", "Print on A5 paper"),
             ("Is vitamin C good for me?", "Is vitamin D good for me?"),
+            ("Who was George W. Bush?", "Who was George H. W. Bush?"),
         ] {
             different("identifiers", a, b);
         }

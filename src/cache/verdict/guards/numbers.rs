@@ -88,6 +88,42 @@ fn exchanged(pair: &Pair<'_>) -> bool {
     })
 }
 
+/// `a cup`, `two cups`: another amount in the place of an article.
+fn is_for_one(pair: &Pair<'_>, amounts: &[Quantity], in_a: bool) -> bool {
+    let (of, other) = if in_a {
+        (pair.a, pair.b)
+    } else {
+        (pair.b, pair.a)
+    };
+    let (tokens, others) = (of.tokens(), other.tokens());
+    amounts
+        .iter()
+        .filter(|q| !q.weak && !near(q.value, 1.0))
+        .any(|q| {
+            let counted = tokens.get(q.first + 1).map(|t| t.key);
+            let article = |j: usize| {
+                let aligned = if in_a {
+                    pair.is_aligned(q.first, j)
+                } else {
+                    pair.is_aligned(j, q.first)
+                };
+                let same = others.get(j + 1).map(|t| t.key) == counted;
+                aligned && same && others[j].is_of(&["a", "an"])
+            };
+            counted.is_some() && (0..others.len()).any(article)
+        })
+}
+
+/// `a half marathon`, `a marathon`: nothing but a part is said more.
+fn is_part(pair: &Pair<'_>) -> bool {
+    let halves = |of: &Reading, only: &[usize]| only.iter().any(|i| of.tokens()[*i].is("half"));
+    match pair.strays() {
+        (1, 0) => halves(pair.a, pair.only_a()),
+        (0, 1) => halves(pair.b, pair.only_b()),
+        _ => false,
+    }
+}
+
 /// Another amount, or another unit at it.
 pub(super) fn examine(pair: &Pair<'_>) -> Finding {
     let (a, b) = left(pair.a.quantities(), pair.b.quantities());
@@ -111,6 +147,9 @@ pub(super) fn examine(pair: &Pair<'_>) -> Finding {
     let strong = |list: &[Quantity]| list.iter().any(|q| !q.weak);
     match reason {
         Some(reason) => Finding::Different(reason),
+        None if is_for_one(pair, &a, true) || is_for_one(pair, &b, false) || is_part(pair) => {
+            Finding::Different("number_changed")
+        }
         None if strong(&a) || strong(&b) => Finding::Unsure("number_on_one_side"),
         None if exchanged(pair) => Finding::Different("numbers_exchanged"),
         None => Finding::Equal,
@@ -140,9 +179,51 @@ mod tests {
         );
         survives("What lies between 5 and 10?", "What lies between 10 and 5?");
         survives(
+            "What happened on 20 July 1969?",
+            "What happened on 1969-07-20?",
+        );
+        survives(
             "How do I split 2 apples and 3 pears?",
             "How do I split 3 pears and 2 apples?",
         );
+    }
+
+    #[test]
+    fn a_part_or_a_multiple_is_another_amount() {
+        for (a, b) in [
+            ("How long is a half marathon?", "How long is a marathon?"),
+            (
+                "How much do a dozen eggs cost?",
+                "How much do half a dozen eggs cost?",
+            ),
+            (
+                "How many calories are in a cup of rice?",
+                "How many calories are in two cups of rice?",
+            ),
+            ("What is one third of 90?", "What is one quarter of 90?"),
+        ] {
+            different("numbers", a, b);
+        }
+        for (a, b) in [
+            (
+                "How many minutes are in 1.5 hours?",
+                "How many minutes are in an hour and a half?",
+            ),
+            (
+                "How much is 1.5 hours in minutes?",
+                "How much is one and a half hours in minutes?",
+            ),
+            (
+                "Can I cook it in half an hour?",
+                "Can I cook it in 30 minutes?",
+            ),
+            ("Is 100 mph fast?", "Is 100 miles per hour fast?"),
+            ("Is 60 km/h fast?", "Is 60 kilometres per hour fast?"),
+            ("What's the 80/20 rule?", "What is the 80-20 rule?"),
+            ("Is 37 °C a fever?", "Is 37 degrees Celsius a fever?"),
+        ] {
+            survives(a, b);
+        }
     }
 
     #[test]

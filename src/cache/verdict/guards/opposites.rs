@@ -134,6 +134,22 @@ const EXCHANGED: [(&str, &str); 22] = [
     ("homo", "hetero"),
     ("fore", "back"),
 ];
+/// Words that say the same with and without what is before them.
+const ALIKE: [(&str, &str); 7] = [
+    ("flammable", "inflammable"),
+    ("habitable", "inhabitable"),
+    ("loosen", "unloosen"),
+    ("ravel", "unravel"),
+    ("regardless", "irregardless"),
+    ("thaw", "unthaw"),
+    ("valuable", "invaluable"),
+];
+/// Verbs that say the same with either of two opposite words behind them: `fill in`, `fill out`.
+const EITHER: [(&str, [&str; 2]); 3] = [
+    ("fill", ["in", "out"]),
+    ("burn", ["up", "down"]),
+    ("slow", ["up", "down"]),
+];
 /// Least letters of a root that endings are taken off; shorter ones are seldom roots.
 const ROOT: usize = 4;
 /// The same where both words have something before it.
@@ -163,6 +179,9 @@ pub(super) fn are_opposite(a: &Token, b: &Token) -> bool {
 /// The same of a word of one text and one of another, each alone or with the small word behind it.
 pub(super) fn are_opposite_at(a: (&[Token], usize), b: (&[Token], usize)) -> bool {
     let (x, y) = (&a.0[a.1], &b.0[b.1]);
+    if is_either(a, b) {
+        return false;
+    }
     are_opposite(x, y) || {
         let (left, right) = (OPPOSITES.phrase(a.0, a.1), OPPOSITES.phrase(b.0, b.1));
         let clash = |a: Option<u64>, b: Option<u64>| OPPOSITES.clash(a?, b?);
@@ -171,7 +190,22 @@ pub(super) fn are_opposite_at(a: (&[Token], usize), b: (&[Token], usize)) -> boo
     }
 }
 
+/// Whether both words stand behind a verb to which they say the same.
+fn is_either(a: (&[Token], usize), b: (&[Token], usize)) -> bool {
+    let pair = |words: &[&str]| a.0[a.1].is_of(words) && b.0[b.1].is_of(words);
+    let behind = |(tokens, at): (&[Token], usize), verb: &str| {
+        let near = &tokens[at.saturating_sub(REACH)..at];
+        near.iter().any(|t| t.lower.starts_with(verb))
+    };
+    let mut known = EITHER.iter();
+    known.any(|(verb, words)| pair(words) && behind(a, verb) && behind(b, verb))
+}
+
 fn affixed(a: &Token, b: &Token) -> bool {
+    let same = |(x, y): &(&str, &str)| a.is_of(&[x, y]) && b.is_of(&[x, y]);
+    if ALIKE.iter().any(same) {
+        return false;
+    }
     prefixed(&a.stem, &b.stem)
         || prefixed(&b.stem, &a.stem)
         || suffixed(&a.lower, &b.lower)

@@ -2,7 +2,7 @@
 //! together, since "not bad" is near to "good". Knows nothing of the subject.
 
 use super::Finding;
-use super::denial::{lessens, negators, only_denies};
+use super::denial::{is_costless, is_kin, lessens, negators, only_denies, undoes};
 use super::opposites::{are_opposite_at, are_plainly_opposite};
 use super::pair::Pair;
 use super::reading::Reading;
@@ -38,9 +38,31 @@ fn weigh(pair: &Pair<'_>) -> Polarity {
             flips.push((*i, *j));
         }
     }
+    // "Pros and cons", "advantages and disadvantages": each has both.
+    let both = |tokens: &[Token], only: &[usize], at: usize| {
+        only.iter()
+            .any(|i| are_plainly_opposite(&tokens[*i], &tokens[at]))
+    };
+    flips.retain(|(i, j)| !both(a, pair.only_a(), *i) || !both(b, pair.only_b(), *j));
     // "Less" and "fewer" are one.
     let low = [
-        "fewer", "fewest", "lower", "lowest", "smaller", "smallest", "minimum", "minimal",
+        "fewer",
+        "fewest",
+        "lower",
+        "lowest",
+        "smaller",
+        "smallest",
+        "minimum",
+        "minimal",
+        "reduce",
+        "reducing",
+        "decrease",
+        "decreasing",
+        "cut",
+        "cutting",
+        "minimize",
+        "minimise",
+        "limit",
     ];
     let has = |tokens: &[Token], only: &[usize]| only.iter().any(|i| tokens[*i].is_of(&low));
     let lowered = has(a, pair.only_a()) || has(b, pair.only_b());
@@ -50,7 +72,12 @@ fn weigh(pair: &Pair<'_>) -> Polarity {
     };
     let (paired_a, paired_b): (Vec<usize>, Vec<usize>) = flips.iter().copied().unzip();
     // "Always" and "never" are opposites already.
-    let counted = negators(pair.a, &paired_a) + negators(pair.b, &paired_b);
+    let denials = negators(pair.a, &paired_a) + negators(pair.b, &paired_b);
+    // "At no cost" and "for free" say the same.
+    let free = |tokens: &[Token], only: &[usize]| only.iter().any(|i| tokens[*i].is("free"));
+    let costless = usize::from(is_costless(a) && free(b, pair.only_b()))
+        + usize::from(is_costless(b) && free(a, pair.only_a()));
+    let counted = denials.saturating_sub(costless);
     let less = degree(a, pair.only_a(), &paired_a) + degree(b, pair.only_b(), &paired_b);
     Polarity {
         denied: (counted + less) % 2 == 1,
@@ -58,8 +85,24 @@ fn weigh(pair: &Pair<'_>) -> Polarity {
     }
 }
 
-/// Whether one side has no subject of its own: the other only adds to it.
+/// Whether one side has no subject of its own: the other only adds to it. A verb that denies in the place of another
+/// that does much the same adds nothing: "exclude a folder", "ignore a folder".
 fn is_added(pair: &Pair<'_>) -> bool {
+    let (a, b) = (pair.a.tokens(), pair.b.tokens());
+    let replaced = |i: usize, j: usize| {
+        let kin = |x: (&[Token], usize), y: (&[Token], usize)| {
+            undoes(&x.0[x.1]) && (undoes(&y.0[y.1]) || is_kin(y.0, y.1))
+        };
+        pair.is_aligned(i, j) && (kin((a, i), (b, j)) || kin((b, j), (a, i)))
+    };
+    let only_b = pair.only_b();
+    if pair
+        .only_a()
+        .iter()
+        .any(|i| only_b.iter().any(|j| replaced(*i, *j)))
+    {
+        return false;
+    }
     let own = |of: &Reading, only: &[usize]| {
         let words = only.iter().map(|i| &of.tokens()[*i]);
         words.filter(|t| !t.stop && !only_denies(t)).count()
@@ -230,6 +273,73 @@ mod tests {
             (
                 "Which snacks are without sugar?",
                 "Which snacks are sugar-free?",
+            ),
+        ] {
+            survives(a, b);
+        }
+    }
+
+    #[test]
+    fn one_denial_in_two_words_survives() {
+        for (a, b) in [
+            (
+                "How do I exclude a folder in git?",
+                "How do I ignore a folder in git?",
+            ),
+            (
+                "How do I decline a meeting?",
+                "How do I turn down a meeting?",
+            ),
+            (
+                "How do I prevent mold in the bathroom?",
+                "How do I stop mold from growing in the bathroom?",
+            ),
+            (
+                "What is a free alternative to Photoshop?",
+                "What is a no-cost alternative to Photoshop?",
+            ),
+            (
+                "Where is No. 10 Downing Street?",
+                "Where is 10 Downing Street?",
+            ),
+            (
+                "What is No Country for Old Men about?",
+                "What is the movie No Country for Old Men about?",
+            ),
+            (
+                "Why is everyone except me happy?",
+                "Why is everyone but me happy?",
+            ),
+            (
+                "How do I use less plastic?",
+                "How do I reduce my use of plastic?",
+            ),
+        ] {
+            survives(a, b);
+        }
+        different(
+            "negation",
+            "How do I attend a meeting?",
+            "How do I decline a meeting?",
+        );
+    }
+
+    #[test]
+    fn opposites_that_are_none_here_survive() {
+        for (a, b) in [
+            ("How do I fill in a form?", "How do I fill out a form?"),
+            ("What does flammable mean?", "What does inflammable mean?"),
+            (
+                "What are the pros and cons of solar power?",
+                "What are the advantages and disadvantages of solar power?",
+            ),
+            (
+                "What should I take on a hike?",
+                "What should I bring on a hike?",
+            ),
+            (
+                "Was Mozart born before Beethoven?",
+                "Was Beethoven born after Mozart?",
             ),
         ] {
             survives(a, b);

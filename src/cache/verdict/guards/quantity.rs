@@ -3,7 +3,7 @@
 
 use super::reading::Reading;
 use super::token::{Form, Kind, Token};
-use super::units::{Unit, unit_of};
+use super::units::{Unit, named, unit_of};
 
 /// An amount in a text.
 #[derive(Debug, Clone, Copy)]
@@ -182,6 +182,9 @@ fn amount(tokens: &[Token], at: usize, english: bool) -> Option<Quantity> {
             value *= size;
             count += 1;
         }
+        if and_a_half(&tokens[at + count..]) {
+            (value, count) = (value + 0.5, count + 3);
+        }
         return Some(made(value, count, false, token.form));
     }
     if token.kind != Kind::Word || !english {
@@ -196,9 +199,64 @@ fn amount(tokens: &[Token], at: usize, english: bool) -> Option<Quantity> {
     if let Some((_, year)) = DECADES.iter().find(|(word, _)| *word == token.lower) {
         return Some(made(*year, 1, true, Form::Decade));
     }
-    let (value, count) = in_words(&tokens[at..])?;
+    if let Some(quantity) = one_and_a_half(tokens, at) {
+        return Some(quantity);
+    }
+    if let Some((value, count)) = fraction(&tokens[at..]) {
+        return Some(made(value, count, false, Form::Plain));
+    }
+    let (mut value, mut count) = in_words(&tokens[at..])?;
+    if and_a_half(&tokens[at + count..]) {
+        (value, count) = (value + 0.5, count + 3);
+    }
     let weak = count == 1 && (value <= 1.0);
     Some(made(value, count, weak, Form::Plain))
+}
+
+/// "And a half".
+fn and_a_half(tokens: &[Token]) -> bool {
+    matches!(tokens, [and, a, half, ..] if and.is("and") && a.is("a") && half.is("half"))
+}
+
+/// `an hour and a half`.
+fn one_and_a_half(tokens: &[Token], at: usize) -> Option<Quantity> {
+    let measured = tokens.get(at + 1).and_then(unit_of);
+    let unit = measured.filter(|_| tokens[at].is_of(&["a", "an", "one"]))?;
+    and_a_half(tokens.get(at + 2..)?).then_some(Quantity {
+        value: 1.5,
+        unit: Some(unit),
+        first: at,
+        count: 5,
+        weak: false,
+        form: Form::Plain,
+    })
+}
+
+/// `half a dozen`, `half an hour`, `half a cup`, `one third`, `two quarters`, and how many tokens it takes.
+fn fraction(tokens: &[Token]) -> Option<(f64, usize)> {
+    let [first, second, ..] = tokens else {
+        return None;
+    };
+    if first.is("half") {
+        let article = usize::from(second.is_of(&["a", "an"]));
+        let counted = tokens.get(1 + article)?;
+        let times = scale(counted);
+        // Half of what has no measure is another thing, not an amount: a half brother.
+        let measured = times.is_some() || unit_of(counted).is_some();
+        return measured.then_some((
+            times.unwrap_or(1.0) / 2.0,
+            1 + article + usize::from(times.is_some()),
+        ));
+    }
+    let part = match second.lower.as_str() {
+        "half" | "halves" => 2.0,
+        "third" | "thirds" => 3.0,
+        "quarter" | "quarters" => 4.0,
+        "fifth" | "fifths" => 5.0,
+        _ => return None,
+    };
+    let several = position(&SMALL, first).filter(|n| (1.0..part).contains(n))?;
+    Some((several / part, 2))
 }
 
 /// A number written in words, and how many tokens it takes.
@@ -267,8 +325,25 @@ fn roman(tokens: &[Token], at: usize) -> Option<f64> {
     Some(signed.sum())
 }
 
+/// `miles per hour`, `km/h`: a unit of speed, and how many tokens it takes.
+fn per_hour(tokens: &[Token]) -> Option<(Unit, usize)> {
+    let hour = |at: usize, names: &[&str]| tokens.get(at).is_some_and(|t| t.is_of(names));
+    let count = match tokens.get(1)? {
+        t if t.is_of(&["per", "an", "a"]) && hour(2, &["hour", "h"]) => 3,
+        _ if hour(1, &["h", "hr"]) => 2,
+        _ => return None,
+    };
+    let (length, kilometre) = (unit_of(&tokens[0])?, named("km")?);
+    let speed = named("kph")?;
+    let size = speed.size * length.size / kilometre.size;
+    (length.dimension == kilometre.dimension).then_some((Unit { size, ..speed }, count))
+}
+
 /// Takes in the unit, the half of the day, or the sign behind an amount.
 fn with_unit(quantity: &mut Quantity, tokens: &[Token]) {
+    if quantity.unit.is_some() {
+        return;
+    }
     let next = quantity.first + quantity.count;
     let Some(token) = tokens.get(next) else {
         return;
@@ -290,8 +365,11 @@ fn with_unit(quantity: &mut Quantity, tokens: &[Token]) {
     } else if quantity.form == Form::Plain {
         let degree = token.is_of(&["degree", "degrees", "°"]);
         let exact = tokens.get(next + 1).filter(|_| degree).and_then(unit_of);
-        quantity.unit = exact.or_else(|| unit_of(token));
-        quantity.count += usize::from(quantity.unit.is_some()) + usize::from(exact.is_some());
+        let speed = per_hour(&tokens[next..]);
+        let long = exact.map(|unit| (unit, 2)).or(speed);
+        let found = long.or_else(|| unit_of(token).map(|unit| (unit, 1)));
+        quantity.unit = found.map(|(unit, _)| unit);
+        quantity.count += found.map_or(0, |(_, count)| count);
         // "one year" counts, "one" alone may not.
         quantity.weak &= quantity.unit.is_none();
     }

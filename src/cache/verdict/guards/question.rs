@@ -232,6 +232,11 @@ pub(super) fn examine(pair: &Pair<'_>) -> Finding {
     if timed(a) && timed(b) && pair.places() > 1 {
         return Finding::Unsure("measure_of_time");
     }
+    // "How much is it in miles", "how many miles is it": the same words, in another order.
+    let measured = |asked| matches!(asked, Asked::HowMany | Asked::HowLong | Asked::HowFar);
+    if measured(a) && measured(b) && only_a + only_b == 0 && pair.places() > 1 {
+        return Finding::Unsure("measure");
+    }
     // "How old" and "how long" bring their own words, which are no other subject.
     let same = if long(a) || long(b) {
         MUCH_THE_SAME - 0.2
@@ -275,6 +280,10 @@ mod tests {
         survives("Why do birds sing?", "How come birds sing?");
         survives("Why do birds sing?", "What is the reason birds sing?");
         survives("Who wrote Emma?", "Which person wrote Emma?");
+        survives(
+            "How much is 10,000 steps in miles?",
+            "How many miles is 10,000 steps?",
+        );
         survives(
             "How do I learn chess?",
             "What is the best way to learn chess?",

@@ -138,7 +138,9 @@ fn looks_english(tokens: &[Token]) -> bool {
     let words = tokens.iter().filter(|token| token.kind == Kind::Word);
     let count = words.clone().count();
     let stops = words.clone().filter(|token| token.stop).count();
-    let ascii = words.filter(|token| token.lower.is_ascii()).count();
+    // "°C" and "µg" are at home in every language.
+    let plain = |token: &&Token| token.lower.trim_start_matches(['°', 'µ']).is_ascii();
+    let ascii = words.filter(plain).count();
     ascii * 10 >= count * 8 && (count <= SHORT || stops * ENGLISH >= count)
 }
 

@@ -127,6 +127,10 @@ impl Scan {
             digits::cut(core, starts, self);
         } else if core.contains('.') {
             self.dotted(core, starts);
+        } else if is_chord(core) {
+            core.split('+')
+                .filter(|key| !key.is_empty())
+                .for_each(|key| self.word(key, false));
         } else {
             self.words(core, starts);
         }
@@ -303,6 +307,15 @@ fn exact_spelling(core: &str) -> Option<String> {
         return Some(core.trim_end_matches("()").trim_end_matches('(').to_owned());
     }
     None
+}
+
+/// `Ctrl+C`: keys pressed together, which are written with a hyphen as well.
+fn is_chord(core: &str) -> bool {
+    let held = [
+        "ctrl", "control", "alt", "shift", "cmd", "command", "option", "win",
+    ];
+    let first = core.split_once('+').map(|(first, _)| first.to_lowercase());
+    first.is_some_and(|first| held.contains(&first.as_str()))
 }
 
 fn is_abbreviation(core: &str) -> bool {

@@ -60,9 +60,21 @@ pub(super) fn is_turned(helped: &[Token], plain: &[Token]) -> bool {
         return false;
     };
     let before = &helped[helper + 1..];
+    // "Who reports to the CFO?", "Who does the CFO report to?": the small word goes with the verb.
+    let linked = before.last().zip(after.get(1));
+    let linked = linked.is_some_and(|(last, link)| link.stop && same(last, link));
+    let (before, after) = if linked {
+        (
+            &before[..before.len() - 1],
+            [&after[..1], &after[2..]].concat(),
+        )
+    } else {
+        (before, after.to_vec())
+    };
     alike(&helped[1..helper], &plain[1..helper])
         && after.len() == before.len()
-        && (1..=MOST.min(before.len().saturating_sub(1))).any(|verb| turned_at(verb, before, after))
+        && (1..=MOST.min(before.len().saturating_sub(1)))
+            .any(|verb| turned_at(verb, before, &after))
 }
 
 /// Whether the verb behind its subject is the same as the one before its object.
@@ -106,6 +118,8 @@ mod tests {
                 "Which company bought Google?",
             ),
             ("Whom did Plato teach?", "Who taught Plato?"),
+            ("Which company did Apple sue?", "Which company sued Apple?"),
+            ("Who does the CFO report to?", "Who reports to the CFO?"),
         ] {
             different("direction", a, b);
             different("direction", b, a);

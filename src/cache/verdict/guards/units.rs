@@ -46,6 +46,11 @@ static UNITS: LazyLock<Keys<Unit>> = LazyLock::new(|| {
     units
 });
 
+/// The unit of this name.
+pub(super) fn named(name: &str) -> Option<Unit> {
+    UNITS.get(&hash(name)).copied()
+}
+
 /// The unit a token names.
 pub(super) fn unit_of(token: &Token) -> Option<Unit> {
     if token.kind != Kind::Word {

@@ -79,8 +79,7 @@ impl Book {
         if let Some(journal) = &self.journal {
             let lines: Result<Vec<_>, _> = labels.iter().map(serde_json::to_vec).collect();
             // At once: a crash must not leave what is changed by a label without that one.
-            journal.append(&lines?)?;
-            journal.sync()?;
+            journal.append_synced(&lines?)?;
         }
         let before = pages.counts(request);
         for label in labels {
@@ -125,7 +124,7 @@ impl Book {
     /// Drops the texts of those that `which` names, here and on disk. Blocks.
     ///
     /// # Errors
-    /// What the file system refuses; what is on disk stays until the next try.
+    /// What the file system refuses; what is on disk may be there until the next try.
     pub fn forget_texts(&self, which: impl Fn(&Label) -> bool) -> io::Result<()> {
         let mut pages = self.pages.lock();
         let all: Vec<Arc<Label>> = pages.order.drain(..).collect();

@@ -155,7 +155,12 @@ pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
 
 /// Writes a file so that a crash leaves either the old one or the whole new one.
 pub(super) fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
+    fs::rename(write_draft(path, bytes)?, path)?;
+    sync_folder(path.parent().unwrap_or(Path::new(".")))
+}
+
+/// Writes beside `path` what is to take its place; on disk when this gives where it is.
+pub(super) fn write_draft(path: &Path, bytes: &[u8]) -> io::Result<PathBuf> {
     let draft = path.with_extension("tmp");
     let mut file = OpenOptions::new()
         .write(true)
@@ -168,8 +173,7 @@ pub(super) fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
         drop(fs::remove_file(&draft));
         return Err(error);
     }
-    fs::rename(&draft, path)?;
-    sync_folder(folder)
+    Ok(draft)
 }
 
 fn lock_file(root: &Path) -> io::Result<File> {

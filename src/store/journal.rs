@@ -1,6 +1,6 @@
 //! A file of lines that are only appended, each with its checksum; written anew, without what is no longer needed, when
 //! it has grown too long. Knows bytes, not what they mean. What was appended outlives the process once `append` returns,
-//! and a power cut once `sync` does; a torn or damaged line is left out at the next start and counted.
+//! and a power cut once `append_synced` does; a torn or damaged line is left out at the next start and counted.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -26,6 +26,8 @@ struct Tail {
     file: File,
     length: u64,
     lines: usize,
+    /// Whether what lies beyond `length` could not be cut off.
+    torn: bool,
 }
 
 /// What a journal held when it was opened.
@@ -58,6 +60,7 @@ impl Journal {
         let tail = Tail {
             length: file.metadata()?.len(),
             lines: held.lines.len() + held.bad,
+            torn: false,
             file,
         };
         let journal = Self {
@@ -70,25 +73,17 @@ impl Journal {
     /// Appends lines, all or none. They must not hold a line break.
     ///
     /// # Errors
-    /// What the file system refuses; the journal is as it was.
+    /// What the file system refuses; the journal is as it was, and takes no more before that is so on disk, too.
     pub fn append(&self, lines: &[Vec<u8>]) -> io::Result<()> {
-        let mut tail = self.tail.lock();
-        let bytes = encode(lines);
-        if let Err(cause) = tail.file.write_all(&bytes) {
-            tail.file.set_len(tail.length)?;
-            return Err(cause);
-        }
-        tail.length += bytes.len() as u64;
-        tail.lines += lines.len();
-        Ok(())
+        self.tail.lock().add(lines, |_| Ok(()))
     }
 
-    /// Makes what was appended outlive a power cut.
+    /// As [`Journal::append`]; they outlive a power cut when this returns.
     ///
     /// # Errors
-    /// What the file system refuses.
-    pub fn sync(&self) -> io::Result<()> {
-        self.tail.lock().file.sync_data()
+    /// As [`Journal::append`]: what was refused is not there after a restart either.
+    pub fn append_synced(&self, lines: &[Vec<u8>]) -> io::Result<()> {
+        self.tail.lock().add(lines, File::sync_data)
     }
 
     /// Lines in the file, those that are no longer needed included.
@@ -106,16 +101,51 @@ impl Journal {
     /// Puts `lines` in the place of all there are. Nothing of the others is left on disk.
     ///
     /// # Errors
-    /// What the file system refuses; the journal is as it was.
+    /// What the file system refuses; a power cut may leave what was there then.
     pub fn rewrite(&self, lines: &[Vec<u8>]) -> io::Result<()> {
         let mut tail = self.tail.lock();
-        super::folder::write_atomically(&self.path, &encode(lines))?;
-        let file = open(&self.path)?;
+        let draft = super::folder::write_draft(&self.path, &encode(lines))?;
+        // Opened before it takes the place of the other: what comes must not go into a file that is gone.
+        let file = open_file(&draft)?;
+        let length = file.metadata()?.len();
+        fs::rename(&draft, &self.path)?;
         *tail = Tail {
-            length: file.metadata()?.len(),
+            length,
             lines: lines.len(),
+            torn: false,
             file,
         };
+        self.path.parent().map_or(Ok(()), sync_folder)
+    }
+}
+
+impl Tail {
+    fn add(
+        &mut self,
+        lines: &[Vec<u8>],
+        settle: impl Fn(&File) -> io::Result<()>,
+    ) -> io::Result<()> {
+        if self.torn {
+            self.cut()?;
+        }
+        let bytes = encode(lines);
+        let written = self.file.write_all(&bytes);
+        if let Err(cause) = written.and_then(|()| settle(&self.file)) {
+            // Whoever sent them is told that they are not there. If they still are, the next call tries again.
+            drop(self.cut());
+            return Err(cause);
+        }
+        self.length += bytes.len() as u64;
+        self.lines += lines.len();
+        Ok(())
+    }
+
+    /// Cuts off what lies beyond what was appended, on disk as well: a power cut must not bring it back.
+    fn cut(&mut self) -> io::Result<()> {
+        self.torn = true;
+        self.file.set_len(self.length)?;
+        self.file.sync_data()?;
+        self.torn = false;
         Ok(())
     }
 }
@@ -126,6 +156,10 @@ fn open(path: &Path) -> io::Result<File> {
     }
     // A draft of a rewriting that was cut off is worth nothing.
     drop(fs::remove_file(path.with_extension("tmp")));
+    open_file(path)
+}
+
+fn open_file(path: &Path) -> io::Result<File> {
     OpenOptions::new()
         .read(true)
         .append(true)
@@ -218,5 +252,27 @@ mod tests {
         assert!(!bytes.windows(6).any(|w| w == b"secret"));
         let (journal, held) = Journal::open(&path).unwrap();
         assert_eq!((held.lines, journal.len()), (lines(&["two", "three"]), 2));
+    }
+
+    #[test]
+    fn lines_that_were_refused_and_could_not_be_cut_off_are_gone_before_the_next_are_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.log");
+        let (journal, _) = Journal::open(&path).unwrap();
+        journal.append_synced(&lines(&["one"])).unwrap();
+        // It takes what is written, and can neither be synced nor cut.
+        let null = open_file(Path::new("/dev/null")).unwrap();
+        let file = std::mem::replace(&mut journal.tail.lock().file, null);
+        for _ in 0..2 {
+            journal.append_synced(&lines(&["two"])).unwrap_err();
+        }
+        journal.append(&lines(&["two"])).unwrap_err();
+        // As if it had lain in a file that is like that for a while.
+        (&file).write_all(&encode(&lines(&["two"]))).unwrap();
+        journal.tail.lock().file = file;
+        journal.append(&lines(&["three"])).unwrap();
+        let (_, held) = Journal::open(&path).unwrap();
+        assert_eq!((held.lines, held.bad), (lines(&["one", "three"]), 0));
+        assert_eq!(journal.len(), 2);
     }
 }

@@ -240,6 +240,10 @@ impl Gateway {
         kill_process(pid, signal).unwrap();
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What it has logged so far.
     pub(crate) fn log(&self) -> String {
         self.stderr.lock().unwrap().clone()

@@ -44,6 +44,7 @@ mod soak;
 mod stale;
 mod stored;
 mod tenants;
+mod unsynced;
 
 #[path = "../mock/mod.rs"]
 mod mock;

@@ -1,5 +1,7 @@
 //! What apps and analysts say of an answer: taken down, and in force at once.
 
+use std::sync::Arc;
+
 use super::Gateway;
 use super::error::{ApiError, Code};
 use crate::cache::entry::Cached;
@@ -9,8 +11,10 @@ use crate::evidence::label::{Label, Opined, Opinion};
 /// What saying so did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
-    /// Nothing had been served or compared: there is nothing to learn from it.
+    /// There is nothing to learn from it: nothing had been served or compared, or what is remembered is not theirs.
     None,
+    /// It is kept, and does not count: somebody who is trusted more spoke of the same request.
+    Outweighed,
     /// It counts as evidence; the entry reaches as far as that allows.
     Counted,
     /// The two questions are kept apart from now on.
@@ -25,6 +29,7 @@ impl Effect {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::None => "none",
+            Self::Outweighed => "outweighed",
             Self::Counted => "counted",
             Self::Blocked => "blocked",
             Self::Forgotten => "forgotten",
@@ -47,16 +52,12 @@ impl Gateway {
         let (memory, exact) = (self.cache.memory(), &decision.key.exact);
         let stored = wrong.and_then(|_| memory.hot(exact).or_else(|| memory.load_exact(exact)));
         // What was remembered before is not the answer that this request was given.
-        let own = stored.filter(|e| e.created_ms >= decision.time_ms);
-        own.map_or(Ok(Effect::None), |entry| self.forget_own(&entry, decision))
+        let own = stored.filter(|e| e.created_ms >= decision.time_ms && is_own(e, decision));
+        own.map_or(Ok(Effect::None), |entry| self.forget(&entry))
     }
 
-    /// Forgets an entry, if whoever says that it is wrong may: in a shared namespace it may be another's. It is gone
-    /// from the disk, too: a crash must not bring it back.
-    fn forget_own(&self, entry: &Cached, decision: &Decision) -> Result<Effect, ApiError> {
-        if entry.tenant != decision.tenant {
-            return Ok(Effect::Counted);
-        }
+    /// Forgets an entry. It is gone from the disk, too: a crash must not bring it back.
+    fn forget(&self, entry: &Cached) -> Result<Effect, ApiError> {
         self.cache.forget(&[entry.id]);
         self.cache.memory().store().flush().map_err(|cause| {
             tracing::error!(%cause, "a wrong answer could not be deleted");
@@ -89,15 +90,17 @@ impl Gateway {
             self.reckon_with(after, turned.before.is_some());
             self.look_after(&after.namespace);
         }
-        // A more trusted word may say otherwise.
-        let wrong = turned.after.is_some_and(|l| l.verdict == Opinion::Wrong);
-        if !wrong || verdict == Opinion::Right {
+        if turned.after.is_some_and(|counts| counts.source != source) {
+            return Ok(Effect::Outweighed);
+        }
+        if verdict == Opinion::Right {
             return Ok(Effect::Counted);
         }
         // For its own question no other block can help.
         let own = said.pair.is_none() && decision.outcome != DecisionOutcome::NearMiss;
-        if let Some(entry) = entry.filter(|_| own && said.trust >= 1.0) {
-            return self.forget_own(&entry, decision);
+        let may_forget = |e: &Arc<Cached>| own && said.trust >= 1.0 && is_own(e, decision);
+        if let Some(entry) = entry.filter(may_forget) {
+            return self.forget(&entry);
         }
         match said.pair {
             Some(pair) if self.cache.semantic().reach().is_blocked(Some(pair)) => {
@@ -106,4 +109,9 @@ impl Gateway {
             _ => Ok(Effect::Counted),
         }
     }
+}
+
+/// Whether whoever asked may have an entry forgotten: in a shared namespace it may be another's.
+fn is_own(entry: &Cached, decision: &Decision) -> bool {
+    entry.tenant == decision.tenant
 }

@@ -22,6 +22,7 @@ mod drain;
 mod edge;
 mod eval;
 mod evidence;
+mod feedback;
 mod freshness;
 mod helpers;
 mod http;

@@ -74,6 +74,30 @@ fn a_shorter_ttl_ends_what_is_remembered_and_a_longer_one_revives_nothing() {
 }
 
 #[test]
+fn times_of_classes_come_by_name_and_not_as_a_list() {
+    let mock = Mock::start().unwrap();
+    let (place, key) = place(&mock);
+    let gateway = place.start();
+    let admin = Admin::new(&gateway, &key);
+    let listed = json!({"ttl_classes": [1, 2, 3]});
+    for draft in [listed.clone(), json!({"models": {"gpt-4o": listed}})] {
+        let change = json!({"namespace": "acme", "policy": draft});
+        for refused in [
+            admin.put("acme", Some("\"0\""), &draft),
+            admin.post("/admin/v1/changes", &change),
+        ] {
+            assert_eq!(refused.status, 400, "{refused:?}");
+            let message = refused.json()["error"]["message"].to_string();
+            let clear = "`ttl_classes` is not an object";
+            assert!(message.contains(clear), "{message}");
+        }
+    }
+    let named = json!({"ttl_classes": {"static": null, "never": 3}, "models": {"x": {"ttl_classes": null}}});
+    let changed = admin.put("acme", Some("\"0\""), &named);
+    assert_eq!(changed.json()["ttl_classes"]["never"], 3, "{changed:?}");
+}
+
+#[test]
 fn an_answer_that_a_policy_ended_does_not_stand_before_a_living_one_less_alike() {
     let mock = Mock::start().unwrap();
     let (place, key) = place(&mock);

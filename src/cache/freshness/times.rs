@@ -1,6 +1,7 @@
 //! How long each class of questions is remembered, as a policy says it. Pure.
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
+use serde_json::Value;
 
 use crate::config::TtlClass;
 
@@ -76,6 +77,21 @@ pub struct TtlClassesDraft {
 /// Tells `null` from what is absent.
 fn given<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Option<u64>>, D::Error> {
     Option::deserialize(value).map(Some)
+}
+
+/// A change to them as a member of an object, where it is there. A list of values in the order of its members, which
+/// derived readers take as well, is none.
+///
+/// # Errors
+/// What does not fit.
+pub fn draft<'de, D: Deserializer<'de>>(value: D) -> Result<Option<TtlClassesDraft>, D::Error> {
+    match Value::deserialize(value)? {
+        Value::Null => Ok(None),
+        object @ Value::Object(_) => serde_json::from_value(object)
+            .map(Some)
+            .map_err(|e| de::Error::custom(format!("`ttl_classes`: {e}"))),
+        _ => Err(de::Error::custom("`ttl_classes` is not an object")),
+    }
 }
 
 impl TtlClasses {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, de};
 use serde_json::{Map, Value};
 
 use super::{ModelPolicy, PolicyKind};
-use crate::cache::freshness::times::TtlClassesDraft;
+use crate::cache::freshness::times::{self, TtlClassesDraft};
 use crate::cache::verdict::WhenUnsure;
 
 /// A change to a policy as an analyst sends it.
@@ -47,7 +47,7 @@ pub struct PolicyDraft {
     #[serde(default)]
     pub ttl_s: Option<u64>,
     /// As before if absent, and so is each of its members.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "times::draft")]
     pub ttl_classes: Option<TtlClassesDraft>,
     /// As before if absent.
     #[serde(default)]

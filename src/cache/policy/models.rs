@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::narrowest::Narrowest;
 use super::past::Past;
 use super::{Point, Policy, PolicyError, PolicyKind};
-use crate::cache::freshness::times::TtlClassesDraft;
+use crate::cache::freshness::times::{self, TtlClassesDraft};
 use crate::cache::verdict::{Rule, WhenUnsure};
 use crate::chat::number::short_option;
 use crate::config::Pattern;
@@ -57,7 +57,10 @@ pub struct ModelPolicy {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ttl_s: Option<u64>,
     /// As [`Policy::ttl_classes`]; what it leaves out is as in the rest of the policy.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        deserialize_with = "times::draft",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub ttl_classes: Option<TtlClassesDraft>,
     /// As [`Policy::stale_while_revalidate_s`].
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -277,6 +277,15 @@ fn another_way_to_another_policy_ends_what_was_under_way() {
         admin.get(&format!("/admin/v1/changes/{id}"))["stage"],
         "superseded"
     );
+    let trail = audit_trail(&scene.place.data);
+    let last = trail.last().unwrap();
+    let told = (&last["action"], &last["target"], &last["actor"]);
+    let superseded = (json!("change.superseded"), json!(id), json!("reprise"));
+    assert_eq!(told, (&superseded.0, &superseded.1, &superseded.2));
+    assert_eq!(
+        (&last["before"]["stage"], &last["after"]["stage"]),
+        (&json!("shadow"), &json!("superseded"))
+    );
     let late = json!({"stage": "shadow"});
     let late = admin.post(&format!("/admin/v1/changes/{second}"), &late);
     assert_eq!(late.status, 409, "made for version 0");

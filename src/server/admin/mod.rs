@@ -138,12 +138,23 @@ fn rows(limit: Option<usize>) -> Result<usize, ApiError> {
 fn audit(
     door: &Door,
     caller: &Caller,
+    what: (&str, &str),
+    states: (Value, Value),
+) -> Result<(), ApiError> {
+    let actor = caller.key_id.as_deref().unwrap_or("anonymous");
+    audit_as(door, actor, what, states)
+}
+
+/// As [`audit`], by whoever is named.
+fn audit_as(
+    door: &Door,
+    actor: &str,
     (action, target): (&str, &str),
     (before, after): (Value, Value),
 ) -> Result<(), ApiError> {
     let event = AuditEvent {
         ts_ms: unix_ms(),
-        actor: caller.key_id.as_deref().unwrap_or("anonymous").to_owned(),
+        actor: actor.to_owned(),
         action: action.to_owned(),
         target: target.to_owned(),
         before,

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::super::policies::{in_force, write_down};
 use super::super::versions::Made;
-use super::super::{Door, audit};
+use super::super::{Door, audit, audit_as};
 use super::record::{self, Change, Step};
 use super::{is_under_way, on_trial};
 use crate::cache::policy::{Policy, Stage, Trial};
@@ -15,6 +15,9 @@ use crate::chat::unix_ms;
 use crate::evidence::watch::Seen;
 use crate::gateway::error::ApiError;
 use crate::identity::{Caller, Role, TenantId};
+
+/// Who does what happens by itself, in the audit log and in versions.
+const ITSELF: &str = "reprise";
 
 /// Takes up the changes that were under way when the process ended, and looks after all from now on. Blocks.
 pub(in crate::server) fn resume(door: &Arc<Door>) {
@@ -53,11 +56,14 @@ pub(in crate::server) fn superseded(door: &Door, namespace: &str) {
 }
 
 fn over(door: &Door, mut change: Change) {
+    let before = change.shown();
     change.stage = Stage::Superseded;
     change.share = 0.0;
     change.steps.push(Step::by_itself(change.stage, None));
-    // It is told in the log; the next start comes to the same end.
-    drop(record::keep(door, &change));
+    let target = ("change.superseded", change.id.as_str());
+    let audited = audit_as(door, ITSELF, target, (before, change.shown()));
+    // What could not be written is told in the log; the next start comes to the same end.
+    drop(audited.and_then(|()| record::keep(door, &change)));
 }
 
 /// Gives up a change whose hits go wrong: at once, and then on disk.
@@ -92,7 +98,7 @@ fn undo(door: &Door, mut change: Change, reason: &str) -> Result<(), ApiError> {
     let itself = Caller {
         tenant,
         role: Role::Admin,
-        key_id: Some("reprise".into()),
+        key_id: Some(ITSELF.into()),
     };
     let (before, served) = (change.shown(), change.stage == Stage::Applied);
     change.stage = Stage::RolledBack;

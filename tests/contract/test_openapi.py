@@ -303,3 +303,7 @@ def test_refusals_are_described_and_have_the_errors_shape(call):
     put, draft = "/admin/v1/policies/{namespace}", {"threshold": 0.9, "kind": "threshold"}
     call("put", put, draft, status=428, namespace="acme")
     call("put", put, draft, status=409, namespace="acme", headers={"if-match": '"99"'})
+    back = {"namespace": "acme/refused", "version": 0}
+    call("put", put, draft, namespace="acme/refused", headers={"if-match": "0"})
+    call("post", "/admin/v1/rollback", back, headers={"if-match": "1"})
+    call("post", "/admin/v1/rollback", {"namespace": "acme/refused"}, status=409)

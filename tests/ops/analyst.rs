@@ -290,6 +290,46 @@ fn versions_keep_who_and_why_over_a_restart_and_any_of_them_comes_back() {
 }
 
 #[test]
+fn a_rollback_sent_again_does_not_return_to_the_policy_that_was_left() {
+    let mock = Mock::start().unwrap();
+    let (place, keys) = place(&mock);
+    let gateway = place.start();
+    let analyst = Admin::new(&gateway, &keys.analyst);
+    for (version, threshold) in [("0", 0.7), ("1", 0.6), ("2", 0.01)] {
+        let policy = json!({"threshold": threshold});
+        assert_eq!(analyst.put("acme", Some(version), &policy).status, 200);
+    }
+    let bearer = format!("Bearer {}", keys.analyst);
+    let back = |seen: Option<&str>, body: Value| {
+        let mut headers = vec![("authorization", bearer.as_str())];
+        headers.extend(seen.map(|v| ("if-match", v)));
+        let address = ("POST", "/admin/v1/rollback");
+        let reply = gateway.send(address, &headers, Some(&body.to_string()));
+        let policy = analyst.get("/admin/v1/policies/acme");
+        (
+            reply.status,
+            policy["threshold"].as_f64().unwrap(),
+            policy["version"].as_u64().unwrap(),
+        )
+    };
+    let bare = || json!({"namespace": "acme"});
+    assert_eq!(back(Some("\"2\""), bare()), (409, 0.01, 3), "not that one");
+    assert_eq!(back(Some("soon"), bare()), (400, 0.01, 3));
+    assert_eq!(back(Some("\"3\""), bare()), (200, 0.6, 4));
+    assert_eq!(back(Some("\"3\""), bare()), (409, 0.6, 4));
+    assert_eq!(back(None, bare()), (409, 0.6, 4));
+    // Further back by name, as often as one likes.
+    let first = || json!({"namespace": "acme", "version": 1});
+    assert_eq!(back(None, first()), (200, 0.7, 5));
+    assert_eq!(back(None, first()), (200, 0.7, 6));
+    assert_eq!(back(None, bare()), (409, 0.7, 6));
+    // What comes after is undone as ever.
+    let bad = json!({"threshold": 0.01});
+    assert_eq!(analyst.put("acme", Some("6"), &bad).status, 200);
+    assert_eq!(back(None, bare()), (200, 0.7, 8));
+}
+
+#[test]
 fn a_draft_is_tried_on_pairs_that_an_analyst_brings_along() {
     let mock = Mock::start().unwrap();
     let (place, keys) = place(&mock);

@@ -39,7 +39,12 @@ pub(super) async fn put_policy(
     let changed = async {
         let caller = caller::with_role(&request, &door, Role::Analyst)?;
         must_see(&caller, &namespace)?;
-        let expected = if_match(&request)?;
+        let expected = if_match(&request)?.ok_or_else(|| {
+            ApiError::new(
+                Code::PreconditionRequired,
+                "Send `If-Match` with the version that you mean to change.",
+            )
+        })?;
         let body = body::read(&request, payload, door.limits).await?;
         let draft: PolicyDraft = body::object(&body)
             .map_err(|e| ApiError::new(Code::InvalidRequest, format!("Not a policy: {e}")))?;
@@ -154,19 +159,17 @@ pub(super) fn policy_reply(id: RequestId, policy: &Policy) -> HttpResponse {
     response
 }
 
-/// The version that `If-Match` names: `"3"`, `W/"3"` or bare `3`.
-fn if_match(request: &HttpRequest) -> Result<u64, ApiError> {
+/// The version that `If-Match` names, if it is there: `"3"`, `W/"3"` or bare `3`.
+pub(super) fn if_match(request: &HttpRequest) -> Result<Option<u64>, ApiError> {
     let Some(value) = request.headers().get(IF_MATCH) else {
-        return Err(ApiError::new(
-            Code::PreconditionRequired,
-            "Send `If-Match` with the version that you mean to change.",
-        ));
+        return Ok(None);
     };
     let version = value.to_str().ok().map(|v| {
         let v = v.trim();
         v.strip_prefix("W/").unwrap_or(v).trim_matches('"')
     });
-    version.and_then(|v| v.parse().ok()).ok_or_else(|| {
+    let version = version.and_then(|v| v.parse().ok());
+    version.map(Some).ok_or_else(|| {
         ApiError::from(PolicyError::OutOfRange {
             param: "If-Match",
             expected: "a version, such as \"3\"",

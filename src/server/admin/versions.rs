@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::changes::superseded;
-use super::policies::{in_force, policy_reply, write_down};
+use super::policies::{if_match, in_force, policy_reply, write_down};
 use super::{Door, blocking, body, caller, finish, must_see, query, reply, rows};
 use crate::cache::policy::{Policy, PolicyDraft, PolicyError};
 use crate::chat::{RequestId, unix_ms};
@@ -107,7 +107,7 @@ pub(super) async fn list(request: HttpRequest, door: web::Data<Door>) -> HttpRes
 #[serde(deny_unknown_fields)]
 struct Rollback {
     namespace: String,
-    /// The one before the one in force, if absent.
+    /// The one before the one in force, if absent; that one must not go back itself.
     version: Option<u64>,
     reason: Option<String>,
 }
@@ -125,8 +125,8 @@ pub(super) async fn rollback(
         let wanted: Rollback = body::object(&body)
             .map_err(|e| ApiError::new(Code::InvalidRequest, format!("Not a rollback: {e}")))?;
         must_see(&caller, &wanted.namespace)?;
-        let door = door.clone();
-        blocking(move || go_back(&door, &caller, &wanted)).await
+        let (door, seen) = (door.clone(), if_match(&request)?);
+        blocking(move || go_back(&door, &caller, &wanted, seen)).await
     };
     match done.await {
         Ok(policy) => policy_reply(id, &policy),
@@ -134,18 +134,18 @@ pub(super) async fn rollback(
     }
 }
 
-fn go_back(door: &Door, caller: &Caller, wanted: &Rollback) -> Result<Policy, ApiError> {
+fn go_back(
+    door: &Door,
+    caller: &Caller,
+    wanted: &Rollback,
+    seen: Option<u64>,
+) -> Result<Policy, ApiError> {
     let policies = door.gateway.policies();
     let current = policies.of(&wanted.namespace).version;
-    let version = wanted.version.or_else(|| current.checked_sub(1));
-    let old = version.filter(|v| *v < current);
-    let old = old.and_then(|v| find(door, &wanted.namespace, v));
-    let old = old.ok_or_else(|| {
-        ApiError::from(PolicyError::OutOfRange {
-            param: "version",
-            expected: "that of a policy that was in force before and is remembered",
-        })
-    })?;
+    if seen.is_some_and(|seen| seen != current) {
+        return Err(PolicyError::Stale { current }.into());
+    }
+    let old = target(door, wanted, current)?;
     let said = PolicyDraft {
         reason: wanted.reason.clone(),
         ..PolicyDraft::default()
@@ -162,4 +162,25 @@ fn go_back(door: &Door, caller: &Caller, wanted: &Rollback) -> Result<Policy, Ap
     let after = policies.change_by(&wanted.namespace, current, restore, store)?;
     superseded(door, &wanted.namespace);
     in_force(door, &after)
+}
+
+/// The version to go back to. Without a name it is the one before, but not from one that goes back itself: whoever sends
+/// the same again because the reply was lost must not get the policy that they left.
+fn target(door: &Door, wanted: &Rollback, current: u64) -> Result<Version, ApiError> {
+    let back_to = find(door, &wanted.namespace, current).and_then(|v| v.back_to);
+    if let (None, Some(back_to)) = (wanted.version, back_to) {
+        let words = format!(
+            "Version {current}, which is in force, goes back to version {back_to} already. Name the `version` to go to another."
+        );
+        return Err(ApiError::new(Code::Conflict, words));
+    }
+    let version = wanted.version.or_else(|| current.checked_sub(1));
+    let old = version.filter(|v| *v < current);
+    let old = old.and_then(|v| find(door, &wanted.namespace, v));
+    old.ok_or_else(|| {
+        ApiError::from(PolicyError::OutOfRange {
+            param: "version",
+            expected: "that of a policy that was in force before and is remembered",
+        })
+    })
 }

@@ -68,5 +68,10 @@ fn an_answer_of_another_tenant_in_a_shared_namespace_stays_and_that_is_told() {
     });
     let told = say(&gateway, (&keys[0], "/v1/feedback"), &first, "wrong");
     assert_eq!(told, "none");
+    let served = ask(&keys[0], None);
+    assert_eq!(served.cache(), "hit-exact", "{served:?}");
+    // Of what they were served they may speak, and it stays all the same.
+    let told = say(&gateway, (&keys[0], "/v1/feedback"), &served, "wrong");
+    assert_eq!(told, "counted");
     assert_eq!(ask(&keys[0], None).cache(), "hit-exact");
 }

@@ -2,7 +2,7 @@
 //! use for the same question (`How do I …`, `tell me`) do not.
 
 use super::words::{Words, list};
-use crate::cache::verdict::guards::Reading;
+use crate::cache::verdict::guards::{Capital, Reading};
 
 /// Whether the answer to a question depends on who asks it.
 #[must_use]
@@ -34,7 +34,7 @@ fn reads_of_asker(question: &str) -> bool {
     if WAYS.iter().any(|p| words.begins(p)) && !states(&words) {
         return false;
     }
-    words.has(list("own")) || states(&words) || tells_of_self(&words)
+    owns(&words) || states(&words) || tells_of_self(&words)
 }
 
 /// Whether a text of nothing but plain words asks for a way to do something. Such a question is met with most
@@ -71,7 +71,26 @@ fn may_speak(text: &str) -> bool {
 
 /// Whether an earlier turn says something of the one who asks, which a later answer may depend on.
 pub(super) fn says_of_self(words: &Words<'_>) -> bool {
-    words.has(list("own")) || states(words) || tells_of_self(words)
+    owns(words) || states(words) || tells_of_self(words)
+}
+
+/// `World War I`, `I/O`; but `the book I ordered` is somebody's.
+fn is_numeral(words: &Words<'_>, i: usize) -> bool {
+    let named = i.checked_sub(1).and_then(|before| words.tokens.get(before));
+    let named = named.filter(|t| t.capital == Capital::First && !t.starts);
+    let counts = named.is_some_and(|t| list("numbered").contains(&t.lower.as_str()));
+    words.at(i) == "i" && (counts || words.at(i + 1) == "o")
+}
+
+/// `my account`, `a friend of mine`; not what everybody has (`our solar system`), nor what is dug (`a coal mine`).
+fn owns(words: &Words<'_>) -> bool {
+    let shared = |i: usize| list("shared").iter().any(|thing| words.phrase_at(i, thing));
+    let dug = |i: usize| i > 0 && list("dug").contains(&words.at(i - 1));
+    (0..words.len()).any(|i| match words.at(i) {
+        "our" => !shared(i + 1),
+        "mine" => !dug(i),
+        word => list("own").contains(&word),
+    })
 }
 
 /// `am I`, `have I`, `did we`, `do I owe`: but not `what have I to do`.
@@ -94,7 +113,7 @@ fn states(words: &Words<'_>) -> bool {
 /// `I am 45`, `we use Postgres`: a first person that is neither asking nor part of a frame.
 fn tells_of_self(words: &Words<'_>) -> bool {
     (0..words.len()).any(|i| {
-        if !list("self").contains(&words.at(i)) {
+        if !list("self").contains(&words.at(i)) || is_numeral(words, i) {
             return false;
         }
         if was_told(words, i) {
@@ -203,6 +222,11 @@ mod tests {
             "What did you tell me yesterday about refunds?",
             "Read me the latest message in the inbox",
             "Who billed me twice?",
+            "Is the account mine?",
+            "When was our war with them?",
+            "Is class I teach full?",
+            "Where is the book I ordered?",
+            "Which type I need is in stock?",
         ] {
             assert!(speaks_of_asker(text), "{text}");
         }
@@ -211,6 +235,11 @@ mod tests {
             "Give me three names for a cat",
             "Can you show me how tides work?",
             "Read me a poem",
+            "What happened in World War I?",
+            "Who was Elizabeth I?",
+            "How do I/O ports work?",
+            "What is in our solar system?",
+            "How deep is a coal mine?",
         ] {
             assert!(!speaks_of_asker(text), "{text}");
         }

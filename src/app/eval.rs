@@ -2,7 +2,7 @@
 //! for the provider, and says how often it was right.
 
 use std::collections::{BTreeMap, HashMap};
-use std::io::Write;
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -86,6 +86,9 @@ pub struct EvalArgs {
     /// Draw hit rate against wrong-hit rate into this file, as SVG.
     #[arg(long, value_name = "FILE.svg")]
     plot: Option<PathBuf>,
+    /// Write each wrong hit into this file: a JSON object a line, with what was asked, what was stored, and the score.
+    #[arg(long, value_name = "FILE.jsonl")]
+    wrong: Option<PathBuf>,
 }
 
 /// Why nothing could be measured; one line each.
@@ -101,7 +104,7 @@ pub enum EvalError {
     #[error("--budget: {0}")]
     Budget(String),
     #[error("{path}: {source}")]
-    Plot {
+    File {
         path: PathBuf,
         source: std::io::Error,
     },
@@ -124,22 +127,23 @@ pub async fn eval(command: EvalCommand, config: Config) -> Result<(), EvalError>
     };
     let policy = args.policy.as_deref();
     let policy = policy.map(|path| read_policy(path, &config)).transpose()?;
-    let (json, picture) = (args.json, args.plot.clone());
+    let (json, picture, wrong) = (args.json, args.plot.clone(), args.wrong.clone());
     let (texts, value, lines) = match command {
         EvalCommand::Pairs { files, .. } => {
-            let trial = trial(config, policy, None)?;
+            let trial = trial(config, policy, None, wrong)?;
             of_rows::<PairRow>(&trial, &files).await?
         }
         EvalCommand::Conversations { files, .. } => {
-            let trial = trial(config, policy, None)?;
+            let trial = trial(config, policy, None, wrong)?;
             of_rows::<ConversationRow>(&trial, &files).await?
         }
         EvalCommand::Trace { file, .. } => {
             let rows = rows::read(&file)?;
-            let trial = trial(config, policy, None)?;
+            let trial = trial(config, policy, None, wrong)?;
             let name = file.display().to_string();
             let progress = Progress::new(rows.len(), &name);
             let figures = trace(&trial, rows, progress).await;
+            trial.close()?;
             let text = table::trace(&name, &figures);
             (vec![text], by_file([(name, figures)])?, Vec::new())
         }
@@ -158,12 +162,12 @@ pub async fn eval(command: EvalCommand, config: Config) -> Result<(), EvalError>
             let base = policy.unwrap_or_else(|| configured(&config));
             let policy = base.changed(&draft, unix_ms());
             let policy = policy.map_err(|e| EvalError::Budget(e.to_string()))?;
-            of_budget(config, policy, &file, (seeds, traffic)).await?
+            of_budget((config, policy), &file, (seeds, traffic), wrong).await?
         }
     };
     if let Some(path) = picture {
         let svg = plot::svg("What can be served at which share of wrong serves", &lines);
-        std::fs::write(&path, svg).map_err(|source| EvalError::Plot { path, source })?;
+        std::fs::write(&path, svg).map_err(|source| EvalError::File { path, source })?;
     }
     let mut out = std::io::stdout().lock();
     if json {
@@ -180,16 +184,16 @@ type Told = (Vec<String>, serde_json::Value, Vec<(String, Vec<Measured>)>);
 
 /// A budget on one file.
 async fn of_budget(
-    config: Config,
-    policy: Policy,
+    (config, policy): (Config, Policy),
     file: &Path,
     (seeds, traffic): (u64, Option<usize>),
+    wrong: Option<PathBuf>,
 ) -> Result<Told, EvalError> {
     let rows: Vec<BudgetRow> = rows::read(file)?;
     let name = file.display().to_string();
     let progress = Progress::new(rows.len(), &name);
     let (share, rule) = (policy.budget, policy.rule(None));
-    let trial = trial(config, Some(policy), Some(budget::answers(&rows)))?;
+    let trial = trial(config, Some(policy), Some(budget::answers(&rows)), wrong)?;
     let cases = match budget::as_trace(&rows) {
         Some(rows) => {
             trace(&trial, rows.clone(), progress).await;
@@ -201,6 +205,7 @@ async fn of_budget(
             Cases::of_pairs(&measure_rows(&trial, 0, pairs, progress).await.all)
         }
     };
+    trial.close()?;
     let figures = cases.run(shortest(share), seeds, traffic);
     let text = table::budget(&name, &figures);
     Ok((vec![text], by_file([(name, figures)])?, Vec::new()))
@@ -219,6 +224,7 @@ async fn of_rows<R: DeserializeOwned + Into<Row>>(
         let outcomes = measure_rows(trial, number, rows, progress).await;
         told.add(name, outcomes.figures(), outcomes.all);
     }
+    trial.close()?;
     told.finish()
 }
 
@@ -278,7 +284,14 @@ fn trial(
     mut config: Config,
     policy: Option<Policy>,
     answers: Option<HashMap<String, String>>,
+    wrong: Option<PathBuf>,
 ) -> Result<Trial, EvalError> {
+    let wrong = wrong.map(|path| {
+        let file = std::fs::File::create(&path);
+        file.map(BufWriter::new)
+            .map_err(|source| EvalError::File { path, source })
+    });
+    let wrong = wrong.transpose()?;
     let scratch = tempfile::Builder::new().prefix("reprise-eval-").tempdir()?;
     config.data.dir = scratch.path().display().to_string();
     // It lives for this run alone: nothing needs to survive it, and no deadline is worth a wrong figure.
@@ -321,7 +334,11 @@ fn trial(
         }
     })?;
     let gateway = built.door.gateway.clone();
-    Ok(Trial::new(gateway, cores, Box::new((built, scratch))))
+    let trial = Trial::new(gateway, cores, Box::new((built, scratch)));
+    Ok(match wrong {
+        Some(to) => trial.telling_wrong(Box::new(to)),
+        None => trial,
+    })
 }
 
 /// Checks at a time, so that none finds no room.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use futures_util::{StreamExt, stream};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::measure::{Figures, Measured};
 use super::progress::Progress;
@@ -112,6 +112,11 @@ async fn one(
     let place = place?;
     trial.answer(&place, &row.a).await?;
     let said = trial.consult(&place, &row.b).await?;
+    if said.hit.is_some() && !row.label {
+        trial.tell_wrong(
+            &json!({"kind": row.tag, "asked": row.b, "stored": row.a, "score": said.score}),
+        );
+    }
     Ok(Measured {
         label: row.label,
         served: said.hit.is_some(),

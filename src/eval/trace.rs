@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use futures_util::{StreamExt, stream};
 use serde::Serialize;
+use serde_json::json;
 
 use super::measure::median;
 use super::pairs::ALL;
@@ -109,7 +110,11 @@ async fn ask(
         Some(Hit::Semantic(entry)) => {
             let stored = trial.gateway().cache().memory().load(entry);
             let stored = stored.as_ref().and_then(|e| e.question_text());
-            stored.and_then(|text| memory.by_text.get(text)) != Some(&row.group)
+            let wrong = stored.and_then(|text| memory.by_text.get(text)) != Some(&row.group);
+            if wrong {
+                trial.tell_wrong(&json!({"kind": row.kind, "tenant": tenant, "asked": row.q, "stored": stored, "score": said.score}));
+            }
+            wrong
         }
         Some(Hit::Exact) => false,
         None => {

@@ -1,9 +1,11 @@
 //! A gateway under trial: asked like a live one, by the same path, and told apart from it only
 //! in that what it serves is looked at instead of sent.
 
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Instant;
 
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use crate::cache::Found;
@@ -21,6 +23,8 @@ const MODEL: &str = "eval";
 pub struct Trial {
     gateway: Arc<Gateway>,
     at_once: usize,
+    /// Where wrong hits are written to.
+    wrong: Option<Mutex<Box<dyn Write + Send>>>,
     /// What the gateway needs for as long as it is asked.
     _held: Box<dyn Send + Sync>,
 }
@@ -104,8 +108,34 @@ impl Trial {
         Self {
             gateway,
             at_once,
+            wrong: None,
             _held: held,
         }
+    }
+
+    /// Writes each wrong hit to `to`, one JSON object a line.
+    #[must_use]
+    pub fn telling_wrong(self, to: Box<dyn Write + Send>) -> Self {
+        Self {
+            wrong: Some(Mutex::new(to)),
+            ..self
+        }
+    }
+
+    /// Takes a wrong hit down, if somebody wants to see them.
+    pub(super) fn tell_wrong(&self, hit: &Value) {
+        let told = self.wrong.as_ref().map(|to| writeln!(to.lock(), "{hit}"));
+        if let Some(Err(error)) = told {
+            tracing::warn!(%error, "a wrong hit could not be written down");
+        }
+    }
+
+    /// Writes out what was taken down.
+    ///
+    /// # Errors
+    /// What the file system refuses.
+    pub fn close(&self) -> io::Result<()> {
+        self.wrong.as_ref().map_or(Ok(()), |to| to.lock().flush())
     }
 
     /// Rows that are asked at the same time.

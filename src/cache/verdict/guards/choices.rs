@@ -4,6 +4,7 @@
 use super::Finding;
 use super::lexicon::Family;
 use super::marks::{are_aligned, clash, left, rivals};
+use super::opposites::are_opposite;
 use super::pair::Pair;
 use super::question::Asked;
 use super::reading::{Mark, Reading};
@@ -215,6 +216,14 @@ fn leads(reading: &Reading, mark: &Mark) -> bool {
     !asks && before.iter().all(|token| token.stop)
 }
 
+/// `make rice`, `cook rice`; of opposites the guard of antonyms says whether they are meant: `open`, `not closed`.
+fn is_same_task(pair: &Pair<'_>, a: &Mark, b: &Mark) -> bool {
+    const COOKING: [&str; 7] = ["bake", "boil", "cook", "fry", "grill", "prepare", "roast"];
+    let (a, b) = (&pair.a.tokens()[a.first], &pair.b.tokens()[b.first]);
+    let made = |x: &Token, y: &Token| x.is("make") && y.is_of(&COOKING);
+    made(a, b) || made(b, a) || are_opposite(a, b)
+}
+
 /// What is to be done: other verbs in the same place.
 pub(super) fn task(pair: &Pair<'_>) -> Finding {
     let (a, b) = left(pair, Family::Task);
@@ -223,7 +232,7 @@ pub(super) fn task(pair: &Pair<'_>) -> Finding {
         b.iter().any(|y| {
             let lead = leads(pair.a, x) && leads(pair.b, y) && likeness >= SOMEWHAT_THE_SAME;
             let placed = likeness >= MUCH_THE_SAME && are_aligned(pair, x, y);
-            rivals(x, y) && (placed || lead)
+            rivals(x, y) && (placed || lead) && !is_same_task(pair, x, y)
         })
     });
     if clashes {

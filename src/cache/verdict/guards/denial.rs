@@ -5,10 +5,10 @@ use super::reading::Reading;
 use super::token::{Capital, Kind, Token};
 
 /// Words that deny whatever stands around them.
-const NEGATORS: [&str; 22] = [
+const NEGATORS: [&str; 23] = [
     "not", "never", "no", "none", "nobody", "noone", "nothing", "nowhere", "neither", "without",
     "sans", "hardly", "barely", "scarcely", "rarely", "seldom", "non", "lack", "nor", "unable",
-    "except", "but",
+    "except", "but", "yet",
 ];
 /// Words of which "but" takes something away.
 const ALL: [&str; 6] = [
@@ -71,12 +71,34 @@ const ENDING: [&str; 5] = ["stop", "quit", "prevent", "ceas", "keep"];
 
 /// Whether a negator at this place denies nothing: a suggestion, a tag, an idiom.
 fn is_idle(tokens: &[Token], at: usize) -> bool {
+    if has_tag(tokens, at) {
+        return true;
+    }
     match tokens[at].lower.as_str() {
         "no" => is_idle_no(tokens, at),
         "nor" => tokens[..at].iter().any(|t| t.is("neither")),
         "not" => is_idle_not(tokens, at),
+        "nothing" => tokens
+            .get(at + 1)
+            .is_some_and(|t| t.is_of(&["but", "except"])),
+        // "Yet to pay".
+        "yet" => !tokens.get(at + 1).is_some_and(|t| t.is("to")),
         // "Everyone but me".
         "but" => !at.checked_sub(1).is_some_and(|i| tokens[i].is_of(&ALL)),
+        _ => false,
+    }
+}
+
+/// `Spiders are not insects, are they?`, `Whales are not fish, right?`: asked whether it is so, either way.
+fn has_tag(tokens: &[Token], at: usize) -> bool {
+    let tail = tokens.get(at + 1..).unwrap_or_default();
+    match tail {
+        [.., verb, whom] if verb.is_of(&AUXILIARIES) && whom.is_of(&PRONOUNS) => tail.len() > 2,
+        [.., last] => {
+            last.is("right")
+                && tail.len() > 1
+                && tokens.first().is_some_and(|t| !t.is_of(&AUXILIARIES))
+        }
         _ => false,
     }
 }
@@ -128,7 +150,13 @@ fn is_idle_not(tokens: &[Token], at: usize) -> bool {
     let closes = then.is_none_or(|t| t.starts);
     // "If not, why", but not "if not treated".
     let bare = after.is_none_or(|t| t.stop || t.starts);
+    // "I don't know how to": asked how, whether one knows or not.
+    let knows = next(&["know", "understand", "remember"])
+        && then.is_some_and(|t| {
+            t.is_of(&["how", "what", "where", "when", "why", "which", "who", "if"])
+        });
     next(&["only", "just", "limited", "least"])
+        || knows
         || before.is_of(&["or", "whether"])
         || before.is_of(&["if", "why"]) && bare
         || (asks && (begins || suggests || closes))

@@ -96,14 +96,14 @@ fn equal(a: &[Token], b: &[Token]) -> bool {
 }
 
 /// Where `M` and `S` begin and end where the texts are `P X M Y S` and `P Y M X S`.
-struct Exchange {
+pub(super) struct Exchange {
     first: usize,
-    middle: std::ops::Range<usize>,
+    pub(super) middle: std::ops::Range<usize>,
     after: usize,
 }
 
 /// What changed places, if that is all that did.
-fn exchanged(a: &[Token], b: &[Token]) -> Option<Exchange> {
+pub(super) fn exchanged(a: &[Token], b: &[Token]) -> Option<Exchange> {
     if a.len() != b.len() || a.len() > 80 {
         return None;
     }

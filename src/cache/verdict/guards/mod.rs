@@ -13,6 +13,7 @@ mod lexicon;
 mod literals;
 mod marks;
 mod names;
+mod number_words;
 mod numbers;
 mod opposites;
 mod pair;

@@ -201,6 +201,13 @@ mod tests {
                 "How many calories are in two cups of rice?",
             ),
             ("What is one third of 90?", "What is one quarter of 90?"),
+            ("Who won Super Bowl XLII?", "Who won Super Bowl XLIX?"),
+            ("What is on May first?", "What is on May thirty-first?"),
+            ("How much is 2 bn in lakh?", "How much is 2 mn in lakh?"),
+            (
+                "How big is a 4 gigabit chip?",
+                "How big is a 4 gigabyte chip?",
+            ),
         ] {
             different("numbers", a, b);
         }
@@ -218,6 +225,11 @@ mod tests {
                 "Can I cook it in 30 minutes?",
             ),
             ("Is 100 mph fast?", "Is 100 miles per hour fast?"),
+            (
+                "How do I write 1999 in Roman numerals?",
+                "How do I write nineteen ninety-nine in Roman numerals?",
+            ),
+            ("Who won WW2?", "Who won World War II?"),
             ("Is 60 km/h fast?", "Is 60 kilometres per hour fast?"),
             ("What's the 80/20 rule?", "What is the 80-20 rule?"),
             ("Is 37 °C a fever?", "Is 37 degrees Celsius a fever?"),

@@ -11,6 +11,8 @@ use super::words::{hash, stem};
 const COMMON: &str = include_str!("lists/antonyms.txt");
 /// The same, of words with other senses too.
 const PLACED: &str = include_str!("lists/placed.txt");
+/// The same of things that come in twos: `debit`, `credit`.
+const COUNTERPARTS: &str = include_str!("lists/counterparts.txt");
 /// Taken from a dictionary, for the many that nobody thinks of.
 const WORDNET: &str = include_str!("lists/wordnet.txt");
 
@@ -33,7 +35,7 @@ impl Opposites {
         let mut words: Vec<(u64, u32)> = Vec::new();
         let mut verbs: Keys<()> = Keys::default();
         let (mut line, mut placed) = (0, 0);
-        for list in [COMMON, PLACED, WORDNET] {
+        for list in [COMMON, PLACED, COUNTERPARTS, WORDNET] {
             let lines = list.lines().filter(|line| !line.starts_with('#'));
             for (left, right) in lines.filter_map(|line| line.split_once('/')) {
                 for (side, place) in [(left, line), (right, line + 1)] {
@@ -291,6 +293,8 @@ mod tests {
             ("prewar", "postwar"),
             ("overcooked", "undercooked"),
             ("sugarless", "sugar"),
+            ("systolic", "diastolic"),
+            ("payables", "receivable"),
         ] {
             assert_eq!(said(a, b), (true, false), "{a} {b}");
         }
@@ -307,7 +311,7 @@ mod tests {
 
     #[test]
     fn no_list_holds_a_line_that_says_nothing() {
-        for line in [COMMON, PLACED, WORDNET]
+        for line in [COMMON, PLACED, COUNTERPARTS, WORDNET]
             .iter()
             .flat_map(|list| list.lines())
         {

@@ -126,6 +126,23 @@ pub(super) fn negation(pair: &Pair<'_>) -> Finding {
     }
 }
 
+/// `A is north of B`, `B is south of A`: the two things change places with the word.
+fn is_turned(pair: &Pair<'_>, (i, j): (usize, usize)) -> bool {
+    let mut b = pair.b.tokens().to_vec();
+    b[j] = pair.a.tokens()[i].clone();
+    let exchange = super::direction::exchanged(pair.a.tokens(), &b);
+    super::direction::than_swapped(pair) || exchange.is_some_and(|e| e.middle.contains(&i))
+}
+
+/// `less wordy`, `more concise`: of another word.
+fn is_regraded(pair: &Pair<'_>, (i, j): (usize, usize)) -> bool {
+    let own = |of: &Reading, only: &[usize], at: usize| {
+        let next = of.tokens().get(at + 1).is_some_and(|t| !t.stop);
+        next && only.contains(&(at + 1))
+    };
+    own(pair.a, pair.only_a(), i) && own(pair.b, pair.only_b(), j)
+}
+
 /// A word on one side, its opposite on the other.
 pub(super) fn antonyms(pair: &Pair<'_>) -> Finding {
     let found = weigh(pair);
@@ -137,7 +154,10 @@ pub(super) fn antonyms(pair: &Pair<'_>) -> Finding {
         }
         (0, _) => Finding::Equal,
         (_, true) => Finding::Unsure("negated_opposite"),
-        (1, false) if super::direction::than_swapped(pair) => Finding::Unsure("comparison_turned"),
+        (1, false) if is_turned(pair, found.flips[0]) => Finding::Unsure("comparison_turned"),
+        (1, false) if graded == 1 && is_regraded(pair, found.flips[0]) => {
+            Finding::Unsure("graded_opposite")
+        }
         (2, false) if graded == 1 => Finding::Unsure("graded_opposite"),
         _ if pair.likeness() >= SOMEWHAT_THE_SAME => Finding::Different("opposite_word"),
         _ => Finding::Unsure("opposite_in_other_words"),
@@ -310,6 +330,12 @@ mod tests {
                 "Why is everyone except me happy?",
                 "Why is everyone but me happy?",
             ),
+            ("Are spiders insects?", "Spiders aren't insects, are they?"),
+            ("How do I tie a tie?", "I don't know how to tie a tie"),
+            (
+                "What can I cook with only eggs?",
+                "What can I cook with nothing but eggs?",
+            ),
             (
                 "How do I use less plastic?",
                 "How do I reduce my use of plastic?",
@@ -317,6 +343,16 @@ mod tests {
         ] {
             survives(a, b);
         }
+        different(
+            "negation",
+            "Customers who have paid their invoice",
+            "Customers who have yet to pay their invoice",
+        );
+        different(
+            "antonyms",
+            "Why does heat turn ice into water?",
+            "Why does cold turn water into ice?",
+        );
         different(
             "negation",
             "How do I attend a meeting?",
@@ -336,6 +372,15 @@ mod tests {
             (
                 "What should I take on a hike?",
                 "What should I bring on a hike?",
+            ),
+            (
+                "Is Reno west of Los Angeles?",
+                "Is Los Angeles east of Reno?",
+            ),
+            ("Make the text less wordy", "Make the text more concise"),
+            (
+                "What is open on Sundays in Munich?",
+                "What is not closed on Sundays in Munich?",
             ),
             (
                 "Was Mozart born before Beethoven?",

@@ -123,6 +123,10 @@ impl Scan {
                 Kind::Identifier
             };
             self.tokens.push(Token::exact(kind, core, &spelling));
+        } else if let Some(number) = world_war(core) {
+            ["World", "War", number]
+                .iter()
+                .for_each(|word| self.word(word, false));
         } else if core.chars().any(|c| c.is_ascii_digit()) {
             digits::cut(core, starts, self);
         } else if core.contains('.') {
@@ -307,6 +311,15 @@ fn exact_spelling(core: &str) -> Option<String> {
         return Some(core.trim_end_matches("()").trim_end_matches('(').to_owned());
     }
     None
+}
+
+/// Which war is abbreviated.
+fn world_war(core: &str) -> Option<&'static str> {
+    match core.to_ascii_lowercase().as_str() {
+        "ww1" | "wwi" => Some("I"),
+        "ww2" | "wwii" => Some("II"),
+        _ => None,
+    }
 }
 
 /// `Ctrl+C`: keys pressed together, which are written with a hyphen as well.

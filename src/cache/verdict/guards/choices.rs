@@ -220,7 +220,13 @@ fn leads(reading: &Reading, mark: &Mark) -> bool {
 fn is_same_task(pair: &Pair<'_>, a: &Mark, b: &Mark) -> bool {
     const COOKING: [&str; 7] = ["bake", "boil", "cook", "fry", "grill", "prepare", "roast"];
     let (a, b) = (&pair.a.tokens()[a.first], &pair.b.tokens()[b.first]);
-    let made = |x: &Token, y: &Token| x.is("make") && y.is_of(&COOKING);
+    const ARTS: [&str; 9] = [
+        "built", "composed", "designed", "drew", "invented", "painted", "produced", "sculpted",
+        "wrote",
+    ];
+    let made = |x: &Token, y: &Token| {
+        x.is("make") && y.is_of(&COOKING) || x.is_of(&["created", "made"]) && y.is_of(&ARTS)
+    };
     made(a, b) || made(b, a) || are_opposite(a, b)
 }
 

@@ -3,8 +3,9 @@
 
 use super::Finding;
 use super::lexicon::Family;
-use super::marks::{clash, left};
+use super::marks::{clash, left, rivals};
 use super::pair::Pair;
+use super::quantity::covers;
 use super::reading::{Mark, Reading};
 use super::token::{Kind, Token};
 
@@ -36,9 +37,22 @@ fn another_tense(pair: &Pair<'_>) -> bool {
     times.is_some_and(|(x, y)| x != y) && others.next().is_none()
 }
 
+/// Times of each side that the other has not; the half of the day behind an hour is part of that amount.
+fn times<'a>(pair: &Pair<'a>) -> (Vec<&'a Mark>, Vec<&'a Mark>) {
+    let (mut a, mut b) = left(pair, Family::Time);
+    a.retain(|mark| !covers(pair.a, mark.first));
+    b.retain(|mark| !covers(pair.b, mark.first));
+    (a, b)
+}
+
+fn clashes(pair: &Pair<'_>) -> bool {
+    let (a, b) = times(pair);
+    a.iter().any(|x| b.iter().any(|y| rivals(x, y)))
+}
+
 /// Whether a date on one side stands where the other has a number or a date of another kind.
 fn is_replaced(pair: &Pair<'_>) -> bool {
-    let (a, b) = left(pair, Family::Time);
+    let (a, b) = times(pair);
     let dated = |of: &Reading, only: &[usize], marks: &[&Mark], i: usize| {
         let number = of.tokens()[i].kind == Kind::Number && only.contains(&i);
         number
@@ -59,13 +73,13 @@ fn is_replaced(pair: &Pair<'_>) -> bool {
 
 /// Another time.
 pub(super) fn examine(pair: &Pair<'_>) -> Finding {
-    if clash(pair, Family::Time, false) || clash(pair, Family::Phase, true) || is_replaced(pair) {
+    if clashes(pair) || clash(pair, Family::Phase, true) || is_replaced(pair) {
         return Finding::Different("date_changed");
     }
     if another_tense(pair) {
         return Finding::Different("tense_changed");
     }
-    let (a, b) = left(pair, Family::Time);
+    let (a, b) = times(pair);
     if a.is_empty() && b.is_empty() {
         Finding::Equal
     } else {

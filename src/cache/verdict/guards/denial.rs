@@ -61,10 +61,37 @@ const UNDOING: [&str; 16] = [
     "declin", "skip", "deni", "depriv", "withhold", "disallow",
 ];
 /// Verbs that say much the same as one of those: stems.
-const KIN: [&str; 26] = [
-    "block", "bypas", "cancel", "collaps", "dismis", "ditch", "dodg", "drop", "escap", "evad",
-    "filter", "flunk", "forgo", "halt", "hid", "ignor", "jump", "mis", "outlaw", "overlook",
-    "reject", "remov", "restrict", "shun", "sidestep", "spurn",
+const KIN: [&str; 30] = [
+    "block",
+    "bypas",
+    "cancel",
+    "collaps",
+    "dismis",
+    "ditch",
+    "dodg",
+    "drop",
+    "escap",
+    "evad",
+    "filter",
+    "flunk",
+    "forgo",
+    "halt",
+    "hid",
+    "ignor",
+    "jump",
+    "mis",
+    "outlaw",
+    "overlook",
+    "reject",
+    "remov",
+    "restrict",
+    "shun",
+    "sidestep",
+    "spurn",
+    "leav",
+    "quit",
+    "unsubscrib",
+    "withdraw",
 ];
 /// The same before another verb: "stop biting", but not "stop the server".
 const ENDING: [&str; 5] = ["stop", "quit", "prevent", "ceas", "keep"];
@@ -118,7 +145,10 @@ fn is_idle_no(tokens: &[Token], at: usize) -> bool {
     if begun && (numbered || after.is_some_and(capital)) {
         return true;
     }
-    let small = after.is_none_or(|t| t.stop && !t.is_of(&COUNTED));
+    // "No down payment".
+    let within = after.is_some_and(|t| t.is_of(&["down", "up", "in", "on", "over", "out"]))
+        && tokens.get(at + 2).is_some_and(|t| !t.stop);
+    let small = after.is_none_or(|t| t.stop && !t.is_of(&COUNTED)) && !within;
     let named = |t: &Token| t.capital != Capital::None && !t.starts;
     let takes = |t: &Token| {
         let base = t.lower.strip_suffix("ing").unwrap_or(&t.lower);
@@ -203,7 +233,22 @@ pub(super) fn lessens(tokens: &[Token], at: usize, lowered: bool) -> bool {
     let lead = at.checked_sub(1).is_some_and(|before| !tokens[before].stop);
     let of = after.is_some_and(|t| t.is_of(&["of", "from"]));
     let free = tokens[at].is("free") && (lead || of);
-    (less && !lowered) || undoes || free
+    (less && !lowered) || undoes || free || excludes(tokens, at)
+}
+
+/// `Opt out of`, `say no to`, `stay away from`, `other than`: at the word that tells.
+pub(super) fn excludes(tokens: &[Token], at: usize) -> bool {
+    let after = |words: &[&str]| tokens.get(at + 1).is_some_and(|t| t.is_of(words));
+    let before = |words: &[&str]| at > 0 && tokens[at - 1].is_of(words);
+    match tokens[at].lower.as_str() {
+        "out" => before(&["opt", "opting", "leave", "leaving", "rule", "ruling"]),
+        "no" => before(&["say", "saying", "said"]) && after(&["to"]),
+        "away" => before(&["stay", "keep", "staying", "keeping"]) && after(&["from"]),
+        "clear" => before(&["steer", "steering"]) && after(&["of"]),
+        "other" => after(&["than"]),
+        "apart" | "aside" => after(&["from"]),
+        _ => false,
+    }
 }
 
 /// `Stop biting`, `prevent the dog from biting`.
@@ -248,5 +293,6 @@ pub(super) fn is_costless(tokens: &[Token]) -> bool {
 pub(super) fn only_denies(token: &Token) -> bool {
     let stem = token.stem.as_str();
     let undoes = UNDOING.contains(&stem) || ENDING.contains(&stem) || stem == "lack";
-    undoes || token.is_of(&NEGATORS) || token.is_of(&WANTING) || token.is("free")
+    let excluding = ["free", "opt", "steer", "say", "stay"];
+    undoes || token.is_of(&NEGATORS) || token.is_of(&WANTING) || token.is_of(&excluding)
 }

@@ -81,14 +81,26 @@ const MUTUAL: [&str; 66] = [
     "border",
     "overlap",
 ];
+/// The same word before and behind its verb, and verbs before one and before many.
+const CASES: [[&str; 2]; 7] = [
+    ["i", "me"],
+    ["we", "us"],
+    ["he", "him"],
+    ["she", "her"],
+    ["they", "them"],
+    ["do", "does"],
+    ["am", "is"],
+];
 /// Longest thing that is exchanged, in words.
 const THING: usize = 6;
 
 /// Where a text goes from and to, as ranges of tokens.
 type Route = (usize, usize, usize);
 
+/// Whether two words are one, but for what their place makes of them: `I`, `me`.
 fn same(a: &Token, b: &Token) -> bool {
-    a.key == b.key
+    let either = |words: [&str; 2]| a.is_of(&words) && b.is_of(&words);
+    a.key == b.key || CASES.into_iter().any(either)
 }
 
 fn equal(a: &[Token], b: &[Token]) -> bool {
@@ -175,8 +187,12 @@ fn is_even(exchange: &Exchange, all: &[Token]) -> bool {
             "subtract",
         ])
     });
+    // Not the things themselves: "Can I sue my neighbor?"
+    let things =
+        |i: usize| (exchange.first..exchange.after).contains(&i) && !exchange.middle.contains(&i);
+    let relates = |(i, t): (usize, &Token)| t.is_of(&MUTUAL) && !things(i);
     let mutual =
-        all.iter().any(|t| t.is_of(&MUTUAL)) && !directed && !all.iter().any(|t| t.is("than"));
+        all.iter().enumerate().any(relates) && !directed && !all.iter().any(|t| t.is("than"));
     // `left-handed or right-handed`, `to fly or to drive`: a word at each of the two is no link.
     let around = [before.last(), all.get(exchange.after)];
     let shared = |t: &Token| around.into_iter().flatten().any(|x| same(x, t));
@@ -365,6 +381,11 @@ mod tests {
             ),
             ("Flights to Oslo from Rome", "Flights from Oslo to Rome"),
             ("Are all cats mammals?", "Are all mammals cats?"),
+            ("Can I sue my neighbor?", "Can my neighbor sue me?"),
+            (
+                "Does my employer owe me money?",
+                "Do I owe my employer money?",
+            ),
         ] {
             different("direction", a, b);
         }

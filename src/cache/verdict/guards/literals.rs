@@ -6,6 +6,9 @@ use super::pair::Pair;
 use super::reading::Reading;
 use super::token::{Kind, Token};
 
+/// Letters that degrees are called by.
+const DEGREES: [(&str, &str); 2] = [("c", "celsius"), ("f", "fahrenheit")];
+
 fn of_kind(reading: &Reading, kind: Kind) -> impl Iterator<Item = (usize, &Token)> {
     let tokens = reading.tokens().iter().enumerate();
     tokens.filter(move |(_, token)| token.kind == kind)
@@ -59,10 +62,25 @@ fn is_letter(token: &Token) -> bool {
 /// Letters that name something: vitamin C, plan B.
 fn letters(of: &Reading, other: &Reading) -> Vec<usize> {
     let tokens = of.tokens().iter().enumerate();
+    // The F of "John F. Kennedy" where the other has "JFK", or of "in F" where it has "in Fahrenheit".
+    let spelt = other.tokens().iter().any(|t| is_initials(&t.raw, of));
+    let degree = |token: &Token| {
+        let scale = DEGREES.iter().find(|(letter, _)| token.is(letter));
+        scale.is_some_and(|(_, name)| other.tokens().iter().any(|t| t.is(name)))
+    };
     tokens
-        .filter(|(_, token)| is_letter(token) && !other.has(token.key))
+        .filter(|(_, token)| is_letter(token) && !other.has(token.key) && !spelt && !degree(token))
         .map(|(i, _)| i)
         .collect()
+}
+
+/// Whether a word is what the capitals of words in another text are: `JFK`, `John F. Kennedy`.
+fn is_initials(word: &str, other: &Reading) -> bool {
+    let wanted: Vec<char> = word.chars().collect();
+    let first = |t: &Token| t.raw.chars().next().filter(|c| c.is_uppercase());
+    let capitals: Vec<Option<char>> = other.tokens().iter().map(first).collect();
+    let spelt = |from: &[Option<char>]| from.iter().zip(&wanted).all(|(x, y)| *x == Some(*y));
+    wanted.len() > 1 && capitals.windows(wanted.len()).any(spelt)
 }
 
 /// Words with a capital within, which nobody writes but in a code: in the same place.
@@ -190,6 +208,15 @@ mod tests {
         ] {
             different("identifiers", a, b);
         }
+    }
+
+    #[test]
+    fn initials_are_the_name_that_they_stand_for() {
+        survives("Who was JFK?", "Who was John F. Kennedy?");
+        survives(
+            "What is 350 F in Celsius?",
+            "What is 350 Fahrenheit in Celsius?",
+        );
     }
 
     #[test]

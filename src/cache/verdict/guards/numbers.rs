@@ -230,6 +230,10 @@ mod tests {
                 "How do I write nineteen ninety-nine in Roman numerals?",
             ),
             ("Who won WW2?", "Who won World War II?"),
+            (
+                "Is 9 am in London late in Sydney?",
+                "Is 9 in the morning in London late in Sydney?",
+            ),
             ("Is 60 km/h fast?", "Is 60 kilometres per hour fast?"),
             ("What's the 80/20 rule?", "What is the 80-20 rule?"),
             ("Is 37 °C a fever?", "Is 37 degrees Celsius a fever?"),

@@ -181,7 +181,7 @@ pub(super) fn are_opposite(a: &Token, b: &Token) -> bool {
 /// The same of a word of one text and one of another, each alone or with the small word behind it.
 pub(super) fn are_opposite_at(a: (&[Token], usize), b: (&[Token], usize)) -> bool {
     let (x, y) = (&a.0[a.1], &b.0[b.1]);
-    if is_either(a, b) {
+    if is_either(a, b) || leads_on(a) && is_led(b) || leads_on(b) && is_led(a) {
         return false;
     }
     are_opposite(x, y) || {
@@ -190,6 +190,21 @@ pub(super) fn are_opposite_at(a: (&[Token], usize), b: (&[Token], usize)) -> boo
         let found = clash(left, right).or_else(|| clash(left, Some(y.key)));
         found.or_else(|| clash(Some(x.key), right)).is_some()
     }
+}
+
+/// `on my phone`: a small word that goes with what follows it.
+fn leads_on((tokens, at): (&[Token], usize)) -> bool {
+    let determiners = [
+        "a", "an", "the", "my", "your", "our", "his", "her", "their", "this", "that", "each",
+    ];
+    let small = tokens[at].is_of(&PARTICLES) && !is_led((tokens, at));
+    small && tokens.get(at + 1).is_some_and(|t| t.is_of(&determiners))
+}
+
+/// `turn off`: a small word that goes with the verb right before it.
+fn is_led((tokens, at): (&[Token], usize)) -> bool {
+    let verb = at.checked_sub(1).map(|before| tokens[before].key);
+    tokens[at].is_of(&PARTICLES) && verb.is_some_and(|key| OPPOSITES.verbs.contains_key(&key))
 }
 
 /// Whether both words stand behind a verb to which they say the same.

@@ -31,8 +31,9 @@ impl<'a> Pair<'a> {
         let keys = |of: &Reading| -> Vec<u64> { of.tokens().iter().map(|t| t.key).collect() };
         let turned = keys(b) < keys(a);
         let (first, second) = if turned { (b, a) } else { (a, b) };
-        let (mut only_a, mut only_b, common) = leftovers(first.tokens(), second.tokens());
         let (mut gap_a, mut gap_b, gaps) = align(first.tokens(), second.tokens());
+        let (mut only_a, mut only_b, common) =
+            leftovers((first.tokens(), &gap_a), (second.tokens(), &gap_b));
         if turned {
             std::mem::swap(&mut only_a, &mut only_b);
             std::mem::swap(&mut gap_a, &mut gap_b);
@@ -131,11 +132,19 @@ fn same(a: &Token, b: &Token) -> bool {
     a.key == b.key || a.meaning == b.meaning
 }
 
-/// Tokens without a counterpart, and how many content words have one.
-fn leftovers(a: &[Token], b: &[Token]) -> (Vec<usize>, Vec<usize>, usize) {
-    let mut used = vec![false; b.len()];
-    let (mut only_a, mut common) = (Vec::new(), 0);
-    for (i, token) in a.iter().enumerate() {
+/// Tokens without a counterpart, and how many content words have one. Of a word that is there twice the one in its
+/// place counts first: `turn on the light on the stairs`, `turn off the light on the stairs`.
+fn leftovers(
+    (a, gap_a): (&[Token], &[u16]),
+    (b, gap_b): (&[Token], &[u16]),
+) -> (Vec<usize>, Vec<usize>, usize) {
+    let mut used: Vec<bool> = gap_b.iter().map(|gap| *gap == NOWHERE).collect();
+    let in_place = a
+        .iter()
+        .zip(gap_a)
+        .filter(|(token, gap)| **gap == NOWHERE && !token.stop);
+    let (mut only_a, mut common) = (Vec::new(), in_place.count());
+    for (i, token) in a.iter().enumerate().filter(|(i, _)| gap_a[*i] != NOWHERE) {
         let free = |(j, other): (usize, &Token)| !used[j] && same(token, other);
         match b.iter().enumerate().position(free) {
             Some(j) => {

@@ -2,7 +2,7 @@
 //! together, since "not bad" is near to "good". Knows nothing of the subject.
 
 use super::Finding;
-use super::denial::{is_costless, is_kin, lessens, negators, only_denies, undoes};
+use super::denial::{excludes, is_costless, is_kin, lessens, negators, only_denies, undoes};
 use super::opposites::{are_opposite_at, are_plainly_opposite};
 use super::pair::Pair;
 use super::reading::Reading;
@@ -91,7 +91,7 @@ fn is_added(pair: &Pair<'_>) -> bool {
     let (a, b) = (pair.a.tokens(), pair.b.tokens());
     let replaced = |i: usize, j: usize| {
         let kin = |x: (&[Token], usize), y: (&[Token], usize)| {
-            undoes(&x.0[x.1]) && (undoes(&y.0[y.1]) || is_kin(y.0, y.1))
+            (undoes(&x.0[x.1]) || excludes(x.0, x.1)) && (undoes(&y.0[y.1]) || is_kin(y.0, y.1))
         };
         pair.is_aligned(i, j) && (kin((a, i), (b, j)) || kin((b, j), (a, i)))
     };
@@ -208,6 +208,18 @@ mod tests {
                 "Which files are missing in the old archive?",
             ),
             (
+                "How do I say no to a job offer?",
+                "How do I get a job offer?",
+            ),
+            (
+                "How do I opt out of the newsletter?",
+                "How do I get the newsletter?",
+            ),
+            (
+                "Which planets other than Earth have moons?",
+                "Which planets like Earth have moons?",
+            ),
+            (
                 "Which members sign the treaty?",
                 "Which members refuse to sign the treaty?",
             ),
@@ -220,6 +232,10 @@ mod tests {
     fn an_opposite_is_another_question() {
         for (a, b) in [
             ("How do I enable dark mode?", "How do I disable dark mode?"),
+            (
+                "How do I turn on dark mode on my phone?",
+                "How do I turn off dark mode on my phone?",
+            ),
             (
                 "How do I turn the light on?",
                 "How do I turn the light off?",
@@ -337,6 +353,10 @@ mod tests {
                 "What can I cook with nothing but eggs?",
             ),
             (
+                "How do I opt out of a mailing list?",
+                "How do I unsubscribe from a mailing list?",
+            ),
+            (
                 "How do I use less plastic?",
                 "How do I reduce my use of plastic?",
             ),
@@ -378,6 +398,10 @@ mod tests {
                 "Is Los Angeles east of Reno?",
             ),
             ("Make the text less wordy", "Make the text more concise"),
+            (
+                "How do I disable notifications on my phone?",
+                "How do I turn off my phone's notifications?",
+            ),
             (
                 "What is open on Sundays in Munich?",
                 "What is not closed on Sundays in Munich?",

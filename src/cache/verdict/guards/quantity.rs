@@ -131,6 +131,19 @@ fn per_hour(tokens: &[Token]) -> Option<(Unit, usize)> {
     (length.dimension == kilometre.dimension).then_some((Unit { size, ..speed }, count))
 }
 
+/// `in the morning`, `at night`: minutes that it adds to a time, and how many tokens it takes.
+fn daytime(tokens: &[Token]) -> Option<(f64, usize)> {
+    match tokens {
+        [at, the, part, ..] if at.is("in") && the.is("the") => match part.lower.as_str() {
+            "morning" => Some((0.0, 3)),
+            "afternoon" | "evening" => Some((720.0, 3)),
+            _ => None,
+        },
+        [at, night, ..] if at.is("at") && night.is("night") => Some((720.0, 2)),
+        _ => None,
+    }
+}
+
 /// Takes in the unit, the half of the day, or the sign behind an amount.
 fn with_unit(quantity: &mut Quantity, tokens: &[Token]) {
     if quantity.unit.is_some() {
@@ -150,6 +163,23 @@ fn with_unit(quantity: &mut Quantity, tokens: &[Token]) {
         quantity.value = quantity.value % 720.0 + afternoon;
         quantity.form = Form::FullClock;
         quantity.count += 1;
+    } else if let Some((afternoon, count)) = daytime(&tokens[next..])
+        && matches!(quantity.form, Form::Plain | Form::Clock)
+        && quantity.value
+            <= if quantity.form == Form::Plain {
+                12.0
+            } else {
+                720.0
+            }
+    {
+        let minutes = if quantity.form == Form::Plain {
+            60.0
+        } else {
+            1.0
+        };
+        quantity.value = (quantity.value * minutes) % 720.0 + afternoon;
+        quantity.form = Form::FullClock;
+        quantity.count += count;
     } else if quantity.form == Form::Plain && token.is("oclock") {
         quantity.value *= 60.0;
         quantity.form = Form::Clock;

@@ -88,7 +88,7 @@ const AUXILIARIES: [&str; 15] = [
     "has", "have", "shall",
 ];
 /// Amounts that "what is the" asks for as well as "how much".
-const AMOUNTS: [&str; 20] = [
+const AMOUNTS: [&str; 27] = [
     "cost",
     "price",
     "salary",
@@ -109,6 +109,13 @@ const AMOUNTS: [&str; 20] = [
     "size",
     "weight",
     "duration",
+    "fine",
+    "penalty",
+    "tax",
+    "tip",
+    "interest",
+    "temperature",
+    "speed",
 ];
 
 /// What the first question of a text asks for, where nothing but an introduction is before it.

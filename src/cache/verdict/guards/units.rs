@@ -71,7 +71,9 @@ fn bare(reading: &Reading) -> impl Iterator<Item = (usize, Unit)> {
     tokens
         .filter(|(i, token)| {
             token.lower.len() > 3 && token.lower != "second" && !quantity::covers(reading, *i)
-                || token.is_of(&["kg", "km", "cm", "mm", "mph", "usd", "eur", "gbp", "inr"])
+                || token.is_of(&[
+                    "cup", "kg", "km", "cm", "mm", "mph", "usd", "eur", "gbp", "inr",
+                ])
         })
         .filter_map(|(i, token)| Some((i, unit_of(token)?)))
 }

@@ -188,6 +188,12 @@ fn by_noun(token: &Token, rest: &[Token]) -> Asked {
     }
 }
 
+/// Asked for as a number of something: "how much is it in miles" and "how many miles is it" are one question in the same
+/// words.
+fn is_measured(asked: Asked) -> bool {
+    matches!(asked, Asked::HowMany | Asked::HowLong | Asked::HowFar)
+}
+
 /// Another thing asked for.
 pub(super) fn examine(pair: &Pair<'_>) -> Finding {
     let (Some(a), Some(b)) = (pair.a.asked(), pair.b.asked()) else {
@@ -239,9 +245,7 @@ pub(super) fn examine(pair: &Pair<'_>) -> Finding {
     if timed(a) && timed(b) && pair.places() > 1 {
         return Finding::Unsure("measure_of_time");
     }
-    // "How much is it in miles", "how many miles is it": the same words, in another order.
-    let measured = |asked| matches!(asked, Asked::HowMany | Asked::HowLong | Asked::HowFar);
-    if measured(a) && measured(b) && only_a + only_b == 0 && pair.places() > 1 {
+    if is_measured(a) && is_measured(b) && only_a + only_b == 0 && pair.places() > 1 {
         return Finding::Unsure("measure");
     }
     // "How old" and "how long" bring their own words, which are no other subject.

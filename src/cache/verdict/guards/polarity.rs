@@ -363,6 +363,10 @@ mod tests {
         ] {
             survives(a, b);
         }
+    }
+
+    #[test]
+    fn a_denial_or_an_opposite_of_another_shape_is_another_question() {
         different(
             "negation",
             "Customers who have paid their invoice",

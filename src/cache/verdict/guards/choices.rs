@@ -227,7 +227,9 @@ fn is_same_task(pair: &Pair<'_>, a: &Mark, b: &Mark) -> bool {
     let made = |x: &Token, y: &Token| {
         x.is("make") && y.is_of(&COOKING) || x.is_of(&["created", "made"]) && y.is_of(&ARTS)
     };
-    made(a, b) || made(b, a) || are_opposite(a, b)
+    // "Set up" is what comes of both installing and configuring.
+    let set = |x: &Token, y: &Token| x.is("set") && y.stem.starts_with("configur");
+    made(a, b) || made(b, a) || set(a, b) || set(b, a) || are_opposite(a, b)
 }
 
 /// What is to be done: other verbs in the same place.

@@ -60,37 +60,61 @@ const UNDOING: [&str; 16] = [
     "avoid", "refus", "fail", "neglect", "omit", "exclud", "forbid", "prohibit", "ban", "refrain",
     "declin", "skip", "deni", "depriv", "withhold", "disallow",
 ];
-/// Verbs that say much the same as one of those: stems.
-const KIN: [&str; 30] = [
+/// Words that say much the same as one of those, or of those that say that something is not there: stems.
+const KIN: [&str; 54] = [
+    "abandon",
     "block",
+    "break",
+    "broke",
+    "broken",
     "bypas",
     "cancel",
     "collaps",
+    "crash",
+    "delet",
+    "disabl",
+    "disappear",
     "dismis",
     "ditch",
     "dodg",
     "drop",
     "escap",
     "evad",
+    "excus",
     "filter",
     "flunk",
+    "forget",
     "forgo",
+    "forgot",
+    "forgotten",
+    "freez",
+    "gon",
     "halt",
+    "hang",
+    "helples",
+    "hesit",
     "hid",
     "ignor",
     "jump",
+    "leav",
+    "los",
+    "lost",
     "mis",
+    "mut",
     "outlaw",
     "overlook",
+    "quit",
     "reject",
     "remov",
     "restrict",
     "shun",
     "sidestep",
+    "silenc",
     "spurn",
-    "leav",
-    "quit",
+    "suppres",
+    "uninstal",
     "unsubscrib",
+    "vanish",
     "withdraw",
 ];
 /// The same before another verb: "stop biting", but not "stop the server".
@@ -263,10 +287,11 @@ fn ends_an_act(tokens: &[Token], at: usize) -> bool {
     ENDING.contains(&tokens[at].stem.as_str()) && (before || kept_from)
 }
 
-/// Whether a word is a verb that says of another, or of a thing, that it is not done.
+/// Whether a word says of another, or of a thing, that it is not done or not there.
 pub(super) fn undoes(token: &Token) -> bool {
     let stem = token.stem.as_str();
-    token.kind == Kind::Word && (UNDOING.contains(&stem) || ENDING.contains(&stem))
+    let verb = UNDOING.contains(&stem) || ENDING.contains(&stem);
+    token.kind == Kind::Word && (verb || token.is_of(&WANTING))
 }
 
 /// Whether a verb says much the same as one that undoes, alone or with the small word behind it.

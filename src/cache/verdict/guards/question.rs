@@ -230,8 +230,16 @@ pub(super) fn examine(pair: &Pair<'_>) -> Finding {
             Asked::Who | Asked::When | Asked::Where | Asked::Why | Asked::How
         )
     };
-    let me = |t: &Token| t.is_of(&["i", "you", "we", "one"]);
-    let asker = pair.a.tokens().iter().any(me) && pair.b.tokens().iter().any(me);
+    let me: fn(&Token) -> bool = |t| t.is_of(&["i", "you", "we", "one"]);
+    let way: fn(&Token) -> bool = |t| t.is_of(&["way", "ways", "steps"]);
+    let says = |what: fn(&Token) -> bool| {
+        (
+            pair.a.tokens().iter().any(what),
+            pair.b.tokens().iter().any(what),
+        )
+    };
+    let (asks, ways_to) = (says(me), says(way));
+    let asker = (asks.0 || ways_to.0) && (asks.1 || ways_to.1) && (asks.0 || asks.1);
     if ways(a) && ways(b) && asker {
         return Finding::Unsure("way_or_place");
     }

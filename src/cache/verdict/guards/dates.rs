@@ -73,6 +73,9 @@ fn is_replaced(pair: &Pair<'_>) -> bool {
 
 /// Another time.
 pub(super) fn examine(pair: &Pair<'_>) -> Finding {
+    if clash(pair, Family::Phase, true) && super::polarity::is_turned_around(pair) {
+        return Finding::Unsure("order_turned");
+    }
     if clashes(pair) || clash(pair, Family::Phase, true) || is_replaced(pair) {
         return Finding::Different("date_changed");
     }

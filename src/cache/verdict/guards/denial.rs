@@ -45,6 +45,13 @@ const AUXILIARIES: [&str; 19] = [
     "is", "are", "am", "was", "were", "do", "does", "did", "can", "could", "would", "should",
     "will", "have", "has", "had", "might", "must", "may",
 ];
+const ASKING: [&str; 8] = [
+    "what", "which", "who", "where", "when", "why", "how", "whose",
+];
+/// Words that headlines write small.
+const SMALL: [&str; 14] = [
+    "a", "an", "the", "of", "in", "on", "to", "for", "and", "or", "at", "by", "with", "from",
+];
 const PRONOUNS: [&str; 9] = ["you", "we", "i", "it", "they", "there", "he", "she", "this"];
 /// Small words of which there may be none: "no need".
 const COUNTED: [&str; 7] = [
@@ -59,63 +66,6 @@ const ASKED_FOR: [&str; 20] = [
 const UNDOING: [&str; 16] = [
     "avoid", "refus", "fail", "neglect", "omit", "exclud", "forbid", "prohibit", "ban", "refrain",
     "declin", "skip", "deni", "depriv", "withhold", "disallow",
-];
-/// Words that say much the same as one of those, or of those that say that something is not there: stems.
-const KIN: [&str; 54] = [
-    "abandon",
-    "block",
-    "break",
-    "broke",
-    "broken",
-    "bypas",
-    "cancel",
-    "collaps",
-    "crash",
-    "delet",
-    "disabl",
-    "disappear",
-    "dismis",
-    "ditch",
-    "dodg",
-    "drop",
-    "escap",
-    "evad",
-    "excus",
-    "filter",
-    "flunk",
-    "forget",
-    "forgo",
-    "forgot",
-    "forgotten",
-    "freez",
-    "gon",
-    "halt",
-    "hang",
-    "helples",
-    "hesit",
-    "hid",
-    "ignor",
-    "jump",
-    "leav",
-    "los",
-    "lost",
-    "mis",
-    "mut",
-    "outlaw",
-    "overlook",
-    "quit",
-    "reject",
-    "remov",
-    "restrict",
-    "shun",
-    "sidestep",
-    "silenc",
-    "spurn",
-    "suppres",
-    "uninstal",
-    "unsubscrib",
-    "vanish",
-    "withdraw",
 ];
 /// The same before another verb: "stop biting", but not "stop the server".
 const ENDING: [&str; 5] = ["stop", "quit", "prevent", "ceas", "keep"];
@@ -140,18 +90,28 @@ fn is_idle(tokens: &[Token], at: usize) -> bool {
     }
 }
 
-/// `Spiders are not insects, are they?`, `Whales are not fish, right?`: asked whether it is so, either way.
+/// `Spiders are not insects, are they?`, `Whales are not fish, right?`: a statement that asks whether it is so.
 fn has_tag(tokens: &[Token], at: usize) -> bool {
+    let asks = |t: &Token| t.is_of(&AUXILIARIES) || t.is_of(&ASKING);
     let tail = tokens.get(at + 1..).unwrap_or_default();
-    match tail {
-        [.., verb, whom] if verb.is_of(&AUXILIARIES) && whom.is_of(&PRONOUNS) => tail.len() > 2,
-        [.., last] => {
-            last.is("right")
-                && tail.len() > 1
-                && tokens.first().is_some_and(|t| !t.is_of(&AUXILIARIES))
-        }
-        _ => false,
+    if tail.len() < 3 || tokens.first().is_none_or(asks) {
+        return tail.len() == 2
+            && tail[1].is("right")
+            && !tokens.first().is_none_or(asks)
+            && is_said_of(&tail[0]);
     }
+    let [.., before, last] = tail else {
+        return false;
+    };
+    before.is_of(&AUXILIARIES) && last.is_of(&PRONOUNS) || last.is("right") && is_said_of(before)
+}
+
+/// Whether "right" behind a word is no part of what is said: not "turn right".
+fn is_said_of(before: &Token) -> bool {
+    !before.stop
+        && !before.is_of(&[
+            "turn", "feel", "work", "fit", "sit", "look", "add", "left", "human",
+        ])
 }
 
 /// A speaker's correction, "the north, no, the south", or an idiom.
@@ -163,7 +123,10 @@ fn is_idle_no(tokens: &[Token], at: usize) -> bool {
         return false;
     }
     // "No. 10", "No Country for Old Men": a number, or the beginning of a name.
-    let capital = |t: &Token| t.capital != Capital::None;
+    // In a headline a capital says nothing.
+    let plain = |t: &Token| t.kind == Kind::Word && t.capital == Capital::None && !t.is_of(&SMALL);
+    let cased = tokens.iter().any(|t| plain(t) && !t.starts);
+    let capital = |t: &Token| cased && t.capital != Capital::None;
     let begun = capital(&tokens[at]) && before.is_some_and(|t| !capital(t));
     let numbered = after.is_some_and(|t| t.kind == Kind::Number);
     if begun && (numbered || after.is_some_and(capital)) {
@@ -173,7 +136,7 @@ fn is_idle_no(tokens: &[Token], at: usize) -> bool {
     let within = after.is_some_and(|t| t.is_of(&["down", "up", "in", "on", "over", "out"]))
         && tokens.get(at + 2).is_some_and(|t| !t.stop);
     let small = after.is_none_or(|t| t.stop && !t.is_of(&COUNTED)) && !within;
-    let named = |t: &Token| t.capital != Capital::None && !t.starts;
+    let named = |t: &Token| capital(t) && !t.starts;
     let takes = |t: &Token| {
         let base = t.lower.strip_suffix("ing").unwrap_or(&t.lower);
         let same = |verb: &str| verb.trim_end_matches('e') == base.trim_end_matches('e');
@@ -204,11 +167,11 @@ fn is_idle_not(tokens: &[Token], at: usize) -> bool {
     let closes = then.is_none_or(|t| t.starts);
     // "If not, why", but not "if not treated".
     let bare = after.is_none_or(|t| t.stop || t.starts);
-    // "I don't know how to": asked how, whether one knows or not.
-    let knows = next(&["know", "understand", "remember"])
-        && then.is_some_and(|t| {
-            t.is_of(&["how", "what", "where", "when", "why", "which", "who", "if"])
-        });
+    // "I don't know how to": asked how, whether one knows or not; but not of people who do not know.
+    let knows = at == 2
+        && tokens[0].is("i")
+        && next(&["know", "understand", "remember"])
+        && then.is_some_and(|t| t.is_of(&ASKING) || t.is("if"));
     next(&["only", "just", "limited", "least"])
         || knows
         || before.is_of(&["or", "whether"])
@@ -265,9 +228,19 @@ pub(super) fn excludes(tokens: &[Token], at: usize) -> bool {
     let after = |words: &[&str]| tokens.get(at + 1).is_some_and(|t| t.is_of(words));
     let before = |words: &[&str]| at > 0 && tokens[at - 1].is_of(words);
     match tokens[at].lower.as_str() {
-        "out" => before(&["opt", "opting", "leave", "leaving", "rule", "ruling"]),
-        "no" => before(&["say", "saying", "said"]) && after(&["to"]),
-        "away" => before(&["stay", "keep", "staying", "keeping"]) && after(&["from"]),
+        "out" => before(&[
+            "opt", "opts", "opting", "leave", "leaves", "leaving", "left", "rule", "rules",
+            "ruling",
+        ]),
+        "no" => before(&["say", "says", "saying", "said"]) && after(&["to"]),
+        "away" => {
+            let kept = |t: &Token| {
+                t.is_of(&[
+                    "stay", "stays", "staying", "keep", "keeps", "keeping", "kept",
+                ])
+            };
+            after(&["from"]) && tokens[at.saturating_sub(3)..at].iter().any(kept)
+        }
         "clear" => before(&["steer", "steering"]) && after(&["of"]),
         "other" => after(&["than"]),
         "apart" | "aside" => after(&["from"]),
@@ -294,18 +267,6 @@ pub(super) fn undoes(token: &Token) -> bool {
     token.kind == Kind::Word && (verb || token.is_of(&WANTING))
 }
 
-/// Whether a verb says much the same as one that undoes, alone or with the small word behind it.
-pub(super) fn is_kin(tokens: &[Token], at: usize) -> bool {
-    let stem = tokens[at].stem.as_str();
-    let small = |t: &Token| {
-        t.is_of(&[
-            "around", "away", "down", "off", "out", "past", "rid", "without",
-        ])
-    };
-    let phrase = ["get", "leav", "turn", "go", "keep", "do", "put"];
-    KIN.contains(&stem) || phrase.contains(&stem) && tokens.iter().skip(at + 1).take(3).any(small)
-}
-
 /// Whether a text says "no cost", "no charge".
 pub(super) fn is_costless(tokens: &[Token]) -> bool {
     let costs = ["cost", "charge", "fee", "fees"];
@@ -318,6 +279,9 @@ pub(super) fn is_costless(tokens: &[Token]) -> bool {
 pub(super) fn only_denies(token: &Token) -> bool {
     let stem = token.stem.as_str();
     let undoes = UNDOING.contains(&stem) || ENDING.contains(&stem) || stem == "lack";
-    let excluding = ["free", "opt", "steer", "say", "stay"];
+    let excluding = [
+        "free", "opt", "opts", "steer", "say", "says", "stay", "stays", "leaves", "leave", "rule",
+        "rules",
+    ];
     undoes || token.is_of(&NEGATORS) || token.is_of(&WANTING) || token.is_of(&excluding)
 }

@@ -249,12 +249,10 @@ fn is_turned(a: &(Vec<u64>, Vec<u64>), b: &(Vec<u64>, Vec<u64>)) -> bool {
     meets(&a.0, &b.1) && meets(&a.1, &b.0) && a.0 != a.1
 }
 
-/// What is compared with what, or came before or after it: the first words of their own on both sides.
+/// What is compared with what: the first words of their own on both sides.
 fn compared(reading: &Reading) -> Option<(u64, u64)> {
     let tokens = reading.tokens();
-    let than = tokens
-        .iter()
-        .position(|t| t.is_of(&["than", "before", "after"]))?;
+    let than = tokens.iter().position(|t| t.is("than"))?;
     let right = tokens[than + 1..].iter().find(|t| !t.stop)?;
     let mut left = tokens[..than].iter().filter(|t| !t.stop);
     let first = left.next()?;

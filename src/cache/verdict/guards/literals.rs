@@ -7,7 +7,12 @@ use super::reading::Reading;
 use super::token::{Kind, Token};
 
 /// Letters that degrees are called by.
-const DEGREES: [(&str, &str); 2] = [("c", "celsius"), ("f", "fahrenheit")];
+const DEGREES: [(&str, &str); 4] = [
+    ("c", "celsius"),
+    ("c", "°c"),
+    ("f", "fahrenheit"),
+    ("f", "°f"),
+];
 
 fn of_kind(reading: &Reading, kind: Kind) -> impl Iterator<Item = (usize, &Token)> {
     let tokens = reading.tokens().iter().enumerate();
@@ -65,8 +70,8 @@ fn letters(of: &Reading, other: &Reading) -> Vec<usize> {
     // The F of "John F. Kennedy" where the other has "JFK", or of "in F" where it has "in Fahrenheit".
     let spelt = other.tokens().iter().any(|t| is_initials(&t.raw, of));
     let degree = |token: &Token| {
-        let scale = DEGREES.iter().find(|(letter, _)| token.is(letter));
-        scale.is_some_and(|(_, name)| other.tokens().iter().any(|t| t.is(name)))
+        let mut names = DEGREES.iter().filter(|(letter, _)| token.is(letter));
+        names.any(|(_, name)| other.tokens().iter().any(|t| t.is(name)))
     };
     tokens
         .filter(|(_, token)| is_letter(token) && !other.has(token.key) && !spelt && !degree(token))
@@ -208,6 +213,20 @@ mod tests {
         ] {
             different("identifiers", a, b);
         }
+    }
+
+    #[test]
+    fn keys_pressed_together_are_one_code() {
+        different(
+            "identifiers",
+            "What does Ctrl+Z do?",
+            "What does Ctrl+Shift+Z do?",
+        );
+        survives("What does Ctrl+C do?", "What does CTRL-C do?");
+        survives(
+            "What does Ctrl+Alt+Del do?",
+            "What does Control+Alt+Delete do?",
+        );
     }
 
     #[test]

@@ -3,12 +3,14 @@
 //! Knows nothing of vectors, scopes or thresholds.
 
 mod choices;
+mod chords;
 mod comparison;
 mod dates;
 mod denial;
 mod digits;
 mod direction;
 mod exchange;
+mod kin;
 mod lexicon;
 mod literals;
 mod marks;

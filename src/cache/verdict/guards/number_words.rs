@@ -138,7 +138,18 @@ pub(super) fn year(tokens: &[Token]) -> Option<(f64, usize)> {
     let [first, second, rest @ ..] = tokens else {
         return None;
     };
-    let century = teen(first).or_else(|| ten(first).filter(|n| *n <= 20.0))?;
+    // Of smaller ones an hour and its minutes are meant: "ten thirty".
+    let century = teen(first)
+        .filter(|n| *n >= 16.0)
+        .or_else(|| ten(first).filter(|n| *n <= 20.0))?;
+    if second.is("oh")
+        && let Some(unit) = rest
+            .first()
+            .and_then(|t| position(&SMALL, t))
+            .filter(|n| *n < 10.0)
+    {
+        return Some((century * 100.0 + unit, 3));
+    }
     let tens = ten(second);
     let unit = rest
         .first()
@@ -174,7 +185,10 @@ pub(super) fn fraction(tokens: &[Token]) -> Option<(f64, usize)> {
         "fifth" | "fifths" => 5.0,
         _ => return None,
     };
-    let several = position(&SMALL, first).filter(|n| (1.0..part).contains(n))?;
+    // "A third" may be one more, "a third of" is a part.
+    let one = first.is("a") && tokens.get(2).is_some_and(|t| t.is("of"));
+    let several = position(&SMALL, first).or(one.then_some(1.0));
+    let several = several.filter(|n| (1.0..part).contains(n))?;
     Some((several / part, 2))
 }
 

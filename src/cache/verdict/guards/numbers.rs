@@ -96,8 +96,10 @@ fn is_for_one(pair: &Pair<'_>, amounts: &[Quantity], in_a: bool) -> bool {
         (pair.b, pair.a)
     };
     let (tokens, others) = (of.tokens(), other.tokens());
+    let alone = |q: &&Quantity| q.count == 1 + usize::from(q.unit.is_some());
     amounts
         .iter()
+        .filter(alone)
         .filter(|q| !q.weak && !near(q.value, 1.0))
         .any(|q| {
             let counted = tokens.get(q.first + 1).map(|t| t.key);
@@ -205,6 +207,14 @@ mod tests {
             ("What is on May first?", "What is on May thirty-first?"),
             ("How much is 2 bn in lakh?", "How much is 2 mn in lakh?"),
             (
+                "Is it open at 2 at night?",
+                "Is it open at 2 in the afternoon?",
+            ),
+            (
+                "Did they land at one in the morning?",
+                "Did they land at one in the afternoon?",
+            ),
+            (
                 "How big is a 4 gigabit chip?",
                 "How big is a 4 gigabyte chip?",
             ),
@@ -230,6 +240,13 @@ mod tests {
                 "How do I write nineteen ninety-nine in Roman numerals?",
             ),
             ("Who won WW2?", "Who won World War II?"),
+            ("What is one third of 90?", "What is a third of 90?"),
+            (
+                "Who has one and a half million fans?",
+                "Who has 1.5 million fans?",
+            ),
+            ("Is it open at 2 at night?", "Is it open at 2 am?"),
+            ("How many miles is 5 km?", "What is 5 km in miles?"),
             (
                 "Is 9 am in London late in Sydney?",
                 "Is 9 in the morning in London late in Sydney?",

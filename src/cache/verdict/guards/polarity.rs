@@ -2,7 +2,8 @@
 //! together, since "not bad" is near to "good". Knows nothing of the subject.
 
 use super::Finding;
-use super::denial::{excludes, is_costless, is_kin, lessens, negators, only_denies, undoes};
+use super::denial::{is_costless, lessens, negators, only_denies, undoes};
+use super::kin::are_kin;
 use super::opposites::{are_opposite_at, are_plainly_opposite};
 use super::pair::Pair;
 use super::reading::Reading;
@@ -89,18 +90,10 @@ fn weigh(pair: &Pair<'_>) -> Polarity {
 /// that does much the same adds nothing: "exclude a folder", "ignore a folder".
 fn is_added(pair: &Pair<'_>) -> bool {
     let (a, b) = (pair.a.tokens(), pair.b.tokens());
-    let replaced = |i: usize, j: usize| {
-        let kin = |x: (&[Token], usize), y: (&[Token], usize)| {
-            (undoes(&x.0[x.1]) || excludes(x.0, x.1)) && (undoes(&y.0[y.1]) || is_kin(y.0, y.1))
-        };
-        pair.is_aligned(i, j) && (kin((a, i), (b, j)) || kin((b, j), (a, i)))
-    };
+    let replaced = |i: usize, j: usize| pair.is_aligned(i, j) && are_kin((a, i), (b, j));
     let only_b = pair.only_b();
-    if pair
-        .only_a()
-        .iter()
-        .any(|i| only_b.iter().any(|j| replaced(*i, *j)))
-    {
+    let mut only_a = pair.only_a().iter();
+    if only_a.any(|i| only_b.iter().any(|j| replaced(*i, *j))) {
         return false;
     }
     let own = |of: &Reading, only: &[usize]| {
@@ -117,6 +110,7 @@ pub(super) fn negation(pair: &Pair<'_>) -> Finding {
         (false, true) if super::exchange::denies_another_word(pair) => {
             Finding::Different("negation_moved")
         }
+        (false, true) if denies_otherwise(pair) => Finding::Unsure("negation_in_other_words"),
         (false, _) => Finding::Equal,
         (true, false) => Finding::Unsure("negated_opposite"),
         (true, true) if pair.likeness() >= MUCH_THE_SAME && is_added(pair) => {
@@ -126,12 +120,37 @@ pub(super) fn negation(pair: &Pair<'_>) -> Finding {
     }
 }
 
-/// `A is north of B`, `B is south of A`: the two things change places with the word.
+/// `Refuse a test`, `fail a test`: one word that denies in the place of another.
+fn denies_otherwise(pair: &Pair<'_>) -> bool {
+    let (a, b) = (pair.a.tokens(), pair.b.tokens());
+    let other = |i: usize, j: usize| {
+        undoes(&a[i]) && undoes(&b[j]) && pair.is_aligned(i, j) && !are_kin((a, i), (b, j))
+    };
+    let mut only_a = pair.only_a().iter();
+    only_a.any(|i| pair.only_b().iter().any(|j| other(*i, *j)))
+}
+
+/// Whether a word and its opposite are all that differs between `A is north of B` and `B is south of A`.
+pub(super) fn is_turned_around(pair: &Pair<'_>) -> bool {
+    match weigh(pair).flips[..] {
+        [flip] => is_turned(pair, flip),
+        _ => false,
+    }
+}
+
+/// `A is north of B`, `B is south of A`: the two things change places with the word. Where more is asked than whether
+/// it is so, it is asked of one of them.
 fn is_turned(pair: &Pair<'_>, (i, j): (usize, usize)) -> bool {
+    if super::direction::than_swapped(pair) {
+        return true;
+    }
+    if pair.a.asked().is_some() || pair.b.asked().is_some() {
+        return false;
+    }
     let mut b = pair.b.tokens().to_vec();
     b[j] = pair.a.tokens()[i].clone();
     let exchange = super::direction::exchanged(pair.a.tokens(), &b);
-    super::direction::than_swapped(pair) || exchange.is_some_and(|e| e.middle.contains(&i))
+    exchange.is_some_and(|e| e.middle.contains(&i))
 }
 
 /// `less wordy`, `more concise`: of another word.
@@ -362,6 +381,44 @@ mod tests {
             ),
         ] {
             survives(a, b);
+        }
+    }
+
+    #[test]
+    fn what_only_looks_like_a_tag_or_an_idiom_denies() {
+        for (a, b) in [
+            ("Which cars do not turn right?", "Which cars turn right?"),
+            (
+                "Can people who do not know how to swim go snorkeling?",
+                "Can people who know how to swim go snorkeling?",
+            ),
+            (
+                "Why Does Venus Have No Moons?",
+                "Why Does Venus Have Moons?",
+            ),
+            ("Which bread leaves out garlic?", "Which bread has garlic?"),
+            (
+                "How do I keep kids away from the pool?",
+                "How do I keep kids in the pool?",
+            ),
+        ] {
+            different("negation", a, b);
+        }
+        for (a, b) in [
+            (
+                "What did Lenin say before Stalin ruled?",
+                "What did Stalin say after Lenin ruled?",
+            ),
+            (
+                "How do I prevent acne scars?",
+                "How do I remove acne scars?",
+            ),
+            (
+                "Which foods stop acid reflux?",
+                "Which foods cause acid reflux?",
+            ),
+        ] {
+            different("antonyms", a, b);
         }
     }
 

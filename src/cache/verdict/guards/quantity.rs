@@ -67,9 +67,7 @@ fn amount(tokens: &[Token], at: usize, english: bool) -> Option<Quantity> {
             value *= size;
             count += 1;
         }
-        if and_a_half(&tokens[at + count..]) {
-            (value, count) = (value + 0.5, count + 3);
-        }
+        (value, count) = with_half(tokens, at, value, count);
         return Some(made(value, count, false, token.form));
     }
     if token.kind != Kind::Word || !english {
@@ -96,11 +94,21 @@ fn amount(tokens: &[Token], at: usize, english: bool) -> Option<Quantity> {
         return Some(made(value, count, false, Form::Plain));
     }
     let (mut value, mut count) = in_words(&tokens[at..])?;
-    if and_a_half(&tokens[at + count..]) {
-        (value, count) = (value + 0.5, count + 3);
-    }
+    (value, count) = with_half(tokens, at, value, count);
     let weak = count == 1 && (value <= 1.0);
     Some(made(value, count, weak, Form::Plain))
+}
+
+/// `one and a half`, `three and a half million`.
+fn with_half(tokens: &[Token], at: usize, value: f64, count: usize) -> (f64, usize) {
+    if !and_a_half(&tokens[at + count..]) {
+        return (value, count);
+    }
+    let size = tokens.get(at + count + 3).and_then(scale);
+    (
+        (value + 0.5) * size.unwrap_or(1.0),
+        count + 3 + usize::from(size.is_some()),
+    )
 }
 
 /// `an hour and a half`.
@@ -131,17 +139,26 @@ fn per_hour(tokens: &[Token]) -> Option<(Unit, usize)> {
     (length.dimension == kilometre.dimension).then_some((Unit { size, ..speed }, count))
 }
 
-/// `in the morning`, `at night`: minutes that it adds to a time, and how many tokens it takes.
-fn daytime(tokens: &[Token]) -> Option<(f64, usize)> {
-    match tokens {
+/// `in the morning`, `at night` behind an hour: minutes from midnight, and how many tokens it takes.
+fn daytime(hour: &Quantity, tokens: &[Token]) -> Option<(f64, usize)> {
+    let minutes = match hour.form {
+        Form::Plain => hour.value * 60.0,
+        Form::Clock => hour.value,
+        _ => return None,
+    };
+    let half = minutes % 720.0;
+    // From six on a night is of the evening.
+    let night = if half >= 360.0 { half + 720.0 } else { half };
+    let (value, count) = match tokens {
         [at, the, part, ..] if at.is("in") && the.is("the") => match part.lower.as_str() {
-            "morning" => Some((0.0, 3)),
-            "afternoon" | "evening" => Some((720.0, 3)),
-            _ => None,
+            "morning" => (half, 3),
+            "afternoon" | "evening" => (half + 720.0, 3),
+            _ => return None,
         },
-        [at, night, ..] if at.is("at") && night.is("night") => Some((720.0, 2)),
-        _ => None,
-    }
+        [at, part, ..] if at.is("at") && part.is("night") => (night, 2),
+        _ => return None,
+    };
+    (minutes <= 720.0).then_some((value, count))
 }
 
 /// Takes in the unit, the half of the day, or the sign behind an amount.
@@ -163,22 +180,10 @@ fn with_unit(quantity: &mut Quantity, tokens: &[Token]) {
         quantity.value = quantity.value % 720.0 + afternoon;
         quantity.form = Form::FullClock;
         quantity.count += 1;
-    } else if let Some((afternoon, count)) = daytime(&tokens[next..])
-        && matches!(quantity.form, Form::Plain | Form::Clock)
-        && quantity.value
-            <= if quantity.form == Form::Plain {
-                12.0
-            } else {
-                720.0
-            }
-    {
-        let minutes = if quantity.form == Form::Plain {
-            60.0
-        } else {
-            1.0
-        };
-        quantity.value = (quantity.value * minutes) % 720.0 + afternoon;
+    } else if let Some((minutes, count)) = daytime(quantity, &tokens[next..]) {
+        quantity.value = minutes;
         quantity.form = Form::FullClock;
+        quantity.weak = false;
         quantity.count += count;
     } else if quantity.form == Form::Plain && token.is("oclock") {
         quantity.value *= 60.0;

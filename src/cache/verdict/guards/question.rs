@@ -4,6 +4,7 @@
 use super::Finding;
 use super::pair::Pair;
 use super::token::Token;
+use super::units::unit_of;
 
 /// What a question asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -188,6 +189,13 @@ fn by_noun(token: &Token, rest: &[Token]) -> Asked {
     }
 }
 
+/// Whether both texts name a unit, and the same: "how many miles is it", "what is it in miles".
+fn shares_unit(pair: &Pair<'_>) -> bool {
+    let units = |tokens: &[Token]| -> Vec<_> { tokens.iter().filter_map(unit_of).collect() };
+    let (a, b) = (units(pair.a.tokens()), units(pair.b.tokens()));
+    a.iter().any(|unit| b.contains(unit))
+}
+
 /// Asked for as a number of something: "how much is it in miles" and "how many miles is it" are one question in the same
 /// words.
 fn is_measured(asked: Asked) -> bool {
@@ -215,6 +223,7 @@ pub(super) fn examine(pair: &Pair<'_>) -> Finding {
             .iter()
             .chain(pair.b.tokens())
             .any(|t| t.is_of(&AMOUNTS));
+        let amount = amount || shares_unit(pair);
         let only_word = !amount && only_a + only_b == 0 && pair.common() > 0;
         return if only_word && (strong(a) || strong(b)) {
             Finding::Different("question_word_changed")
@@ -253,7 +262,8 @@ pub(super) fn examine(pair: &Pair<'_>) -> Finding {
     if timed(a) && timed(b) && pair.places() > 1 {
         return Finding::Unsure("measure_of_time");
     }
-    if is_measured(a) && is_measured(b) && only_a + only_b == 0 && pair.places() > 1 {
+    let same_words = only_a + only_b == 0 && pair.places() > 1;
+    if is_measured(a) && is_measured(b) && (same_words || shares_unit(pair)) {
         return Finding::Unsure("measure");
     }
     // "How old" and "how long" bring their own words, which are no other subject.

@@ -1,6 +1,7 @@
 //! Cuts a text into tokens: words with contractions written out, code spans,
 //! options, addresses. Numbers are cut in [`super::digits`]. Knows no grammar.
 
+use super::chords::chord;
 use super::digits;
 use super::token::{Kind, Token};
 
@@ -131,10 +132,9 @@ impl Scan {
             digits::cut(core, starts, self);
         } else if core.contains('.') {
             self.dotted(core, starts);
-        } else if is_chord(core) {
-            core.split('+')
-                .filter(|key| !key.is_empty())
-                .for_each(|key| self.word(key, false));
+        } else if let Some(keys) = chord(core) {
+            self.tokens
+                .push(Token::exact(Kind::Identifier, core, &keys));
         } else {
             self.words(core, starts);
         }
@@ -320,15 +320,6 @@ fn world_war(core: &str) -> Option<&'static str> {
         "ww2" | "wwii" => Some("II"),
         _ => None,
     }
-}
-
-/// `Ctrl+C`: keys pressed together, which are written with a hyphen as well.
-fn is_chord(core: &str) -> bool {
-    let held = [
-        "ctrl", "control", "alt", "shift", "cmd", "command", "option", "win",
-    ];
-    let first = core.split_once('+').map(|(first, _)| first.to_lowercase());
-    first.is_some_and(|first| held.contains(&first.as_str()))
 }
 
 fn is_abbreviation(core: &str) -> bool {

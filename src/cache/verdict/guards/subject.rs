@@ -1,12 +1,16 @@
 //! Who is asked for: the one who does it ("Who beat Ali?") or the one it is done to ("Who did Ali beat?"). Part of
 //! the guard of order.
 
-use super::token::Token;
+use super::digits::MONTHS;
+use super::token::{Kind, Token};
 
 /// What asks for somebody or something.
 const ASKING: [&str; 4] = ["who", "whom", "which", "what"];
 /// What puts the one who does it before the verb.
-const HELPING: [&str; 3] = ["did", "does", "do"];
+const HELPING: [&str; 18] = [
+    "did", "does", "do", "has", "have", "had", "is", "are", "was", "were", "can", "could", "will",
+    "would", "should", "may", "might", "must",
+];
 /// Verbs that say the same from both ends; and those that English learners turn around where they mean the same.
 const EVEN: [&str; 36] = [
     "marry",
@@ -56,7 +60,9 @@ pub(super) fn is_turned(helped: &[Token], plain: &[Token]) -> bool {
     let Some(helper) = helper.filter(|at| *at > 0 && asks(helped) && asks(plain)) else {
         return false;
     };
-    let Some(after) = plain.get(helper..) else {
+    // "Which players has Federer beaten?", "Which players have beaten Federer?": both are helped.
+    let too = plain.get(helper).is_some_and(|t| t.is_of(&HELPING));
+    let Some(after) = plain.get(helper + usize::from(too)..) else {
         return false;
     };
     let before = &helped[helper + 1..];
@@ -79,7 +85,9 @@ pub(super) fn is_turned(helped: &[Token], plain: &[Token]) -> bool {
 
 /// Whether the verb behind its subject is the same as the one before its object.
 fn turned_at(verb: usize, before: &[Token], after: &[Token]) -> bool {
-    let even = |token: &Token| token.stop || token.is_of(&EVEN);
+    // Parts of a date stand in any order.
+    let dated = |token: &Token| token.kind != Kind::Word || token.is_of(&MONTHS);
+    let even = |token: &Token| token.stop || token.is_of(&EVEN) || dated(token);
     same(&before[verb], &after[0])
         && !even(&before[verb])
         && !even(&after[0])
@@ -120,6 +128,15 @@ mod tests {
             ("Whom did Plato teach?", "Who taught Plato?"),
             ("Which company did Apple sue?", "Which company sued Apple?"),
             ("Who does the CFO report to?", "Who reports to the CFO?"),
+            (
+                "Which players has Federer beaten?",
+                "Which players have beaten Federer?",
+            ),
+            ("Who is Tom suing?", "Who is suing Tom?"),
+            (
+                "Who can the president pardon?",
+                "Who can pardon the president?",
+            ),
         ] {
             different("direction", a, b);
             different("direction", b, a);

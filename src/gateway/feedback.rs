@@ -53,7 +53,22 @@ impl Gateway {
         let stored = wrong.and_then(|_| memory.hot(exact).or_else(|| memory.load_exact(exact)));
         // What was remembered before is not the answer that this request was given.
         let own = stored.filter(|e| e.created_ms >= decision.time_ms && is_own(e, decision));
+        let own = own.filter(|entry| !self.was_renewed(entry, decision));
         own.map_or(Ok(Effect::None), |entry| self.forget(&entry))
+    }
+
+    /// Whether somebody had the answer renewed after this request: what is remembered then is not the one it was given.
+    fn was_renewed(&self, entry: &Cached, decision: &Decision) -> bool {
+        let between = decision.time_ms..=entry.created_ms;
+        let renews = |d: &Decision| {
+            d.outcome == DecisionOutcome::Refresh
+                && d.key.exact == decision.key.exact
+                && d.request_id != decision.request_id
+                && between.contains(&d.time_ms)
+        };
+        let mut found = self.evidence.decisions(1, renews);
+        found.extend(self.evidence.plain(1, renews));
+        !found.is_empty()
     }
 
     /// Forgets an entry. It is gone from the disk, too: a crash must not bring it back.

@@ -75,3 +75,26 @@ fn an_answer_of_another_tenant_in_a_shared_namespace_stays_and_that_is_told() {
     assert_eq!(told, "counted");
     assert_eq!(ask(&keys[0], None).cache(), "hit-exact");
 }
+
+#[test]
+fn a_late_word_of_an_answer_that_was_renewed_since_leaves_the_new_one() {
+    let mock = Mock::start().unwrap();
+    let place = Place::new(&mock);
+    let key = place.key("acme", "app");
+    let gateway = place.start();
+    let ask = |cache: Option<&str>| {
+        let bearer = format!("Bearer {key}");
+        let mut headers = vec![("authorization", bearer.as_str())];
+        headers.extend(cache.map(|c| ("x-reprise-cache", c)));
+        gateway.send(CHAT, &headers, Some(&chat("mock-plain", ASKED)))
+    };
+    let entry = |reply: &Reply| reply.header("x-reprise-entry").map(str::to_owned);
+    let first = ask(None);
+    let old = eventually(|| entry(&ask(None)));
+    let renewed = ask(Some("refresh"));
+    eventually(|| (entry(&ask(None))? != old).then_some(()));
+    let told = |of: &Reply| say(&gateway, (&key, "/v1/feedback"), of, "wrong");
+    assert_eq!(told(&first), "none");
+    assert_eq!(ask(None).cache(), "hit-exact");
+    assert_eq!(told(&renewed), "forgotten");
+}

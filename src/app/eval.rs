@@ -2,7 +2,7 @@
 //! for the provider, and says how often it was right.
 
 use std::collections::{BTreeMap, HashMap};
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -74,6 +74,16 @@ pub enum EvalCommand {
     },
 }
 
+impl EvalCommand {
+    /// What is measured on.
+    fn files(&self) -> Vec<PathBuf> {
+        match self {
+            Self::Pairs { files, .. } | Self::Conversations { files, .. } => files.clone(),
+            Self::Trace { file, .. } | Self::Budget { file, .. } => vec![file.clone()],
+        }
+    }
+}
+
 /// How it is measured.
 #[derive(Args)]
 pub struct EvalArgs {
@@ -101,6 +111,8 @@ pub enum EvalError {
     Start(#[from] StartError),
     #[error("the policy in {path}: {why}")]
     Policy { path: PathBuf, why: String },
+    #[error("--wrong: {} is what is measured on; name another file", .0.display())]
+    Input(PathBuf),
     #[error("--budget: {0}")]
     Budget(String),
     #[error("{path}: {source}")]
@@ -128,24 +140,28 @@ pub async fn eval(command: EvalCommand, config: Config) -> Result<(), EvalError>
     let policy = args.policy.as_deref();
     let policy = policy.map(|path| read_policy(path, &config)).transpose()?;
     let (json, picture, wrong) = (args.json, args.plot.clone(), args.wrong.clone());
-    let (texts, value, lines) = match command {
+    let inputs = command.files();
+    if let Some(path) = wrong.as_ref().filter(|path| is_one_of(path, &inputs)) {
+        return Err(EvalError::Input(path.clone()));
+    }
+    let (texts, value, lines, hits) = match command {
         EvalCommand::Pairs { files, .. } => {
-            let trial = trial(config, policy, None, wrong)?;
+            let trial = trial(config, policy, None, wrong.is_some())?;
             of_rows::<PairRow>(&trial, &files).await?
         }
         EvalCommand::Conversations { files, .. } => {
-            let trial = trial(config, policy, None, wrong)?;
+            let trial = trial(config, policy, None, wrong.is_some())?;
             of_rows::<ConversationRow>(&trial, &files).await?
         }
         EvalCommand::Trace { file, .. } => {
             let rows = rows::read(&file)?;
-            let trial = trial(config, policy, None, wrong)?;
+            let trial = trial(config, policy, None, wrong.is_some())?;
             let name = file.display().to_string();
             let progress = Progress::new(rows.len(), &name);
             let figures = trace(&trial, rows, progress).await;
-            trial.close()?;
             let text = table::trace(&name, &figures);
-            (vec![text], by_file([(name, figures)])?, Vec::new())
+            let wrong = of_file(trial.wrong_hits(), &name);
+            (vec![text], by_file([(name, figures)])?, Vec::new(), wrong)
         }
         EvalCommand::Budget {
             budget,
@@ -162,7 +178,7 @@ pub async fn eval(command: EvalCommand, config: Config) -> Result<(), EvalError>
             let base = policy.unwrap_or_else(|| configured(&config));
             let policy = base.changed(&draft, unix_ms());
             let policy = policy.map_err(|e| EvalError::Budget(e.to_string()))?;
-            of_budget((config, policy), &file, (seeds, traffic), wrong).await?
+            of_budget((config, policy), &file, (seeds, traffic), wrong.is_some()).await?
         }
     };
     if let Some(path) = picture {
@@ -176,18 +192,44 @@ pub async fn eval(command: EvalCommand, config: Config) -> Result<(), EvalError>
         write!(out, "{}", texts.join("\n"))?;
     }
     out.flush()?;
+    // Last: whatever becomes of that file, the figures are told.
+    if let Some(path) = wrong {
+        let lines: String = hits.iter().map(|hit| format!("{hit}\n")).collect();
+        std::fs::write(&path, lines).map_err(|source| EvalError::File { path, source })?;
+    }
     Ok(())
 }
 
-/// Tables, the JSON of the same figures, and the rows behind them.
-type Told = (Vec<String>, serde_json::Value, Vec<(String, Vec<Measured>)>);
+/// Whether a path leads to one of some files.
+fn is_one_of(path: &Path, files: &[PathBuf]) -> bool {
+    let real = |path: &Path| path.canonicalize().ok();
+    let wanted = real(path);
+    wanted.is_some() && files.iter().any(|file| real(file) == wanted)
+}
+
+/// Wrong hits with the name of their file.
+fn of_file(hits: Vec<serde_json::Value>, name: &str) -> Vec<serde_json::Value> {
+    let named = |mut hit: serde_json::Value| {
+        hit["file"] = name.into();
+        hit
+    };
+    hits.into_iter().map(named).collect()
+}
+
+/// Tables, the JSON of the same figures, the rows behind them, and the wrong hits.
+type Told = (
+    Vec<String>,
+    serde_json::Value,
+    Vec<(String, Vec<Measured>)>,
+    Vec<serde_json::Value>,
+);
 
 /// A budget on one file.
 async fn of_budget(
     (config, policy): (Config, Policy),
     file: &Path,
     (seeds, traffic): (u64, Option<usize>),
-    wrong: Option<PathBuf>,
+    wrong: bool,
 ) -> Result<Told, EvalError> {
     let rows: Vec<BudgetRow> = rows::read(file)?;
     let name = file.display().to_string();
@@ -205,10 +247,10 @@ async fn of_budget(
             Cases::of_pairs(&measure_rows(&trial, 0, pairs, progress).await.all)
         }
     };
-    trial.close()?;
     let figures = cases.run(shortest(share), seeds, traffic);
     let text = table::budget(&name, &figures);
-    Ok((vec![text], by_file([(name, figures)])?, Vec::new()))
+    let hits = of_file(trial.wrong_hits(), &name);
+    Ok((vec![text], by_file([(name, figures)])?, Vec::new(), hits))
 }
 
 /// Files of rows of one form.
@@ -222,9 +264,9 @@ async fn of_rows<R: DeserializeOwned + Into<Row>>(
         let name = path.display().to_string();
         let progress = Progress::new(rows.len(), &name);
         let outcomes = measure_rows(trial, number, rows, progress).await;
+        told.hits.extend(of_file(trial.wrong_hits(), &name));
         told.add(name, outcomes.figures(), outcomes.all);
     }
-    trial.close()?;
     told.finish()
 }
 
@@ -233,6 +275,7 @@ struct Telling {
     texts: Vec<String>,
     figures: Vec<(String, BTreeMap<String, Figures>)>,
     lines: Vec<(String, Vec<Measured>)>,
+    hits: Vec<serde_json::Value>,
 }
 
 impl Telling {
@@ -243,7 +286,7 @@ impl Telling {
     }
 
     fn finish(self) -> Result<Told, EvalError> {
-        Ok((self.texts, by_file(self.figures)?, self.lines))
+        Ok((self.texts, by_file(self.figures)?, self.lines, self.hits))
     }
 }
 
@@ -284,14 +327,8 @@ fn trial(
     mut config: Config,
     policy: Option<Policy>,
     answers: Option<HashMap<String, String>>,
-    wrong: Option<PathBuf>,
+    wrong: bool,
 ) -> Result<Trial, EvalError> {
-    let wrong = wrong.map(|path| {
-        let file = std::fs::File::create(&path);
-        file.map(BufWriter::new)
-            .map_err(|source| EvalError::File { path, source })
-    });
-    let wrong = wrong.transpose()?;
     let scratch = tempfile::Builder::new().prefix("reprise-eval-").tempdir()?;
     config.data.dir = scratch.path().display().to_string();
     // It lives for this run alone: nothing needs to survive it, and no deadline is worth a wrong figure.
@@ -335,10 +372,7 @@ fn trial(
     })?;
     let gateway = built.door.gateway.clone();
     let trial = Trial::new(gateway, cores, Box::new((built, scratch)));
-    Ok(match wrong {
-        Some(to) => trial.telling_wrong(Box::new(to)),
-        None => trial,
-    })
+    Ok(trial.telling_wrong(wrong))
 }
 
 /// Checks at a time, so that none finds no room.

@@ -114,7 +114,7 @@ async fn one(
     let said = trial.consult(&place, &row.b).await?;
     if said.hit.is_some() && !row.label {
         trial.tell_wrong(
-            &json!({"kind": row.tag, "asked": row.b, "stored": row.a, "score": said.score}),
+            json!({"kind": row.tag, "asked": told(&row.b), "stored": told(&row.a), "score": said.score}),
         );
     }
     Ok(Measured {
@@ -123,4 +123,12 @@ async fn one(
         score: said.score,
         ms: said.ms,
     })
+}
+
+/// A question alone as its text, a conversation as it is.
+fn told(messages: &[Value]) -> Value {
+    match messages {
+        [message] => message["content"].clone(),
+        all => all.into(),
+    }
 }

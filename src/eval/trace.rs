@@ -112,7 +112,7 @@ async fn ask(
             let stored = stored.as_ref().and_then(|e| e.question_text());
             let wrong = stored.and_then(|text| memory.by_text.get(text)) != Some(&row.group);
             if wrong {
-                trial.tell_wrong(&json!({"kind": row.kind, "tenant": tenant, "asked": row.q, "stored": stored, "score": said.score}));
+                trial.tell_wrong(json!({"kind": row.kind, "tenant": tenant, "asked": row.q, "stored": stored, "score": said.score}));
             }
             wrong
         }

@@ -1,7 +1,6 @@
 //! A gateway under trial: asked like a live one, by the same path, and told apart from it only
 //! in that what it serves is looked at instead of sent.
 
-use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -23,8 +22,8 @@ const MODEL: &str = "eval";
 pub struct Trial {
     gateway: Arc<Gateway>,
     at_once: usize,
-    /// Where wrong hits are written to.
-    wrong: Option<Mutex<Box<dyn Write + Send>>>,
+    /// Wrong hits, if somebody wants to see them.
+    wrong: Option<Mutex<Vec<Value>>>,
     /// What the gateway needs for as long as it is asked.
     _held: Box<dyn Send + Sync>,
 }
@@ -113,29 +112,27 @@ impl Trial {
         }
     }
 
-    /// Writes each wrong hit to `to`, one JSON object a line.
+    /// Takes wrong hits down.
     #[must_use]
-    pub fn telling_wrong(self, to: Box<dyn Write + Send>) -> Self {
+    pub fn telling_wrong(self, wanted: bool) -> Self {
         Self {
-            wrong: Some(Mutex::new(to)),
+            wrong: wanted.then(Mutex::default),
             ..self
         }
     }
 
     /// Takes a wrong hit down, if somebody wants to see them.
-    pub(super) fn tell_wrong(&self, hit: &Value) {
-        let told = self.wrong.as_ref().map(|to| writeln!(to.lock(), "{hit}"));
-        if let Some(Err(error)) = told {
-            tracing::warn!(%error, "a wrong hit could not be written down");
+    pub(super) fn tell_wrong(&self, hit: Value) {
+        if let Some(wrong) = &self.wrong {
+            wrong.lock().push(hit);
         }
     }
 
-    /// Writes out what was taken down.
-    ///
-    /// # Errors
-    /// What the file system refuses.
-    pub fn close(&self) -> io::Result<()> {
-        self.wrong.as_ref().map_or(Ok(()), |to| to.lock().flush())
+    /// The wrong hits since this was last asked.
+    #[must_use]
+    pub fn wrong_hits(&self) -> Vec<Value> {
+        let wrong = self.wrong.as_ref();
+        wrong.map_or_else(Vec::new, |wrong| std::mem::take(&mut *wrong.lock()))
     }
 
     /// Rows that are asked at the same time.

@@ -200,6 +200,42 @@ fn a_table_a_picture_and_a_fault_are_told_where_they_belong() {
     }
 }
 
+#[test]
+fn what_was_served_wrongly_is_written_down_and_never_over_what_is_measured() {
+    let mock = Mock::start().unwrap();
+    let place = Place::new(&mock);
+    let (a, b) = (
+        "How do I peel oranges quickly?",
+        "How can I peel oranges quickly?",
+    );
+    let other = "Who was Alan Turing?";
+    let file = written(
+        &place,
+        "pairs.jsonl",
+        &[
+            json!({"a": a, "b": b, "label": 0, "tag": "odd"}),
+            json!({"a": a, "b": other, "label": 0, "tag": "odd"}),
+        ],
+    );
+    let wrong = place.beside("wrong.jsonl");
+    let told = figures(
+        &place,
+        "pairs",
+        &file,
+        &["--wrong", wrong.to_str().unwrap()],
+    );
+    assert_eq!(told["all"]["served0"], 1);
+    let lines = std::fs::read_to_string(&wrong).unwrap();
+    let hit: Value = serde_json::from_str(lines.trim_end()).unwrap();
+    let name = file.to_str().unwrap();
+    assert_eq!((&hit["asked"], &hit["stored"]), (&json!(b), &json!(a)));
+    assert_eq!((&hit["kind"], &hit["file"]), (&json!("odd"), &json!(name)));
+    let before = std::fs::read(&file).unwrap();
+    let ended = eval(&place, &["pairs", name, "--wrong", name]);
+    assert!(!ended.status.success(), "{ended:?}");
+    assert_eq!(std::fs::read(&file).unwrap(), before);
+}
+
 /// Rows of the file, spread over all of it.
 fn some_rows(count: usize) -> Vec<Value> {
     let text = std::fs::read_to_string(PAIRS).unwrap();

@@ -25,7 +25,7 @@ pub(super) fn binds(turn: &str) -> Option<&'static str> {
     {
         return Some("material");
     }
-    if says(list("standing")) {
+    if says(list("standing")) || says(list("manner")) || speaks_in(&words) {
         return Some("standing_instruction");
     }
     if words.begins("no") || says(list("corrections")) {
@@ -37,4 +37,11 @@ pub(super) fn binds(turn: &str) -> Option<&'static str> {
     // What neither asks nor requests tells something.
     let asks = list("asking").iter().any(|p| words.begins(p)) || turn.trim_end().ends_with('?');
     (!asks).then_some("statement")
+}
+
+/// `How about in German?`, `Can you do that in French?`: a language to answer in.
+fn speaks_in(words: &Words<'_>) -> bool {
+    (1..words.len()).any(|i| {
+        matches!(words.at(i - 1), "in" | "to" | "into") && list("languages").contains(&words.at(i))
+    })
 }

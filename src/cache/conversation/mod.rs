@@ -95,6 +95,21 @@ mod tests {
         for (bound, why) in [
             ("I'm a child.", "personal_history"),
             ("Answer in French.", "standing_instruction"),
+            ("How about answering in German?", "standing_instruction"),
+            ("Could you use simpler words?", "standing_instruction"),
+            (
+                "Will you stay in character as Yoda?",
+                "standing_instruction",
+            ),
+            (
+                "Please explain like a lawyer would.",
+                "standing_instruction",
+            ),
+            ("Explain things simply.", "standing_instruction"),
+            (
+                "What if gravity were twice as strong?",
+                "standing_instruction",
+            ),
             ("No, I meant the other one.", "correction"),
             ("Here is my text: hello", "material"),
             ("Réponds toujours en français.", "not_english"),

@@ -28,7 +28,9 @@ fn leans(words: &Words<'_>) -> bool {
 
 fn is_own(words: &Words<'_>, i: usize) -> bool {
     let word = words.at(i);
+    let many = list("given").contains(&word) && words.is_specific(i) && !words.is_named(i);
     !words.tokens[i].stop
+        && !many
         && !list("vague").contains(&word)
         && !list("tasks").contains(&word)
         && !list("loose").contains(&word)
@@ -179,15 +181,17 @@ fn tells_all(words: &Words<'_>) -> bool {
     let tasks = (2..words.len()).filter(|i| list("tasks").contains(&words.at(*i)) && (way || done));
     // Three words are said of much that was spoken of before: `Which foods interact badly?`
     let specific =
-        (2..words.len()).any(|i| words.is_specific(i) || list("unique").contains(&words.at(i)));
+        (2..words.len()).any(|i| words.is_named(i) || list("unique").contains(&words.at(i)));
     let enough = own >= 4 || specific && own >= 2 && own + tasks.count() >= 3;
     enough && !open && !named && !is_of_elsewhere(words)
 }
 
-/// `What wine goes with dinner?`, `Which airlines fly direct?`: what depends on a place or a product, none named.
+/// `What wine goes with dinner?`, `Which airlines fly direct?`: what depends on a place or a product, none named; or what
+/// a name alone does not tell: `the Paris office`.
 fn is_of_elsewhere(words: &Words<'_>) -> bool {
-    let differs = (0..words.len()).any(|i| list("elsewhere").contains(&words.at(i)));
-    differs && !(1..words.len()).any(|i| words.is_named(i))
+    let any = |name: &str| (0..words.len()).any(|i| list(name).contains(&words.at(i)));
+    let place = |i: usize| words.is_named(i) && !list("languages").contains(&words.at(i));
+    any("within") || any("elsewhere") && !(1..words.len()).any(place)
 }
 
 #[cfg(test)]
@@ -228,6 +232,11 @@ mod tests {
             ),
             ("How much does a two bedroom apartment cost?", "no_subject"),
             ("Which airlines fly direct?", "no_subject"),
+            ("Does the Pro model support wireless charging?", "definite"),
+            ("What secret did Tom keep from Daisy?", "no_subject"),
+            ("Why did Peter betray Susan?", "no_subject"),
+            ("Is the Paris office hiring junior engineers?", "no_subject"),
+            ("Do most locals speak English fluently?", "no_subject"),
             ("Which foods interact badly?", "no_subject"),
             ("Where does chapter five take place in London?", "material"),
             ("How does shipping work?", "no_subject"),

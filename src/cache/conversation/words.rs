@@ -60,10 +60,17 @@ impl<'a> Words<'a> {
         token.kind != Kind::Word || capital && !token.stop
     }
 
-    /// Whether a word names one thing: not a number alone, nor a day or a month, which many things share.
+    /// Whether a word names one thing: not a number alone, nor a day, a month, a given name or the like, which many
+    /// things share.
     pub(super) fn is_named(&self, i: usize) -> bool {
         let number = self.tokens.get(i).is_some_and(|t| t.kind == Kind::Number);
-        self.is_specific(i) && !number && !list("calendar").contains(&self.at(i))
+        // `John Lennon`, but not `John`.
+        let beside =
+            |at: Option<usize>| at.is_some_and(|at| at < self.len() && self.is_specific(at));
+        let shared = list("given").contains(&self.at(i))
+            && !beside(i.checked_sub(1))
+            && !beside(Some(i + 1));
+        self.is_specific(i) && !number && !shared && !list("calendar").contains(&self.at(i))
     }
 }
 

@@ -202,7 +202,7 @@ impl Cache {
         let entry = &remembered.entry;
         if remembered.not_stored.is_none() {
             let store = self.memory.store();
-            self.rooms.admit(store, &entry.namespace, entry.id);
+            self.rooms.admit(store, entry);
         }
         // What the store refused may leave the hot tier any time: it must not be findable by meaning.
         if let (Some(vector), None) = (vector, remembered.not_stored) {

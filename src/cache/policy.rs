@@ -21,6 +21,7 @@ use crate::chat::number::short;
 pub use draft::{PolicyDraft, PolicyError};
 pub use in_force::Policies;
 pub use models::{ByModel, ModelPolicy, Rules};
+pub(super) use narrowest::Narrowest;
 pub use past::PastTimes;
 pub use trial::{Stage, Trial};
 
@@ -69,7 +70,8 @@ pub struct Policy {
     /// Seconds after its end for which it is served where no provider answers; 0: not.
     #[serde(default)]
     pub stale_if_error_s: u64,
-    /// Most entries that are remembered in the namespace; 0: as many as the store has room for.
+    /// Most entries that are remembered in the namespace, without those of models that have room of their own; 0: as
+    /// many as the store has room for.
     #[serde(default)]
     pub capacity_entries: u64,
     /// Highest temperature whose answers may stand for another wording.

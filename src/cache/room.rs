@@ -1,5 +1,5 @@
-//! How many entries a namespace holds where its policy bounds that, and which of them go where there are too many: the
-//! oldest that was not served since it was last looked at. Knows only ids, and only those of namespaces with a bound;
+//! How many entries a namespace holds, or some models in it, where its policy bounds that, and which of them go where
+//! there are too many: the oldest that was not served since it was last looked at. Knows only ids, and only those of namespaces with a bound;
 //! the store is asked whether an entry lives. Without a bound an entry costs nothing here, else its id in two
 //! tables.
 //!
@@ -8,16 +8,19 @@
 
 pub(super) mod keeper;
 mod line;
+mod split;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::entry::is_transient;
-use super::policy::Policies;
+use super::entry::{Cached, is_transient};
+use super::policy::{Policies, Policy};
 use crate::store::{CacheStore, EntryFilter, Order};
 use crate::telemetry::Metrics;
 use line::Lines;
+use split::Bound;
 
 pub use line::Taken;
 
@@ -45,25 +48,27 @@ impl Rooms {
         }
     }
 
-    /// How much each namespace with a bound takes, by name.
+    /// How much is taken of each bound, by namespace.
     #[must_use]
     pub fn taken(&self) -> Vec<Taken> {
         self.lines.lock().taken()
     }
 
-    /// The same of one namespace; none: it has no bound.
+    /// The same of the models of a pattern in a namespace, without one of all that have no room of their own; none:
+    /// nothing bounds them.
     #[must_use]
-    pub fn taken_by(&self, namespace: &str) -> Option<Taken> {
-        self.lines.lock().taken_by(namespace)
+    pub fn taken_by(&self, namespace: &str, pattern: Option<&str>) -> Option<Taken> {
+        self.lines.lock().taken_by(namespace, pattern)
     }
 
     /// Makes room for a new entry and counts it. Never reads the disk.
-    pub(super) fn admit(&self, store: &CacheStore, namespace: &str, id: u64) {
+    pub(super) fn admit(&self, store: &CacheStore, entry: &Cached) {
+        let id = entry.id;
         if is_transient(id) {
             return;
         }
         let mut lines = self.lines.lock();
-        let Some(line) = lines.of(namespace) else {
+        let Some(line) = lines.of(&entry.namespace, &entry.model) else {
             return;
         };
         // Before it joins: what was just asked for is not the one that goes.
@@ -86,9 +91,11 @@ impl Rooms {
     /// Learns which namespaces have a bound now, and which.
     fn follow(&self) {
         let own = self.policies.own();
-        let bound = own.iter().filter(|policy| policy.capacity_entries > 0);
-        let bounds = bound.map(|p| (p.namespace.as_str(), p.capacity_entries));
-        let closed = self.lines.lock().follow(&bounds.collect());
+        let bounds = own
+            .iter()
+            .filter_map(|p| Some((p.namespace.as_str(), bound(p)?)));
+        let bounds: HashMap<_, _> = bounds.collect();
+        let closed = self.lines.lock().follow(bounds);
         for mut line in closed {
             while self.lines.lock().forget(&mut line, STEP) {}
         }
@@ -115,7 +122,7 @@ impl Rooms {
         let page = store.list(&EntryFilter::default(), Order::Oldest, Some(after), STEP);
         let mut lines = self.lines.lock();
         for entry in &page.entries {
-            lines.found(&entry.namespace, entry.id);
+            lines.found(&entry.namespace, &entry.model, entry.id);
         }
         lines.have_read(page.cursor);
         drop(lines);
@@ -133,4 +140,10 @@ impl Rooms {
         let evicted = store.evict(ids);
         self.metrics.namespace_evictions.increment(evicted as u64);
     }
+}
+
+fn bound(policy: &Policy) -> Option<Bound> {
+    let models = policy.models.iter();
+    let models = models.map(|(pattern, own)| (pattern, own.capacity_entries));
+    Bound::new(policy.capacity_entries, models)
 }

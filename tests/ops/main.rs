@@ -37,6 +37,7 @@ mod people;
 mod policies;
 mod reembed;
 mod room;
+mod room_models;
 mod schema;
 mod scopes;
 mod siege;

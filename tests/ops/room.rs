@@ -10,17 +10,17 @@ use crate::helpers::{CHAT, Gateway, Place, chat, eventually};
 use crate::http::Reply;
 use crate::mock::Mock;
 
-const OWN: &str = "acme";
+pub(crate) const OWN: &str = "acme";
 
 /// A gateway with the key of its admin, who asks in namespaces.
-struct Stage {
+pub(crate) struct Stage {
     gateway: Gateway,
     key: String,
     place: Place,
 }
 
 impl Stage {
-    fn new(place: Place) -> Self {
+    pub(crate) fn new(place: Place) -> Self {
         let key = place.key(OWN, "admin");
         let gateway = place.start();
         Self {
@@ -31,25 +31,35 @@ impl Stage {
     }
 
     /// The next gateway on the folder of this one, which ends by this signal.
-    fn after(self, signal: Signal) -> Self {
+    pub(crate) fn after(self, signal: Signal) -> Self {
         self.gateway.signal(signal);
         drop(self.gateway.ended());
         let gateway = self.place.start();
         Self { gateway, ..self }
     }
 
-    fn admin(&self) -> Admin<'_> {
+    pub(crate) fn admin(&self) -> Admin<'_> {
         Admin::new(&self.gateway, &self.key)
     }
 
     fn ask(&self, namespace: &str, question: &str, mode: &str) -> Reply {
+        self.ask_of("mock-plain", (namespace, question), mode)
+    }
+
+    /// The same of a model.
+    pub(crate) fn ask_of(
+        &self,
+        model: &str,
+        (namespace, question): (&str, &str),
+        mode: &str,
+    ) -> Reply {
         let bearer = format!("Bearer {}", self.key);
         let headers = [
             ("authorization", bearer.as_str()),
             ("x-reprise-namespace", namespace.trim_start_matches('@')),
             ("x-reprise-cache", mode),
         ];
-        let body = chat("mock-plain", question);
+        let body = chat(model, question);
         self.gateway.send(CHAT, &headers, Some(&body))
     }
 
@@ -59,7 +69,7 @@ impl Stage {
     }
 
     /// The entries of a namespace, newest first.
-    fn entries(&self, namespace: &str) -> Vec<String> {
+    pub(crate) fn entries(&self, namespace: &str) -> Vec<String> {
         let path = format!("/admin/v1/entries?namespace={namespace}");
         let rows = self.admin().rows(&path);
         let id = |row: &Value| row["id"].as_str().unwrap().to_owned();
@@ -67,7 +77,7 @@ impl Stage {
     }
 
     /// Waits until a namespace holds these entries, newest first, and no other.
-    fn holds(&self, namespace: &str, wanted: &[impl AsRef<str>]) {
+    pub(crate) fn holds(&self, namespace: &str, wanted: &[impl AsRef<str>]) {
         let wanted: Vec<_> = wanted.iter().map(AsRef::as_ref).collect();
         eventually(|| (self.entries(namespace) == wanted).then_some(()));
     }
@@ -111,7 +121,7 @@ impl Stage {
         })
     }
 
-    fn rooms(&self) -> Vec<Value> {
+    pub(crate) fn rooms(&self) -> Vec<Value> {
         let stats = self.admin().get("/admin/v1/stats");
         stats["rooms"].as_array().unwrap().clone()
     }
@@ -275,7 +285,7 @@ fn a_bound_is_refused_by_name_and_shown_to_who_sees_the_namespace() {
     stage.bind(OWN, 7);
     stage.teach(OWN, ASKED);
     let room = stage.room(OWN);
-    let whole = json!({"namespace": OWN, "entries": 1, "capacity_entries": 7, "counted": true});
+    let whole = json!({"namespace": OWN, "models": null, "entries": 1, "capacity_entries": 7, "counted": true});
     assert_eq!(room, whole);
     assert_eq!(own(&stage.gateway).json()["room"], room);
     assert_eq!(foreign(&stage.gateway).status, 403);

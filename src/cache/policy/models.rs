@@ -68,6 +68,9 @@ pub struct ModelPolicy {
     /// As [`Policy::stale_if_error_s`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stale_if_error_s: Option<u64>,
+    /// As [`Policy::capacity_entries`], of these models together, which then take nothing of the room of the rest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub capacity_entries: Option<u64>,
     /// As [`Policy::temperature_max`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub temperature_max: Option<f64>,
@@ -226,6 +229,7 @@ impl Policy {
                 .stale_while_revalidate_s
                 .unwrap_or(self.stale_while_revalidate_s),
             stale_if_error_s: own.stale_if_error_s.unwrap_or(self.stale_if_error_s),
+            capacity_entries: own.capacity_entries.unwrap_or(self.capacity_entries),
             temperature_max: own.temperature_max.unwrap_or(self.temperature_max),
             // A time of its own was not shortened when that of all others was.
             forgotten_before_ms: match own.ttl_s {
@@ -351,6 +355,10 @@ mod tests {
             (
                 r#"{"models":{"m":{"ttl_s":0}}}"#,
                 "`models.m.ttl_s` must be",
+            ),
+            (
+                r#"{"models":{"m":{"capacity_entries":1000000001}}}"#,
+                "`models.m.capacity_entries` must be at most",
             ),
             (r#"{"models":{"[m":{"ttl_s":9}}}"#, "`models` must be"),
             (

@@ -6,7 +6,7 @@ use crate::config::Pattern;
 
 /// Something for each of some patterns.
 #[derive(Debug, Clone)]
-pub(super) struct Narrowest<T>(Vec<(Pattern, T)>);
+pub(in crate::cache) struct Narrowest<T>(Vec<(Pattern, T)>);
 
 impl<T> Default for Narrowest<T> {
     fn default() -> Self {
@@ -16,7 +16,7 @@ impl<T> Default for Narrowest<T> {
 
 impl<T> Narrowest<T> {
     /// Takes patterns, of which those that are none are left out.
-    pub(super) fn new(said: impl IntoIterator<Item = (String, T)>) -> Self {
+    pub(in crate::cache) fn new(said: impl IntoIterator<Item = (String, T)>) -> Self {
         let parsed = said
             .into_iter()
             .filter_map(|(pattern, what)| Some((Pattern::parse(&pattern).ok()?, what)));
@@ -27,13 +27,13 @@ impl<T> Narrowest<T> {
     }
 
     /// What holds for a model, with its pattern.
-    pub(super) fn of(&self, model: &str) -> Option<(&str, &T)> {
+    pub(in crate::cache) fn of(&self, model: &str) -> Option<(&str, &T)> {
         let found = self.0.iter().find(|(p, _)| p.matches(model));
         found.map(|(pattern, what)| (pattern.as_str(), what))
     }
 
     /// What a pattern says.
-    pub(super) fn named(&self, pattern: &str) -> Option<&T> {
+    pub(in crate::cache) fn named(&self, pattern: &str) -> Option<&T> {
         let found = self.0.iter().find(|(p, _)| p.as_str() == pattern);
         found.map(|(_, what)| what)
     }

@@ -1,8 +1,10 @@
-//! The entries of each bounded namespace in the order in which they go. Pure: knows neither store nor policies.
+//! The entries of each bound in the order in which they go. Pure: knows neither store nor policies.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use serde::Serialize;
+
+use super::split::{Bound, Split};
 
 /// Names a line; never used again for another one.
 pub(super) type Number = u32;
@@ -10,11 +12,13 @@ pub(super) type Number = u32;
 /// Ids that have left and may stand in a line, however few live in it: tidying sooner would not be worth it.
 const SLACK: usize = 64;
 
-/// How much of its room a namespace takes.
+/// How much is taken of a bound.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Taken {
     /// The namespace.
     pub namespace: String,
+    /// The pattern of models whose room it is; none: all others'.
+    pub models: Option<String>,
     /// Entries that are remembered in it, as far as they are counted.
     pub entries: usize,
     /// How many those may be.
@@ -31,9 +35,11 @@ enum Counting {
     Done,
 }
 
-/// A namespace's entries.
+/// The entries of a bound.
 #[derive(Debug)]
 struct Line {
+    namespace: String,
+    models: Option<String>,
     capacity: u64,
     /// Who goes first is in front. Some have left already, which is found out when they get there.
     order: VecDeque<u64>,
@@ -47,9 +53,19 @@ impl Line {
     fn is_over(&self, more: usize) -> bool {
         self.counting == Counting::Done && (self.entries + more) as u64 > self.capacity
     }
+
+    fn taken(&self) -> Taken {
+        Taken {
+            namespace: self.namespace.clone(),
+            models: self.models.clone(),
+            entries: self.entries,
+            capacity_entries: self.capacity,
+            counted: self.counting == Counting::Done,
+        }
+    }
 }
 
-/// What is left of a line whose namespace has no bound any more.
+/// What is left of a line whose bound is there no more.
 #[derive(Debug)]
 pub(super) struct Closed {
     number: Number,
@@ -59,7 +75,8 @@ pub(super) struct Closed {
 /// All lines.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
-    numbers: HashMap<String, Number>,
+    /// Of namespaces with a bound.
+    splits: HashMap<String, Split>,
     lines: BTreeMap<Number, Line>,
     /// In which line an entry stands; what has left stands in none.
     places: HashMap<u64, Number>,
@@ -69,32 +86,64 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    /// The line of a namespace, if it has a bound.
-    pub(super) fn of(&self, namespace: &str) -> Option<Number> {
-        self.numbers.get(namespace).copied()
+    /// The line of a model in a namespace, if it has a bound.
+    pub(super) fn of(&self, namespace: &str, model: &str) -> Option<Number> {
+        self.splits.get(namespace)?.of(model)
     }
 
     /// Takes over the bounds by namespace; gives the lines that are there no more, for [`Lines::forget`].
-    pub(super) fn follow(&mut self, bounds: &HashMap<&str, u64>) -> Vec<Closed> {
-        let names = self.numbers.keys();
-        let over: Vec<String> = names
-            .filter(|name| !bounds.contains_key(name.as_str()))
-            .cloned()
-            .collect();
-        for (namespace, capacity) in bounds {
-            let number = self.of(namespace).unwrap_or_else(|| self.open(namespace));
-            if let Some(line) = self.lines.get_mut(&number) {
-                line.capacity = *capacity;
-            }
+    pub(super) fn follow(&mut self, bounds: HashMap<&str, Bound>) -> Vec<Closed> {
+        let mut before = std::mem::take(&mut self.splits);
+        let mut over = Vec::new();
+        for (namespace, bound) in bounds {
+            let entry = before.remove_entry(namespace);
+            let (name, old) = entry.unwrap_or_else(|| (namespace.to_owned(), Split::default()));
+            let split = match old.bound == bound {
+                true => old,
+                false => self.split(namespace, bound, old, &mut over),
+            };
+            self.splits.insert(name, split);
         }
-        let closed = over.iter().filter_map(|name| self.close(name));
-        closed.collect()
+        over.extend(
+            before
+                .into_values()
+                .flat_map(|split| split.lines.into_values()),
+        );
+        over.iter()
+            .filter_map(|number| self.close(*number))
+            .collect()
     }
 
-    fn open(&mut self, namespace: &str) -> Number {
+    /// Keeps the old lines that hold the same entries under another bound, and opens the others; what is left is over.
+    fn split(
+        &mut self,
+        namespace: &str,
+        bound: Bound,
+        mut old: Split,
+        over: &mut Vec<Number>,
+    ) -> Split {
+        if !old.bound.parts_as(&bound) {
+            over.extend(std::mem::take(&mut old.lines).into_values());
+        }
+        let mut lines = BTreeMap::new();
+        for (pattern, capacity) in bound.capacities() {
+            let models = pattern.cloned();
+            let kept = old.lines.remove(&models);
+            let number = kept.unwrap_or_else(|| self.open(namespace, models.clone()));
+            if let Some(line) = self.lines.get_mut(&number) {
+                line.capacity = capacity;
+            }
+            lines.insert(models, number);
+        }
+        over.extend(old.lines.into_values());
+        Split::new(bound, lines)
+    }
+
+    fn open(&mut self, namespace: &str, models: Option<String>) -> Number {
         self.last += 1;
-        self.numbers.insert(namespace.to_owned(), self.last);
         let line = Line {
+            namespace: namespace.to_owned(),
+            models,
             capacity: u64::MAX,
             order: VecDeque::new(),
             entries: 0,
@@ -104,8 +153,7 @@ impl Lines {
         self.last
     }
 
-    fn close(&mut self, namespace: &str) -> Option<Closed> {
-        let number = self.numbers.remove(namespace)?;
+    fn close(&mut self, number: Number) -> Option<Closed> {
         let order = self.lines.remove(&number)?.order;
         Some(Closed { number, order })
     }
@@ -123,7 +171,8 @@ impl Lines {
     /// Puts a new entry behind all others.
     pub(super) fn join(&mut self, number: Number, id: u64) {
         if let Some(line) = self.lines.get_mut(&number)
-            && self.places.insert(id, number).is_none()
+            // It may stand in a closed line that is not forgotten yet.
+            && self.places.insert(id, number) != Some(number)
         {
             line.order.push_back(id);
             line.entries += 1;
@@ -209,8 +258,8 @@ impl Lines {
     }
 
     /// Counts an entry that was read.
-    pub(super) fn found(&mut self, namespace: &str, id: u64) {
-        let number = self.of(namespace);
+    pub(super) fn found(&mut self, namespace: &str, model: &str, id: u64) {
+        let number = self.of(namespace, model);
         let line = number.and_then(|number| Some((number, self.lines.get(&number)?)));
         if let Some((number, line)) = line
             && line.counting == Counting::UnderWay
@@ -234,26 +283,18 @@ impl Lines {
         }
     }
 
-    /// How much each namespace with a bound takes, by name.
+    /// How much is taken of each bound, by namespace.
     pub(super) fn taken(&self) -> Vec<Taken> {
-        let mut all: Vec<Taken> = self
-            .numbers
-            .keys()
-            .filter_map(|name| self.taken_by(name))
-            .collect();
-        all.sort_unstable_by(|a, b| a.namespace.cmp(&b.namespace));
+        let mut all: Vec<Taken> = self.lines.values().map(Line::taken).collect();
+        all.sort_unstable_by(|a, b| (&a.namespace, &a.models).cmp(&(&b.namespace, &b.models)));
         all
     }
 
-    /// The same of one.
-    pub(super) fn taken_by(&self, namespace: &str) -> Option<Taken> {
-        let line = self.lines.get(&self.of(namespace)?)?;
-        Some(Taken {
-            namespace: namespace.to_owned(),
-            entries: line.entries,
-            capacity_entries: line.capacity,
-            counted: line.counting == Counting::Done,
-        })
+    /// The same of the models of a pattern in a namespace, or of those without room of their own.
+    pub(super) fn taken_by(&self, namespace: &str, pattern: Option<&str>) -> Option<Taken> {
+        let split = self.splits.get(namespace)?;
+        let number = pattern.map_or_else(|| split.rest(), |p| split.of_pattern(p));
+        self.lines.get(&number?).map(Line::taken)
     }
 }
 
@@ -261,14 +302,20 @@ impl Lines {
 mod tests {
     use super::*;
 
+    /// Bounds of namespaces as a whole.
+    fn bounds<const N: usize>(all: [(&str, u64); N]) -> HashMap<&str, Bound> {
+        let bound = |rest| Bound::new(rest, std::iter::empty()).unwrap();
+        HashMap::from(all.map(|(namespace, rest)| (namespace, bound(rest))))
+    }
+
     /// Lines of one namespace that holds these ids.
     fn held(capacity: u64, ids: impl IntoIterator<Item = u64>) -> (Lines, Number) {
         let mut lines = Lines::default();
-        lines.follow(&HashMap::from([("a", capacity)]));
+        lines.follow(bounds([("a", capacity)]));
         assert_eq!(lines.next_to_read(), Some(0));
-        ids.into_iter().for_each(|id| lines.found("a", id));
+        ids.into_iter().for_each(|id| lines.found("a", "m", id));
         lines.have_read(None);
-        let number = lines.of("a").unwrap();
+        let number = lines.of("a", "m").unwrap();
         (lines, number)
     }
 
@@ -285,7 +332,7 @@ mod tests {
         assert_eq!(lines.shorten(line, 1, 9, nobody), [3]);
         lines.join(line, 5);
         assert_eq!(lines.shorten(line, 1, 9, nobody), [1], "it was served");
-        assert_eq!(lines.taken_by("a").unwrap().entries, 2);
+        assert_eq!(lines.taken_by("a", None).unwrap().entries, 2);
     }
 
     #[test]
@@ -301,10 +348,10 @@ mod tests {
         let (mut lines, line) = held(2, 1..=4);
         lines.leave(1);
         assert!(lines.shorten(line, 0, 9, |_| None).is_empty());
-        assert_eq!(lines.taken_by("a").unwrap().entries, 2);
+        assert_eq!(lines.taken_by("a", None).unwrap().entries, 2);
         (3..=4).for_each(|id| lines.leave(id));
         lines.leave(4);
-        assert_eq!(lines.taken_by("a").unwrap().entries, 0);
+        assert_eq!(lines.taken_by("a", None).unwrap().entries, 0);
     }
 
     #[test]
@@ -312,33 +359,33 @@ mod tests {
         let (mut lines, line) = held(1000, 1..=1000);
         (1..=990).for_each(|id| lines.leave(id));
         assert!(lines.lines[&line].order.len() <= 2 * 10 + SLACK);
-        lines.follow(&HashMap::from([("a", 9)]));
+        lines.follow(bounds([("a", 9)]));
         assert_eq!(lines.shorten(line, 0, 9000, nobody), [991]);
     }
 
     #[test]
     fn nothing_goes_before_all_are_counted_and_then_the_oldest_do() {
         let mut lines = Lines::default();
-        lines.follow(&HashMap::from([("a", 2)]));
-        let line = lines.of("a").unwrap();
+        lines.follow(bounds([("a", 2)]));
+        let line = lines.of("a", "m").unwrap();
         lines.join(line, 7);
         assert_eq!(lines.next_to_read(), Some(0));
         for id in [3, 4] {
-            lines.found("a", id);
+            lines.found("a", "m", id);
         }
         lines.have_read(Some(4));
         assert_eq!(
             (lines.next_to_read(), lines.shorten_any(9, nobody)),
             (Some(4), None)
         );
-        lines.follow(&HashMap::from([("a", 2), ("b", 1)]));
+        lines.follow(bounds([("a", 2), ("b", 1)]));
         for id in [7, 8] {
-            lines.found("a", id);
+            lines.found("a", "m", id);
         }
-        lines.found("b", 9);
+        lines.found("b", "m", 9);
         lines.have_read(None);
         assert_eq!(lines.shorten_any(9, nobody), Some(vec![3, 4]));
-        let b = lines.taken_by("b").unwrap();
+        let b = lines.taken_by("b", None).unwrap();
         assert!(!b.counted && b.entries == 0, "its turn comes next");
         assert_eq!(lines.next_to_read(), Some(0));
     }
@@ -346,7 +393,7 @@ mod tests {
     #[test]
     fn without_a_bound_nothing_is_known() {
         let (mut lines, _) = held(2, 1..=9);
-        let mut closed = lines.follow(&HashMap::new());
+        let mut closed = lines.follow(HashMap::new());
         assert!(lines.forget(&mut closed[0], 5) && !lines.forget(&mut closed[0], 5));
         assert!(lines.places.is_empty() && lines.taken().is_empty());
         assert_eq!(lines.next_to_read(), None);

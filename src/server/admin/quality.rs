@@ -67,7 +67,7 @@ fn live(door: &Door, query: &QualityQuery) -> Value {
         "judge": {"checked_by_people": judge, "missed_at_most": judge.missed_at_most()},
         "budget": door.gateway.budget_standing(&policies, None),
         "budgets_by_model": budgets_by_model(door, &policies),
-        "room": door.gateway.cache().rooms().taken_by(namespace),
+        "room": door.gateway.cache().rooms().taken_by(namespace, model.map(Pattern::as_str)),
         "labels_needed": {"1_percent": labels_needed(0.01), "5_percent": labels_needed(0.05)},
     })
 }

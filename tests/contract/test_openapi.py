@@ -238,7 +238,7 @@ def govern(call):
     call("get", "/admin/v1/changes", query={"namespace": "acme", "limit": 3})
     policy, head = call("get", "/admin/v1/policies/{namespace}", namespace="acme")
     assert head["etag"] == f'"{policy["version"]}"'
-    bound = budget | {"capacity_entries": 1000}
+    bound = budget | {"capacity_entries": 1000, "models": {"mock-*": {"capacity_entries": 100}}}
     call("put", "/admin/v1/policies/{namespace}", bound, headers={"if-match": head["etag"]}, namespace="acme")
     bounded(call)
     head = call("get", "/admin/v1/policies/{namespace}", namespace="acme")[1]
@@ -256,7 +256,8 @@ def bounded(call):
     while call("get", "/admin/v1/quality", query={"namespace": "acme"})[0]["room"] is None:
         assert time.monotonic() < deadline, "the bound never came"
         time.sleep(0.02)
-    assert call("get", "/admin/v1/stats")[0]["rooms"]
+    patterns = [room["models"] for room in call("get", "/admin/v1/stats")[0]["rooms"]]
+    assert patterns == [None, "mock-*"]
 
 
 def prompted(call):

@@ -40,7 +40,9 @@ fn put(stage: &Stage, policy: &Value) {
     let version = stage.admin().get("/admin/v1/policies/acme")["version"].to_string();
     let reply = stage.admin().put(OWN, Some(&version), policy);
     assert_eq!(reply.status, 200, "{reply:?}");
-    assert_eq!(reply.json()["models"], policy["models"]);
+    let told = reply.json();
+    let models = told.get("models").cloned().unwrap_or(json!({}));
+    assert_eq!(models, policy["models"]);
 }
 
 /// Waits until these rooms are there, counted, and no other: pattern, entries, and how many may be.

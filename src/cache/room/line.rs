@@ -398,4 +398,40 @@ mod tests {
         assert!(lines.places.is_empty() && lines.taken().is_empty());
         assert_eq!(lines.next_to_read(), None);
     }
+
+    /// Bounds of one namespace: of the rest, and of a pattern.
+    fn parted(rest: u64, pattern: &str, own: Option<u64>) -> HashMap<&'static str, Bound> {
+        let pattern = pattern.to_owned();
+        let models = std::iter::once((&pattern, own));
+        HashMap::from([("a", Bound::new(rest, models).unwrap())])
+    }
+
+    #[test]
+    fn patterns_count_anew_only_where_they_tell_entries_apart_otherwise() {
+        let (mut lines, line) = held(9, 1..=3);
+        assert!(lines.follow(parted(8, "x*", None)).is_empty());
+        assert_eq!(lines.taken_by("a", None).unwrap().capacity_entries, 8);
+        assert_eq!(lines.of("a", "x1"), Some(line), "no pattern says anything");
+        assert_eq!(lines.follow(parted(8, "x*", Some(0))).len(), 1);
+        assert_eq!(lines.of("a", "x1"), None);
+        let rest = lines.of("a", "m");
+        assert!(rest.is_some() && rest != Some(line));
+        assert!(lines.follow(parted(8, "x*", Some(5))).is_empty());
+        assert_eq!(lines.of("a", "m"), rest, "the rest is the same");
+        let own = lines.of("a", "x1");
+        assert_eq!(lines.follow(parted(0, "x*", Some(6))).len(), 1);
+        assert_eq!((lines.of("a", "x1"), lines.of("a", "m")), (own, None));
+    }
+
+    #[test]
+    fn who_stands_in_a_closed_line_joins_another_one_at_once() {
+        let (mut lines, _) = held(9, 1..=2);
+        let mut closed = lines.follow(parted(9, "x*", Some(5)));
+        let number = lines.of("a", "m").unwrap();
+        lines.join(number, 2);
+        assert!(!lines.forget(&mut closed[0], 9));
+        assert_eq!(lines.taken_by("a", None).unwrap().entries, 1);
+        lines.leave(2);
+        assert_eq!(lines.taken_by("a", None).unwrap().entries, 0);
+    }
 }

@@ -20,7 +20,7 @@ use crate::chat::number::shortest;
 use crate::chat::unix_ms;
 use crate::config::{self, Config};
 use crate::eval::budget::{self, Cases};
-use crate::eval::rows::{self, BudgetRow, ConversationRow, PairRow, RowsError};
+use crate::eval::rows::{self, BudgetRow, ConversationRow, PairRow, RowsError, TraceRow};
 use crate::eval::{Figures, Measured, Progress, Row, Trial, measure_rows, plot, table, trace};
 use crate::provider::Demo;
 
@@ -156,12 +156,7 @@ pub async fn eval(command: EvalCommand, config: Config) -> Result<(), EvalError>
         EvalCommand::Trace { file, .. } => {
             let rows = rows::read(&file)?;
             let trial = trial(config, policy, None, wrong.is_some())?;
-            let name = file.display().to_string();
-            let progress = Progress::new(rows.len(), &name);
-            let figures = trace(&trial, rows, progress).await;
-            let text = table::trace(&name, &figures);
-            let wrong = of_file(trial.wrong_hits(), &name);
-            (vec![text], by_file([(name, figures)])?, Vec::new(), wrong)
+            of_trace(&trial, rows, file.display().to_string()).await?
         }
         EvalCommand::Budget {
             budget,
@@ -193,11 +188,12 @@ pub async fn eval(command: EvalCommand, config: Config) -> Result<(), EvalError>
     }
     out.flush()?;
     // Last: whatever becomes of that file, the figures are told.
-    if let Some(path) = wrong {
-        let lines: String = hits.iter().map(|hit| format!("{hit}\n")).collect();
-        std::fs::write(&path, lines).map_err(|source| EvalError::File { path, source })?;
-    }
-    Ok(())
+    wrong.map_or(Ok(()), |path| write_lines(path, &hits))
+}
+
+fn write_lines(path: PathBuf, lines: &[serde_json::Value]) -> Result<(), EvalError> {
+    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    std::fs::write(&path, text).map_err(|source| EvalError::File { path, source })
 }
 
 /// Whether a path leads to one of some files.
@@ -223,6 +219,16 @@ type Told = (
     Vec<(String, Vec<Measured>)>,
     Vec<serde_json::Value>,
 );
+
+/// One trace.
+async fn of_trace(trial: &Trial, rows: Vec<TraceRow>, name: String) -> Result<Told, EvalError> {
+    let progress = Progress::new(rows.len(), &name);
+    let figures = trace(trial, rows, progress).await;
+    let text = table::trace(&name, &figures);
+    let wrong = of_file(trial.wrong_hits(), &name);
+    let value = by_file([(name, figures)])?;
+    Ok((vec![text], value, Vec::new(), wrong))
+}
 
 /// A budget on one file.
 async fn of_budget(

@@ -1,7 +1,10 @@
 //! How long each class of questions is remembered, as a policy says it. Pure.
 
-use serde::{Deserialize, Deserializer, Serialize, de};
-use serde_json::Value;
+use std::fmt;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::config::TtlClass;
 
@@ -85,12 +88,40 @@ fn given<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Option<u64>>, D::
 /// # Errors
 /// What does not fit.
 pub fn draft<'de, D: Deserializer<'de>>(value: D) -> Result<Option<TtlClassesDraft>, D::Error> {
-    match Value::deserialize(value)? {
-        Value::Null => Ok(None),
-        object @ Value::Object(_) => serde_json::from_value(object)
+    value.deserialize_any(ObjectOrNull)
+}
+
+/// Reads the object itself, so that a member given twice is still told.
+struct ObjectOrNull;
+
+impl<'de> Visitor<'de> for ObjectOrNull {
+    type Value = Option<TtlClassesDraft>;
+
+    fn expecting(&self, told: &mut fmt::Formatter<'_>) -> fmt::Result {
+        told.write_str("`ttl_classes` as an object")
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_none<E: de::Error>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, value: D) -> Result<Self::Value, D::Error> {
+        value.deserialize_any(self)
+    }
+
+    fn visit_seq<A: de::SeqAccess<'de>>(self, _: A) -> Result<Self::Value, A::Error> {
+        Err(de::Error::custom("`ttl_classes` is not an object"))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Self::Value, A::Error> {
+        let draft = TtlClassesDraft::deserialize(MapAccessDeserializer::new(members));
+        draft
             .map(Some)
-            .map_err(|e| de::Error::custom(format!("`ttl_classes`: {e}"))),
-        _ => Err(de::Error::custom("`ttl_classes` is not an object")),
+            .map_err(|e| de::Error::custom(format!("`ttl_classes`: {e}")))
     }
 }
 

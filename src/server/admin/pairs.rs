@@ -47,7 +47,7 @@ fn parse(body: &[u8]) -> Result<(Draft, Pairs), ApiError> {
     };
     let lines = body.split(|byte| *byte == b'\n').zip(1..);
     let mut lines = lines.filter(|(line, _)| !line.trim_ascii().is_empty());
-    let (first, number) = lines.next().unwrap_or_default();
+    let (first, number) = lines.next().unwrap_or((b"", 1));
     let draft = body::object(first)
         .map_err(|e| bad(number, "a draft with `namespace` and `policy`", &e))?;
     let mut pairs = Vec::new();

@@ -202,12 +202,37 @@ fn is_measured(asked: Asked) -> bool {
     matches!(asked, Asked::HowMany | Asked::HowLong | Asked::HowFar)
 }
 
+fn open(asked: Asked) -> bool {
+    matches!(asked, Asked::What | Asked::Which)
+}
+
+/// One side asks for anything: "what is the year", "when was it".
+fn opened(pair: &Pair<'_>, a: Asked, b: Asked) -> Finding {
+    let strong = |asked| !open(asked) && asked != Asked::How && asked != Asked::Who;
+    let mut tokens = pair.a.tokens().iter().chain(pair.b.tokens());
+    let amount = tokens.any(|t| t.is_of(&AMOUNTS)) || shares_unit(pair);
+    let only_word = !amount && pair.strays() == (0, 0) && pair.common() > 0;
+    if only_word && (strong(a) || strong(b)) {
+        Finding::Different("question_word_changed")
+    } else {
+        Finding::Unsure("open_question")
+    }
+}
+
+/// "Where can I hire", "what is the way to hire": somebody wants to do it.
+fn asks_for_a_way(pair: &Pair<'_>) -> bool {
+    let says = |tokens: &[Token], words: &[&str]| tokens.iter().any(|t| t.is_of(words));
+    let me = |tokens| says(tokens, &["i", "you", "we", "one"]);
+    let way = |tokens| says(tokens, &["way", "ways", "steps"]);
+    let (a, b) = (pair.a.tokens(), pair.b.tokens());
+    (me(a) || way(a)) && (me(b) || way(b)) && (me(a) || me(b))
+}
+
 /// Another thing asked for.
 pub(super) fn examine(pair: &Pair<'_>) -> Finding {
     let (Some(a), Some(b)) = (pair.a.asked(), pair.b.asked()) else {
         return Finding::Unsure("no_question_word");
     };
-    let open = |asked| matches!(asked, Asked::What | Asked::Which);
     if a == b {
         return Finding::Equal;
     }
@@ -216,20 +241,7 @@ pub(super) fn examine(pair: &Pair<'_>) -> Finding {
     }
     let (only_a, only_b) = pair.strays();
     if open(a) || open(b) {
-        let strong = |asked| !open(asked) && asked != Asked::How && asked != Asked::Who;
-        let amount = pair
-            .a
-            .tokens()
-            .iter()
-            .chain(pair.b.tokens())
-            .any(|t| t.is_of(&AMOUNTS));
-        let amount = amount || shares_unit(pair);
-        let only_word = !amount && only_a + only_b == 0 && pair.common() > 0;
-        return if only_word && (strong(a) || strong(b)) {
-            Finding::Different("question_word_changed")
-        } else {
-            Finding::Unsure("open_question")
-        };
+        return opened(pair, a, b);
     }
     // "Where can I hire" and "how can I hire" ask for the same way.
     let ways = |asked| matches!(asked, Asked::How | Asked::Where);
@@ -239,17 +251,7 @@ pub(super) fn examine(pair: &Pair<'_>) -> Finding {
             Asked::Who | Asked::When | Asked::Where | Asked::Why | Asked::How
         )
     };
-    let me: fn(&Token) -> bool = |t| t.is_of(&["i", "you", "we", "one"]);
-    let way: fn(&Token) -> bool = |t| t.is_of(&["way", "ways", "steps"]);
-    let says = |what: fn(&Token) -> bool| {
-        (
-            pair.a.tokens().iter().any(what),
-            pair.b.tokens().iter().any(what),
-        )
-    };
-    let (asks, ways_to) = (says(me), says(way));
-    let asker = (asks.0 || ways_to.0) && (asks.1 || ways_to.1) && (asks.0 || asks.1);
-    if ways(a) && ways(b) && asker {
+    if ways(a) && ways(b) && asks_for_a_way(pair) {
         return Finding::Unsure("way_or_place");
     }
     // How many years, how long, how old, when will it: one measure of time.

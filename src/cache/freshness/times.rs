@@ -229,4 +229,14 @@ mod tests {
             assert!(!fits(bad), "{bad}");
         }
     }
+
+    #[test]
+    fn a_class_that_is_given_twice_is_refused_as_any_other_member_is() {
+        let read = |text: &str| draft(&mut serde_json::Deserializer::from_str(text));
+        assert!(read(r#"{"never":30}"#).unwrap().is_some());
+        assert!(read("null").unwrap().is_none());
+        for refused in [r#"{"never":30,"never":60}"#, "[1]", "7", r#"{"late":1}"#] {
+            assert!(read(refused).is_err(), "{refused}");
+        }
+    }
 }

@@ -20,6 +20,50 @@ fn tense(token: &Token) -> Option<usize> {
     TENSES.iter().position(|words| token.is_of(words))
 }
 
+/// How a state stands in time: it begins, it was, it is sought.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Aspect {
+    Begins,
+    Was,
+    Sought,
+}
+
+/// Words that say so, and nothing else.
+const ASPECTS: [&str; 18] = [
+    "getting", "become", "becomes", "becoming", "became", "use", "used", "try", "tries", "trying",
+    "tried", "want", "wants", "hope", "hopes", "hoping", "plan", "planning",
+];
+
+/// `becoming an editor`, `used to be an editor`, `trying to be an editor`.
+fn aspect(tokens: &[Token]) -> Option<Aspect> {
+    let is = |i: usize, words: &[&str]| tokens.get(i).is_some_and(|t| t.is_of(words));
+    let passive = |before: &[Token]| {
+        before
+            .iter()
+            .any(|t| t.is_of(&["is", "are", "was", "were", "be", "been"]))
+    };
+    (0..tokens.len()).find_map(|i| match tokens[i].lower.as_str() {
+        "become" | "becomes" | "becoming" | "became" | "getting" => Some(Aspect::Begins),
+        // "What is it used to", but "did it use to be".
+        "use" | "used" if is(i + 1, &["to"]) && !passive(&tokens[..i]) => Some(Aspect::Was),
+        word if ASPECTS.contains(&word) && is(i + 1, &["to"]) && is(i + 2, &["be", "become"]) => {
+            Some(Aspect::Sought)
+        }
+        _ => None,
+    })
+}
+
+/// Whether the same is asked of a state and of its beginning or end: `is she an editor`, `is she becoming an editor`.
+fn another_aspect(pair: &Pair<'_>) -> bool {
+    let rest = |of: &Reading, only: &[usize]| {
+        let words = only.iter().map(|i| &of.tokens()[*i]);
+        words.filter(|t| !t.stop && !t.is_of(&ASPECTS)).count()
+    };
+    aspect(pair.a.tokens()) != aspect(pair.b.tokens())
+        && pair.common() > 1
+        && rest(pair.a, pair.only_a()) + rest(pair.b, pair.only_b()) == 0
+}
+
 /// Whether the only thing that differs is past, present or future of an auxiliary verb.
 fn another_tense(pair: &Pair<'_>) -> bool {
     let (a, b) = (pair.a.tokens(), pair.b.tokens());
@@ -79,6 +123,9 @@ pub(super) fn examine(pair: &Pair<'_>) -> Finding {
     if clashes(pair) || clash(pair, Family::Phase, true) || is_replaced(pair) {
         return Finding::Different("date_changed");
     }
+    if another_aspect(pair) {
+        return Finding::Different("aspect_changed");
+    }
     if another_tense(pair) {
         return Finding::Different("tense_changed");
     }
@@ -107,6 +154,13 @@ mod tests {
             "What is the weather tomorrow?",
         );
         different("dates", "Sales of last week", "Sales of next week");
+        for other in [
+            "Is Ann Lee becoming an editor?",
+            "Did Ann Lee use to be an editor?",
+            "Is Ann Lee trying to be an editor?",
+        ] {
+            different("dates", "Is Ann Lee an editor?", other);
+        }
         different("dates", "Is it cold in January?", "Is it cold in July?");
         different(
             "dates",
@@ -123,5 +177,7 @@ mod tests {
             "When was the previous solar eclipse?",
         );
         survives("What may I eat?", "What can I eat?");
+        survives("Is the sea becoming warmer?", "Is the sea getting warmer?");
+        survives("What is a router used to do?", "What is a router used for?");
     }
 }

@@ -98,7 +98,7 @@ fn default_probability() -> f32 {
 }
 
 /// Least probability of a hit unless something else is configured.
-pub const DEFAULT_PROBABILITY: f32 = 0.68;
+pub const DEFAULT_PROBABILITY: f32 = 0.66;
 
 /// For policies that were stored before there were budgets.
 fn default_budget() -> f32 {

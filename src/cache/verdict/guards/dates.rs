@@ -59,7 +59,10 @@ fn another_aspect(pair: &Pair<'_>) -> bool {
         let words = only.iter().map(|i| &of.tokens()[*i]);
         words.filter(|t| !t.stop && !t.is_of(&ASPECTS)).count()
     };
-    aspect(pair.a.tokens()) != aspect(pair.b.tokens())
+    // `How do I become a nurse` and `how can I be a nurse` ask for one way.
+    let plain = pair.a.asked().is_none() && pair.b.asked().is_none();
+    plain
+        && aspect(pair.a.tokens()) != aspect(pair.b.tokens())
         && pair.common() > 1
         && rest(pair.a, pair.only_a()) + rest(pair.b, pair.only_b()) == 0
 }
@@ -179,5 +182,6 @@ mod tests {
         survives("What may I eat?", "What can I eat?");
         survives("Is the sea becoming warmer?", "Is the sea getting warmer?");
         survives("What is a router used to do?", "What is a router used for?");
+        survives("How do I become a nurse?", "How can I be a nurse?");
     }
 }

@@ -94,16 +94,11 @@ fn is_idle(tokens: &[Token], at: usize) -> bool {
 fn has_tag(tokens: &[Token], at: usize) -> bool {
     let asks = |t: &Token| t.is_of(&AUXILIARIES) || t.is_of(&ASKING);
     let tail = tokens.get(at + 1..).unwrap_or_default();
-    if tail.len() < 3 || tokens.first().is_none_or(asks) {
-        return tail.len() == 2
-            && tail[1].is("right")
-            && !tokens.first().is_none_or(asks)
-            && is_said_of(&tail[0]);
-    }
     let [.., before, last] = tail else {
         return false;
     };
-    before.is_of(&AUXILIARIES) && last.is_of(&PRONOUNS) || last.is("right") && is_said_of(before)
+    let told = before.is_of(&AUXILIARIES) && last.is_of(&PRONOUNS) && tail.len() > 2;
+    (told || last.is("right") && is_said_of(before)) && !tokens.first().is_none_or(asks)
 }
 
 /// Whether "right" behind a word is no part of what is said: not "turn right".

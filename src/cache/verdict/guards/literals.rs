@@ -66,17 +66,18 @@ fn is_letter(token: &Token) -> bool {
 
 /// Letters that name something: vitamin C, plan B.
 fn letters(of: &Reading, other: &Reading) -> Vec<usize> {
-    let tokens = of.tokens().iter().enumerate();
-    // The F of "John F. Kennedy" where the other has "JFK", or of "in F" where it has "in Fahrenheit".
-    let spelt = other.tokens().iter().any(|t| is_initials(&t.raw, of));
     let degree = |token: &Token| {
         let mut names = DEGREES.iter().filter(|(letter, _)| token.is(letter));
         names.any(|(_, name)| other.tokens().iter().any(|t| t.is(name)))
     };
-    tokens
-        .filter(|(_, token)| is_letter(token) && !other.has(token.key) && !spelt && !degree(token))
-        .map(|(i, _)| i)
-        .collect()
+    let missing = |token: &Token| is_letter(token) && !other.has(token.key) && !degree(token);
+    let tokens = of.tokens().iter().enumerate();
+    let found: Vec<usize> = tokens.filter(|(_, t)| missing(t)).map(|(i, _)| i).collect();
+    // The F of "John F. Kennedy" where the other has "JFK".
+    if !found.is_empty() && other.tokens().iter().any(|t| is_initials(&t.raw, of)) {
+        return Vec::new();
+    }
+    found
 }
 
 /// Whether a word is what the capitals of words in another text are: `JFK`, `John F. Kennedy`.

@@ -123,11 +123,12 @@ pub(super) fn negation(pair: &Pair<'_>) -> Finding {
 /// `Refuse a test`, `fail a test`: one word that denies in the place of another.
 fn denies_otherwise(pair: &Pair<'_>) -> bool {
     let (a, b) = (pair.a.tokens(), pair.b.tokens());
-    let other = |i: usize, j: usize| {
-        undoes(&a[i]) && undoes(&b[j]) && pair.is_aligned(i, j) && !are_kin((a, i), (b, j))
-    };
-    let mut only_a = pair.only_a().iter();
-    only_a.any(|i| pair.only_b().iter().any(|j| other(*i, *j)))
+    // Few words deny: the other side is looked at for those alone.
+    let mut denying = pair.only_a().iter().filter(|i| undoes(&a[**i]));
+    denying.any(|i| {
+        let mut aligned = pair.only_b().iter().filter(|j| pair.is_aligned(*i, **j));
+        aligned.any(|j| undoes(&b[*j]) && !are_kin((a, *i), (b, *j)))
+    })
 }
 
 /// Whether a word and its opposite are all that differs between `A is north of B` and `B is south of A`.

@@ -2,7 +2,7 @@
 //! letters, and what each guard found. Pure; knows nothing of how the numbers are weighed.
 
 use super::Evidence;
-use super::guards::{COUNT, Finding, GUARDS, Pair, Reading};
+use super::guards::{COUNT, Finding, GUARDS, Pair, Reading, Token};
 
 /// Features that are not a guard's, by name.
 pub const BASE: [&str; 13] = [
@@ -78,7 +78,7 @@ impl Features {
 fn base(evidence: &Evidence<'_>, pair: &Pair<'_>) -> [f32; BASE.len()] {
     let (stored, asked) = (pair.a, pair.b);
     let ((only_stored, only_asked), common) = (pair.strays(), pair.common());
-    let (a, b): (Vec<&str>, Vec<&str>) = (lower(stored).collect(), lower(asked).collect());
+    let (a, b): (Vec<u64>, Vec<u64>) = (spellings(stored), spellings(asked));
     let (fewer, more) = (a.len().min(b.len()), a.len().max(b.len()));
     [
         evidence.similarity,
@@ -90,7 +90,7 @@ fn base(evidence: &Evidence<'_>, pair: &Pair<'_>) -> [f32; BASE.len()] {
         f32::from(u8::from(only_stored == 1 && only_asked == 1)),
         share(longest_common(&a, &b), more),
         jaccard(&pairs_of(&a), &pairs_of(&b)),
-        jaccard(&letters(&a), &letters(&b)),
+        jaccard(&letters(stored), &letters(asked)),
         number(fewer),
         share(fewer, more),
         f32::from(u8::from(a.first() == b.first())),
@@ -100,13 +100,20 @@ fn base(evidence: &Evidence<'_>, pair: &Pair<'_>) -> [f32; BASE.len()] {
 /// Longer texts say no more by their order: beyond this many words it is not looked at.
 const ORDERED: usize = 64;
 
-fn lower(reading: &Reading) -> impl Iterator<Item = &str> {
-    let tokens = reading.tokens().iter();
-    tokens.map(|t| t.lower.as_str()).take(ORDERED)
+/// Its words in their order, each as a number: they are compared in all places.
+fn spellings(reading: &Reading) -> Vec<u64> {
+    let tokens = reading.tokens().iter().take(ORDERED);
+    tokens.map(Token::spelling).collect()
 }
 
 /// Length of the longest common subsequence.
-fn longest_common(a: &[&str], b: &[&str]) -> usize {
+fn longest_common(a: &[u64], b: &[u64]) -> usize {
+    // What both begin and end with belongs to it: of two questions that are near only the middle is left.
+    let head = a.iter().zip(b).take_while(|(x, y)| x == y).count();
+    let (a, b) = (&a[head..], &b[head..]);
+    let ends = a.iter().rev().zip(b.iter().rev());
+    let tail = ends.take_while(|(x, y)| x == y).count();
+    let (a, b) = (&a[..a.len() - tail], &b[..b.len() - tail]);
     let mut row = vec![0usize; b.len() + 1];
     for x in a {
         let mut diagonal = 0;
@@ -120,22 +127,25 @@ fn longest_common(a: &[&str], b: &[&str]) -> usize {
             diagonal = above;
         }
     }
-    row.last().copied().unwrap_or(0)
+    head + row.last().copied().unwrap_or(0) + tail
 }
 
-fn pairs_of<'a>(words: &[&'a str]) -> Vec<(&'a str, &'a str)> {
+fn pairs_of(words: &[u64]) -> Vec<(u64, u64)> {
     set(words.windows(2).map(|w| (w[0], w[1])).collect())
 }
 
 /// Three letters each, within words: what a typo or an ending leaves alike.
-fn letters(words: &[&str]) -> Vec<[char; 3]> {
+fn letters(reading: &Reading) -> Vec<u64> {
     let mut found = Vec::new();
-    let mut marked: Vec<char> = Vec::new();
-    for word in words {
-        marked.clear();
-        marked.push(' ');
-        marked.extend(word.chars().chain([' ']));
-        found.extend(marked.windows(3).map(|w| [w[0], w[1], w[2]]));
+    for token in reading.tokens().iter().take(ORDERED) {
+        // No letter has more than 21 bits: three fill a number.
+        let mut three = u64::from(' ');
+        for (read, letter) in token.lower.chars().chain([' ']).enumerate() {
+            three = (three << 21 | u64::from(letter)) & (1 << 63) - 1;
+            if read > 0 {
+                found.push(three);
+            }
+        }
     }
     set(found)
 }

@@ -14,9 +14,9 @@ const JOINING: [&str; 12] = [
 /// Opposites whose order says nothing by itself: from where to where is for the guard of order to say.
 const PLACING: [&str; 2] = ["from", "to"];
 
-/// Whether both texts hold the same content words.
+/// Whether both texts hold the same content words, not all of them in the same places.
 fn same_words(pair: &Pair<'_>) -> bool {
-    pair.strays() == (0, 0) && pair.common() > 1
+    pair.places() > 0 && pair.strays() == (0, 0) && pair.common() > 1
 }
 
 /// `animals that fly and don't swim`, `animals that don't fly and swim`.
@@ -32,8 +32,13 @@ pub(super) fn denies_another_word(pair: &Pair<'_>) -> bool {
 
 /// `turn the heating on and the light off`, `turn the heating off and the light on`.
 pub(super) fn exchanges_opposites(pair: &Pair<'_>) -> bool {
-    same_words(pair) && {
-        let (a, b) = (opposites(pair.a), opposites(pair.b));
+    if !same_words(pair) {
+        return false;
+    }
+    let a = opposites(pair.a);
+    // Few texts hold any: the other is not looked through in vain.
+    !a.is_empty() && {
+        let b = opposites(pair.b);
         a.iter().any(|(x, y)| b.contains(&(*y, *x)))
     }
 }

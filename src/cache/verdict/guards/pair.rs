@@ -1,6 +1,9 @@
 //! Two texts side by side: which words only one of them has, and which stand in
 //! the same place. Computed once for all guards, knows nothing of what they look for.
 
+use std::cell::OnceCell;
+
+use super::polarity::Polarity;
 use super::reading::Reading;
 use super::token::{Kind, Token};
 use super::words::mistyped;
@@ -21,6 +24,8 @@ pub struct Pair<'a> {
     gap_a: Vec<u16>,
     gap_b: Vec<u16>,
     gaps: u16,
+    /// What the guards of yes and no found, who share it.
+    pub(super) polarity: OnceCell<Polarity>,
 }
 
 impl<'a> Pair<'a> {
@@ -47,6 +52,7 @@ impl<'a> Pair<'a> {
             gap_a,
             gap_b,
             gaps,
+            polarity: OnceCell::new(),
         }
     }
 

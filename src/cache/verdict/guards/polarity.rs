@@ -15,11 +15,17 @@ const MUCH_THE_SAME: f32 = 0.7;
 const SOMEWHAT_THE_SAME: f32 = 0.4;
 
 /// How the two texts stand to each other in yes and no.
-struct Polarity {
+#[derive(Debug)]
+pub(super) struct Polarity {
     /// One side denies once more than the other.
     denied: bool,
     /// Places of opposite words, in a and b.
     flips: Vec<(usize, usize)>,
+}
+
+/// The same for all guards that ask: it looks at every word of one text beside every word of the other.
+fn weighed<'p>(pair: &'p Pair<'_>) -> &'p Polarity {
+    pair.polarity.get_or_init(|| weigh(pair))
 }
 
 fn weigh(pair: &Pair<'_>) -> Polarity {
@@ -105,7 +111,7 @@ fn is_added(pair: &Pair<'_>) -> bool {
 
 /// One side says not what the other says.
 pub(super) fn negation(pair: &Pair<'_>) -> Finding {
-    let found = weigh(pair);
+    let found = weighed(pair);
     match (found.denied, found.flips.is_empty()) {
         (false, true) if super::exchange::denies_another_word(pair) => {
             Finding::Different("negation_moved")
@@ -133,7 +139,7 @@ fn denies_otherwise(pair: &Pair<'_>) -> bool {
 
 /// Whether a word and its opposite are all that differs between `A is north of B` and `B is south of A`.
 pub(super) fn is_turned_around(pair: &Pair<'_>) -> bool {
-    match weigh(pair).flips[..] {
+    match weighed(pair).flips[..] {
         [flip] => is_turned(pair, flip),
         _ => false,
     }
@@ -165,7 +171,7 @@ fn is_regraded(pair: &Pair<'_>, (i, j): (usize, usize)) -> bool {
 
 /// A word on one side, its opposite on the other.
 pub(super) fn antonyms(pair: &Pair<'_>) -> Finding {
-    let found = weigh(pair);
+    let found = weighed(pair);
     let degree = |i: usize| pair.a.tokens()[i].is_of(&["more", "most", "less", "least"]);
     let graded = found.flips.iter().filter(|(i, _)| degree(*i)).count();
     match (found.flips.len(), found.denied) {

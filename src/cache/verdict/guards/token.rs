@@ -142,6 +142,11 @@ impl Token {
         }
     }
 
+    /// A number for its small letters: the same for the same, two of a text never meet but by chance.
+    pub(in super::super) fn spelling(&self) -> u64 {
+        hash(&self.lower)
+    }
+
     /// Whether it is a word with this spelling in small letters.
     pub(super) fn is(&self, lower: &str) -> bool {
         self.kind == Kind::Word && self.lower == lower

@@ -81,9 +81,16 @@ fn bare(reading: &Reading) -> impl Iterator<Item = (usize, Unit)> {
 /// Another unit of the same dimension: "in miles", "in kilometres".
 pub(super) fn examine(pair: &Pair<'_>) -> Finding {
     let left = |of: &Reading, other: &Reading| -> Vec<Unit> {
-        let known: Vec<Unit> = other.tokens().iter().filter_map(unit_of).collect();
-        let units = bare(of).map(|(_, unit)| unit);
-        units.filter(|unit| !known.contains(unit)).collect()
+        let mut units: Vec<Unit> = bare(of).map(|(_, unit)| unit).collect();
+        let known = |unit: &Unit| {
+            other
+                .tokens()
+                .iter()
+                .filter_map(unit_of)
+                .any(|u| u == *unit)
+        };
+        units.retain(|unit| !known(unit));
+        units
     };
     let (a, b) = (left(pair.a, pair.b), left(pair.b, pair.a));
     let clash = |x: &Unit| b.iter().any(|y| x.dimension == y.dimension);

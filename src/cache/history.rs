@@ -105,6 +105,11 @@ fn standing(before: &[Value], question: &str, turns: &[&str]) -> Standing {
     if before.iter().any(tool) {
         return Standing::Needs("tools");
     }
+    // What begins with an answer was set up so: it is a part that somebody plays.
+    let spoken = before.iter().find(|m| !is_system(m));
+    if spoken.is_some_and(|m| is(m, "assistant")) {
+        return Standing::Needs("seeded");
+    }
     conversation::stands_alone(question, turns)
 }
 

@@ -169,11 +169,12 @@ fn ends_sentence(word: &str) -> bool {
     }
 }
 
-/// The text without its last marks, unless one may be an operator: "5!" is not 5.
+/// The text without its last marks, unless one may be an operator or a name: "5!" is not 5, "cd .." is not "cd .".
 fn without_end(text: &str) -> &str {
     let bare = text.trim_end_matches([' ', '.', '?', '!', '…']);
     let marks = &text[bare.len()..];
-    if marks.contains('!') && bare.ends_with(char::is_numeric) {
+    let apart = marks.starts_with(' ') && marks.trim_start().starts_with('.');
+    if apart || marks.contains('!') && bare.ends_with(char::is_numeric) {
         text
     } else {
         bare

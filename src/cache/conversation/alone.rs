@@ -57,6 +57,8 @@ fn pronoun(words: &Words<'_>) -> Option<&'static str> {
             "both" => !words.has(&["and"]),
             "either" | "neither" => !words.has(&["or", "nor"]),
             "such" => next != "as",
+            // `Brunel and his bridges`: of what stands right before it.
+            "its" | "their" | "his" | "her" => before != "and" || i < 2 || words.tokens[i - 2].stop,
             // `something that grows`: a clause behind its noun.
             "that" => !(before == "something" || before == "anything" || before == "someone"),
             _ => true,
@@ -88,7 +90,10 @@ fn besides(words: &Words<'_>) -> Option<&'static str> {
 fn definite(words: &Words<'_>) -> Option<&'static str> {
     let mut i = 0;
     while let Some(at) = (i..words.len()).find(|i| words.at(*i) == "the") {
-        if !is_told(words, at + 1) {
+        // `Who invented the telephone?`: there is one invention.
+        let found =
+            at == 2 && matches!(words.at(1), "invented" | "discovered") && words.at(0) == "who";
+        if !found && !is_told(words, at + 1) {
             return Some("definite");
         }
         i = at + 1;
@@ -108,6 +113,9 @@ fn is_told(words: &Words<'_>, at: usize) -> bool {
     });
     // `which language would be the easiest`: of what is named before.
     if end == at + 1 && is_extreme(head) && head.ends_with("est") && at > 2 {
+        return true;
+    }
+    if end > at + 1 && list("sayings").contains(&words.at(at)) {
         return true;
     }
     // There is one sky.

@@ -1,8 +1,11 @@
 //! Whether a text speaks of the one who asks: `my account`, `am I …`. Frames that anybody would
 //! use for the same question (`How do I …`, `tell me`) do not.
 
+use std::borrow::Cow;
+
+use super::anybody;
 use super::words::{Words, list};
-use crate::cache::verdict::guards::{Capital, Kind, Reading};
+use crate::cache::verdict::guards::{Capital, Reading};
 
 /// Whether the answer to a question depends on who asks it.
 #[must_use]
@@ -29,12 +32,27 @@ const WAYS: [&str; 10] = [
 ];
 
 fn reads_of_asker(question: &str) -> bool {
-    let reading = Reading::of(question);
+    let spoken = without_quotes(question);
+    let reading = Reading::of(&spoken);
     let words = Words::of(&reading);
     if WAYS.iter().any(|p| words.begins(p)) && !states(&words) {
         return false;
     }
-    owns(&words) || states(&words) || tells_of_self(&words)
+    says_of_self(&words)
+}
+
+/// A text without what it quotes: `What does "I think, therefore I am" mean?` Two words in marks may be a name for
+/// what is somebody's: `"my orders"`.
+fn without_quotes(text: &str) -> Cow<'_, str> {
+    let parts: Vec<&str> = text.split('"').collect();
+    if parts.len() < 3 || parts.len().is_multiple_of(2) {
+        return Cow::Borrowed(text);
+    }
+    let spoken = parts.iter().enumerate().map(|(i, part)| {
+        let quoted = i % 2 == 1 && part.split_whitespace().count() > 2;
+        if quoted { "that" } else { part }
+    });
+    Cow::Owned(spoken.collect::<Vec<_>>().join("\""))
 }
 
 /// Whether a text of nothing but plain words asks for a way to do something. Such a question is met with most
@@ -63,7 +81,21 @@ fn is_self(word: &str) -> bool {
 fn may_speak(text: &str) -> bool {
     let word = |word: &str| {
         let first = ["own", "self"].iter().flat_map(|name| list(name));
-        let mut first = first.chain(&["im", "ive", "lets"]);
+        let mut first = first.chain(&[
+            "im",
+            "ive",
+            "lets",
+            "user",
+            "account",
+            "login",
+            "truly",
+            "student",
+            "employee",
+            "customer",
+            "member",
+            "caller",
+            "subscriber",
+        ]);
         first.any(|known| known.eq_ignore_ascii_case(word))
     };
     text.split(|c: char| !c.is_alphanumeric()).any(word)
@@ -71,7 +103,12 @@ fn may_speak(text: &str) -> bool {
 
 /// Whether an earlier turn says something of the one who asks, which a later answer may depend on.
 pub(super) fn says_of_self(words: &Words<'_>) -> bool {
-    owns(words) || states(words) || tells_of_self(words)
+    owns(words) || states(words) || tells_of_self(words) || is_named_otherwise(words)
+}
+
+/// `this user's balance`, `under this login`: the one who asks, in other words.
+fn is_named_otherwise(words: &Words<'_>) -> bool {
+    list("asker").iter().any(|phrase| words.says(phrase))
 }
 
 /// `World War I`, `I/O`; but `the book I ordered` is somebody's.
@@ -100,9 +137,9 @@ fn owns(words: &Words<'_>) -> bool {
     };
     let dug = |i: usize| i > 0 && list("dug").contains(&words.at(i - 1));
     (0..words.len()).any(|i| match words.at(i) {
-        "our" => !shared(i + 1),
+        "our" => !shared(i + 1) && !list("body").contains(&words.at(i + 1)) && !is_titled(words, i),
         "mine" => !dug(i),
-        word => list("own").contains(&word),
+        word => list("own").contains(&word) && !is_titled(words, i),
     })
 }
 
@@ -126,95 +163,52 @@ fn states(words: &Words<'_>) -> bool {
 /// `I am 45`, `we use Postgres`: a first person that is neither asking nor part of a frame.
 fn tells_of_self(words: &Words<'_>) -> bool {
     (0..words.len()).any(|i| {
-        if !list("self").contains(&words.at(i)) || is_numeral(words, i) {
+        if !list("self").contains(&words.at(i)) || is_no_person(words, i) {
             return false;
         }
         if was_told(words, i) {
             return true;
         }
-        if in_frame(words, i) {
-            return false;
-        }
-        let before = i.checked_sub(1).map_or("", |j| words.at(j));
+        let frame = in_frame(words, i);
         match words.at(i) {
-            "me" | "us" => of_me(words, i),
-            _ if is_their_own(words, i) => true,
-            _ => {
-                !list("anybody").contains(&before)
-                    || list("states").contains(&words.at(i + 1)) && !matches!(words.at(i + 2), "to")
-            }
+            // `Show me the invoices` bids for what is somebody's.
+            "me" | "us" if bids_for_own(words) => true,
+            "us" if i > 0 && list("upon_all").contains(&words.at(i - 1)) => false,
+            "me" | "us" => !frame && !anybody::is_bidden(words, i),
+            _ => !frame && !anybody::asks(words, i),
         }
     })
 }
 
-/// `When do I graduate?`, `Will I get a refund?`, `How much can I withdraw today?`: behind a helping verb, and yet a fact of
-/// one person, by what they do, by when, or by the number of what is theirs. `How do I …` is asked for a way.
-fn is_their_own(words: &Words<'_>, i: usize) -> bool {
-    let before = |back: usize| i.checked_sub(back).map_or("", |at| words.at(at));
-    let way = words.begins("how do") || words.begins("how can") || words.begins("how should");
-    if !matches!(
-        before(1),
-        "do" | "can" | "will" | "could" | "would" | "must" | "should" | "when" | "if"
-    ) || way
-    {
-        return false;
-    }
-    let next = words.at(i + 1);
-    let lived = list("lived").contains(&next);
-    let promised = before(1) == "will" && list("received").contains(&next)
-        || before(1) == "do" && list("received").contains(&next) && before(2) == "when";
-    let due = words.phrase_at(i + 1, "have to be") || words.phrase_at(i + 1, "need to be");
-    let asked = before(1) != "should" && before(1) != "must";
-    let dated = asked && list("deictic").iter().any(|time| words.says(time));
-    // `order 77`, `flight 12`: a thing with a number of its own.
-    let numbered = (1..words.len()).any(|n| {
-        words.tokens[n].kind == Kind::Number && list("numbered_things").contains(&words.at(n - 1))
-    });
-    lived || promised || due || dated || numbered
+/// `Show me the invoices`, `the last three orders`.
+fn bids_for_own(words: &Words<'_>) -> bool {
+    let known = |i: usize| {
+        (i.saturating_sub(3)..i)
+            .any(|at| matches!(words.at(at), "the" | "all" | "any" | "latest" | "last"))
+    };
+    (0..words.len()).any(|i| list("private").contains(&words.at(i)) && known(i))
 }
 
-/// What is done to somebody by one who knows them: `who billed me`, `what do they owe me`. But not
-/// `tell me`, which anybody says.
-const KNOWING: [&str; 32] = [
-    "for",
-    "about",
-    "with",
-    "like",
-    "to",
-    "is",
-    "hurts",
-    "makes",
-    "told",
-    "sent",
-    "gave",
-    "owe",
-    "owes",
-    "owed",
-    "charge",
-    "charged",
-    "bill",
-    "billed",
-    "pay",
-    "pays",
-    "paid",
-    "promised",
-    "assigned",
-    "notified",
-    "emailed",
-    "texted",
-    "called",
-    "refund",
-    "refunded",
-    "offered",
-    "prescribed",
-    "invited",
-];
+/// `World War I`, `the US`, `I, Robot` in quotation marks or behind a word that announces a title.
+fn is_no_person(words: &Words<'_>, i: usize) -> bool {
+    let country = words.at(i) == "us"
+        && (words.tokens[i].capital == Capital::All || i > 0 && words.at(i - 1) == "the");
+    country || is_numeral(words, i) || is_titled(words, i)
+}
 
-fn of_me(words: &Words<'_>, at: usize) -> bool {
-    let before = at.checked_sub(1).map_or("", |i| words.at(i));
-    // The message is somebody's, a poem is not.
-    let read = before == "read" && matches!(words.at(at + 1), "the" | "this");
-    KNOWING.contains(&before) || read
+/// `the song My Way`, `Who directed My Fair Lady?`: two capitals or more behind a word of works.
+fn is_titled(words: &Words<'_>, i: usize) -> bool {
+    let capital = |at: usize| {
+        let token = words.tokens.get(at);
+        token.is_some_and(|t| t.capital == Capital::First && !t.starts)
+    };
+    let first = (0..=i).rev().take_while(|at| capital(*at)).last();
+    // `the plot of How I Met Your Mother`.
+    let announced = |first: usize| {
+        let of = usize::from(first > 1 && words.at(first - 1) == "of");
+        first > of && list("works").contains(&words.at(first - 1 - of))
+    };
+    first.is_some_and(|first| announced(first) && (capital(i + 1) || first < i))
 }
 
 /// `did you tell me`: what was said is theirs alone, what is to be said is not.
@@ -225,9 +219,28 @@ fn was_told(words: &Words<'_>, at: usize) -> bool {
 }
 
 fn in_frame(words: &Words<'_>, at: usize) -> bool {
+    // `Can you give me`, but not `What did the teacher give me`.
+    let asked = |i: usize| {
+        let before = i.checked_sub(1).map_or("", |before| words.at(before));
+        let whom = matches!(
+            before,
+            "" | "you"
+                | "please"
+                | "kindly"
+                | "just"
+                | "and"
+                | "to"
+                | "anybody"
+                | "anyone"
+                | "somebody"
+                | "someone"
+        );
+        whom || words.tokens[i].starts || matches!(words.at(at), "i" | "we")
+    };
     list("frames").iter().any(|frame| {
         let length = frame.split(' ').count();
-        (at.saturating_sub(length)..=at).any(|i| words.phrase_at(i, frame) && i + length > at)
+        (at.saturating_sub(length)..=at)
+            .any(|i| words.phrase_at(i, frame) && i + length > at && asked(i))
     })
 }
 

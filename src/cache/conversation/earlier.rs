@@ -17,6 +17,9 @@ pub(super) fn binds(turn: &str) -> Option<&'static str> {
         return Some("not_english");
     }
     let lines = turn.lines().filter(|l| !l.trim().is_empty()).count();
+    if sentences(turn).all(is_courtesy) && words.len() > 0 {
+        return None;
+    }
     if words.len() > LONG
         || lines > 1
         || turn.contains('`')
@@ -31,12 +34,69 @@ pub(super) fn binds(turn: &str) -> Option<&'static str> {
     if words.begins("no") || says(list("corrections")) {
         return Some("correction");
     }
-    if asker::says_of_self(&words) {
+    if asker::says_of_self(&words) || says(list("somebody")) {
         return Some("personal_history");
     }
+    let mut told = sentences(turn).filter(|sentence| !is_courtesy(sentence));
+    told.find_map(says_more)
+}
+
+/// Why a sentence is more than a question.
+fn says_more(sentence: &str) -> Option<&'static str> {
+    let reading = Reading::of(sentence);
+    let words = Words::of(&reading);
+    if bids(&words) {
+        return Some("standing_instruction");
+    }
     // What neither asks nor requests tells something.
-    let asks = list("asking").iter().any(|p| words.begins(p)) || turn.trim_end().ends_with('?');
-    (!asks).then_some("statement")
+    let asks = list("asking").iter().any(|p| words.begins(p)) || sentence.ends_with('?');
+    (!asks || words.len() == 0).then_some("statement")
+}
+
+/// `Could the replies be shorter?`, `Will you be a sailor?`, `Can we stick to Rust?`: a request that looks like a
+/// question. Of the one who answers anything may be asked but to tell something.
+fn bids(words: &Words<'_>) -> bool {
+    let modal = matches!(
+        words.at(0),
+        "can" | "could" | "may" | "will" | "would" | "shall" | "should" | "must" | "is" | "are"
+    );
+    let polite = matches!(words.at(2), "please" | "kindly" | "just" | "maybe" | "also");
+    let verb = words.at(2 + usize::from(polite));
+    match words.at(1) {
+        "you" if modal => !list("telling").contains(&verb),
+        "we" if modal => true,
+        _ => modal && words.has(list("replies")),
+    }
+}
+
+/// The sentences of a text, each with the mark at its end.
+fn sentences(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text.trim();
+    std::iter::from_fn(move || {
+        let ends = rest.match_indices(['.', '?', '!']).find(|(at, _)| {
+            let blank = rest[at + 1..].starts_with(char::is_whitespace);
+            blank && !is_abbreviated(&rest[..*at])
+        });
+        let end = ends.map_or(rest.len(), |(at, mark)| at + mark.len());
+        let (sentence, after) = rest.split_at(end);
+        rest = after.trim_start();
+        (!sentence.is_empty()).then_some(sentence)
+    })
+}
+
+/// `Dr.`, `St.`, `U.S.`: no sentence ends here.
+fn is_abbreviated(before: &str) -> bool {
+    let last = before.rsplit(char::is_whitespace).next().unwrap_or("");
+    last.len() < 4 && last.starts_with(char::is_uppercase) && last != "No"
+}
+
+/// `Thanks!`, `Hello there.`, `Great answer.`: nothing but such words, and one of them that says so.
+fn is_courtesy(sentence: &str) -> bool {
+    let reading = Reading::of(sentence);
+    let words = Words::of(&reading);
+    let all = ["courtesies", "courteous"];
+    let known = |i: usize| all.iter().any(|name| list(name).contains(&words.at(i)));
+    words.has(list("courtesies")) && (0..words.len()).all(known)
 }
 
 /// `How about in German?`, `Can you do that in French?`: a language to answer in.
@@ -44,4 +104,47 @@ fn speaks_in(words: &Words<'_>) -> bool {
     (1..words.len()).any(|i| {
         matches!(words.at(i - 1), "in" | "to" | "into") && list("languages").contains(&words.at(i))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::binds;
+
+    #[test]
+    fn what_a_turn_says_beside_its_question_binds() {
+        for turn in [
+            "What is asthma? The baby has it.",
+            "Who are you? Your name is Clara.",
+            "Are metric units fine for you? They are for all measures here.",
+            "Could the replies come as JSON?",
+            "Can answers stay under ten words?",
+            "Will you please be a grumpy old sailor?",
+            "Could you dumb things down a notch?",
+            "Could we stick to Python 2 for all code?",
+            "Should Pluto count as a planet? Take it that it does.",
+            "Would a diabetic, like the reader, be served by a low carb diet?",
+            "🇫🇷?",
+        ] {
+            assert!(binds(turn).is_some(), "{turn}");
+        }
+    }
+
+    #[test]
+    fn a_question_or_a_courtesy_binds_nothing() {
+        for turn in [
+            "What is asthma?",
+            "Hi! Who wrote Faust?",
+            "What is asthma? Thanks!",
+            "Who was Dr. Seuss?",
+            "What is the U.S. economy?",
+            "Can you explain how tides work?",
+            "Could you please tell me what a fjord is?",
+            "Thank you so much, you're great",
+            "no worries",
+            "ok cool",
+            "Great answer.",
+        ] {
+            assert_eq!(binds(turn), None, "{turn}");
+        }
+    }
 }

@@ -84,7 +84,15 @@ static LISTS: LazyLock<HashMap<&'static str, Vec<&'static str>>> = LazyLock::new
     lists.collect()
 });
 
-/// One of the lists; empty where it is not there, which a test excludes.
+/// One of the lists; empty where it is not there, which tests exclude.
 pub(super) fn list(name: &str) -> &'static [&'static str] {
-    LISTS.get(name).map_or(&[], Vec::as_slice)
+    let found = LISTS.get(name);
+    debug_assert!(found.is_some(), "no list {name}");
+    found.map_or(&[], Vec::as_slice)
+}
+
+/// The names of all lists.
+#[cfg(test)]
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    LISTS.keys().copied()
 }

@@ -141,7 +141,7 @@ fn letters(reading: &Reading) -> Vec<u64> {
         // No letter has more than 21 bits: three fill a number.
         let mut three = u64::from(' ');
         for (read, letter) in token.lower.chars().chain([' ']).enumerate() {
-            three = (three << 21 | u64::from(letter)) & (1 << 63) - 1;
+            three = ((three << 21) | u64::from(letter)) & ((1 << 63) - 1);
             if read > 0 {
                 found.push(three);
             }

@@ -161,12 +161,13 @@ fn look(evidence: &Evidence<'_>) -> (Standing, Option<Read>) {
         return (Standing::Blocked, None);
     }
     let blind = evidence.asked_tokens == evidence.stored_tokens;
-    if blind && !evidence.stored.is(evidence.asked) {
+    let same = evidence.stored.is(evidence.asked);
+    if blind && !same {
         return (Standing::SameTokens, None);
     }
     match evidence.stored.text() {
-        // The encoder sees the same tokens, and the words are the same question: nothing to compare.
-        _ if blind => (Standing::SameQuestion, None),
+        // The words are the same question, whatever mark is at its end: nothing to compare.
+        _ if same => (Standing::SameQuestion, None),
         Some(stored) => read(evidence, &Reading::of(stored)),
         None => (Standing::NoText, None),
     }

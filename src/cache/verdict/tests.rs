@@ -184,3 +184,18 @@ fn what_the_encoder_cannot_tell_apart_is_compared_as_text() {
         assert_eq!(verdict(&hidden, &rule), Verdict::Serve);
     }
 }
+
+#[test]
+fn the_same_words_are_the_same_question_whatever_mark_is_at_their_end() {
+    let at = |asked, stored| verdict(&of(asked, stored, 0.8), &probable(0.9));
+    assert_eq!(at("why", "Why?"), Verdict::Serve);
+    assert_eq!(at("and in winter", "And in winter?"), Verdict::Serve);
+    assert_eq!(at("continue.", "continue"), Verdict::Serve);
+    assert_ne!(at("How do I cd ..", "How do I cd ."), Verdict::Serve);
+    assert_ne!(at("What is 5!", "What is 5"), Verdict::Serve);
+    // Whoever asks for a cosine gets it.
+    assert_eq!(
+        verdict(&of("why", "Why?", 0.8), &cosine()),
+        Verdict::BelowThreshold
+    );
+}

@@ -28,12 +28,14 @@ fn left(of: &Reading, other: &Reading, kind: Kind) -> Vec<usize> {
         .collect()
 }
 
+/// Letters and digits alone, small.
+fn bare(text: &str) -> String {
+    let letters = text.chars().filter(|c| c.is_alphanumeric());
+    letters.flat_map(char::to_lowercase).collect()
+}
+
 /// Whether the letters and digits of a literal stand in the other text one after the other.
 fn is_spelt(literal: &str, other: &Reading) -> bool {
-    let bare = |text: &str| -> String {
-        let letters = text.chars().filter(|c| c.is_alphanumeric());
-        letters.flat_map(char::to_lowercase).collect()
-    };
     let wanted = bare(literal);
     // An operator within is part of what it says.
     if wanted.is_empty()
@@ -166,8 +168,51 @@ pub(super) fn flags(pair: &Pair<'_>) -> Finding {
     }
 }
 
+/// Whether two literals are one but for their signs: `x==y`, `x===y`.
+fn signs_differ<T: AsRef<str>>(a: &[T], b: &[T], same: fn(&str, &str) -> bool) -> bool {
+    let alone = |x: &T, others: &[T]| !others.iter().any(|y| same(x.as_ref(), y.as_ref()));
+    let only_a = a.iter().filter(|x| alone(x, b));
+    let only_a: Vec<String> = only_a.map(|x| bare(x.as_ref())).collect();
+    let mut only_b = b.iter().filter(|y| !only_a.is_empty() && alone(y, a));
+    only_b.any(|y| only_a.contains(&bare(y.as_ref())))
+}
+
+/// Whether two code spans are the same code: blanks, a closing semicolon and empty brackets aside. Keywords may be
+/// shouted, `select`, `SELECT`; any other letter has its case for a reason: `-v`, `-V`.
+fn same_code(a: &str, b: &str) -> bool {
+    let core = |code: &str| -> String {
+        let code = code.trim_end().trim_end_matches(';').trim_end();
+        let code = code.strip_suffix("()").unwrap_or(code);
+        code.chars().filter(|c| !c.is_whitespace()).collect()
+    };
+    let (x, y) = (core(a), core(b));
+    let words = |code: &str| -> Vec<String> {
+        let words = code.split(|c: char| !c.is_alphanumeric() && c != '_');
+        words.map(str::to_owned).collect()
+    };
+    let shouted = |(one, other): (&String, &String)| {
+        one == other
+            || one.len() > 2 && (*one == other.to_uppercase() || *other == one.to_uppercase())
+    };
+    x == y || x.to_lowercase() == y.to_lowercase() && words(a).iter().zip(&words(b)).all(shouted)
+}
+
+/// Whether two quoted strings are the same string: blanks, hyphens, apostrophes and what escapes a mark aside.
+fn same_quote(a: &str, b: &str) -> bool {
+    let core = |c: &char| !c.is_whitespace() && !matches!(c, '\'' | '’' | '-' | '\\');
+    a.chars().filter(core).eq(b.chars().filter(core))
+}
+
 /// Another code span.
 pub(super) fn code(pair: &Pair<'_>) -> Finding {
+    let spans = |of| -> Vec<&str> {
+        of_kind(of, Kind::Code)
+            .map(|(_, t)| t.raw.as_str())
+            .collect()
+    };
+    if signs_differ(&spans(pair.a), &spans(pair.b), same_code) {
+        return Finding::Different("code_changed");
+    }
     let (a, b) = (
         left(pair.a, pair.b, Kind::Code),
         left(pair.b, pair.a, Kind::Code),
@@ -181,10 +226,13 @@ pub(super) fn code(pair: &Pair<'_>) -> Finding {
 
 /// Another quoted string.
 pub(super) fn quotes(pair: &Pair<'_>) -> Finding {
+    if signs_differ(pair.a.quotes(), pair.b.quotes(), same_quote) {
+        return Finding::Different("quote_changed");
+    }
     let missing = |of: &Reading, other: &Reading| {
-        of.quotes()
-            .iter()
-            .any(|quote| !other.quotes().contains(quote) && !is_spelt(quote, other))
+        let there = |quote: &String| other.quotes().iter().any(|q| same_quote(q, quote));
+        let mut quotes = of.quotes().iter();
+        quotes.any(|quote| !there(quote) && !is_spelt(quote, other))
     };
     match (missing(pair.a, pair.b), missing(pair.b, pair.a)) {
         (false, false) => Finding::Equal,
@@ -260,6 +308,48 @@ mod tests {
             "quotes",
             "Translate \"good night\"",
             "Translate \"good day\"",
+        );
+    }
+
+    #[test]
+    fn signs_count_where_both_sides_have_code_or_quotes() {
+        for (a, b) in [
+            ("x==y", "x===y"),
+            ("i++", "++i"),
+            ("p->x", "p.x"),
+            ("a/b", "a//b"),
+            ("ls>f", "ls>>f"),
+            ("s[1:]", "s[:1]"),
+            ("*args", "**args"),
+            ("git log A..B", "git log A...B"),
+            ("grep -v", "grep -V"),
+        ] {
+            different(
+                "code",
+                &format!("What does `{a}` do?"),
+                &format!("What is `{b}` doing?"),
+            );
+        }
+        for (a, b) in [
+            ("x==y", "x == y"),
+            ("print(1);", "print(1)"),
+            ("list.sort()", "list.sort"),
+            ("SELECT a FROM t", "select a from t"),
+        ] {
+            survives(
+                &format!("What does `{a}` do?"),
+                &format!("What is done by `{b}`?"),
+            );
+        }
+        survives("Is `foo` or bar faster?", "Is foo or `bar` faster?");
+        different(
+            "quotes",
+            "What does \"no, stop\" mean?",
+            "What does \"no stop\" mean?",
+        );
+        survives(
+            "What does \"I don’t care!\" mean?",
+            "What does 'I don't care' mean?",
         );
     }
 

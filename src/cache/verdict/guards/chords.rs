@@ -1,19 +1,27 @@
 //! Keys that are pressed together, as people write them. Knows nothing of the text around.
 
+use super::token::Token;
+
+const HELD: [(&str, &str); 10] = [
+    ("ctrl", "ctrl"),
+    ("control", "ctrl"),
+    ("alt", "alt"),
+    ("shift", "shift"),
+    ("cmd", "cmd"),
+    ("command", "cmd"),
+    ("option", "alt"),
+    ("opt", "alt"),
+    ("win", "win"),
+    ("windows", "win"),
+];
+
+/// Whether a word is the name of a key that is held.
+pub(super) fn is_held(token: &Token) -> bool {
+    HELD.iter().any(|(name, _)| token.is(name))
+}
+
 /// `Ctrl+C`, `CTRL-C`: keys that are pressed together, each by one name.
 pub(super) fn chord(core: &str) -> Option<String> {
-    const HELD: [(&str, &str); 10] = [
-        ("ctrl", "ctrl"),
-        ("control", "ctrl"),
-        ("alt", "alt"),
-        ("shift", "shift"),
-        ("cmd", "cmd"),
-        ("command", "cmd"),
-        ("option", "alt"),
-        ("opt", "alt"),
-        ("win", "win"),
-        ("windows", "win"),
-    ];
     const NAMED: [(&str, &str); 6] = [
         ("del", "delete"),
         ("delete", "delete"),

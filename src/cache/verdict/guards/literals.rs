@@ -4,6 +4,7 @@
 use super::Finding;
 use super::pair::Pair;
 use super::reading::Reading;
+use super::signs;
 use super::token::{Kind, Token};
 
 /// Letters that degrees are called by.
@@ -203,7 +204,7 @@ fn same_quote(a: &str, b: &str) -> bool {
     a.chars().filter(core).eq(b.chars().filter(core))
 }
 
-/// Another code span.
+/// Another code span, or other signs of mathematics and code in plain text.
 pub(super) fn code(pair: &Pair<'_>) -> Finding {
     let spans = |of| -> Vec<&str> {
         of_kind(of, Kind::Code)
@@ -212,6 +213,9 @@ pub(super) fn code(pair: &Pair<'_>) -> Finding {
     };
     if signs_differ(&spans(pair.a), &spans(pair.b), same_code) {
         return Finding::Different("code_changed");
+    }
+    if signs::differ(pair) {
+        return Finding::Different("sign_changed");
     }
     let (a, b) = (
         left(pair.a, pair.b, Kind::Code),

@@ -25,6 +25,7 @@ mod quantity;
 mod question;
 mod reading;
 mod scan;
+mod signs;
 mod subject;
 mod token;
 mod units;

@@ -29,6 +29,7 @@ pub(super) struct Mark {
 pub struct Reading {
     tokens: Vec<Token>,
     quotes: Vec<String>,
+    signs: Vec<String>,
     quantities: Vec<Quantity>,
     marks: Vec<Mark>,
     asked: Option<Asked>,
@@ -61,6 +62,7 @@ impl Reading {
             corrected: corrects_itself(&scan.tokens),
             tokens: scan.tokens,
             quotes: scan.quotes,
+            signs: scan.signs,
             too_long: scan.too_long,
         }
     }
@@ -112,6 +114,11 @@ impl Reading {
     #[must_use]
     pub fn asked(&self) -> Option<Asked> {
         self.asked
+    }
+
+    /// Signs of mathematics and code, in their order.
+    pub(super) fn signs(&self) -> &[String] {
+        &self.signs
     }
 
     pub(super) fn quantities(&self) -> &[Quantity] {

@@ -3,6 +3,7 @@
 
 use super::chords::chord;
 use super::digits;
+use super::signs;
 use super::token::{Kind, Token};
 
 /// Tokens read of a text; what comes after is not compared.
@@ -60,6 +61,8 @@ pub(super) struct Scan {
     pub(super) tokens: Vec<Token>,
     /// Quoted strings, in small letters.
     pub(super) quotes: Vec<String>,
+    /// Signs of mathematics and code.
+    pub(super) signs: Vec<String>,
     /// Whether the text goes on after the last token.
     pub(super) too_long: bool,
 }
@@ -73,7 +76,8 @@ impl Scan {
         let (mut rest, mut starts) = (text, true);
         loop {
             let next = rest.trim_start();
-            starts |= rest[..rest.len() - next.len()].contains('\n');
+            let fresh = rest.len() == text.len() || rest[..rest.len() - next.len()].contains('\n');
+            starts |= fresh;
             rest = next;
             if rest.is_empty() {
                 return scan;
@@ -85,6 +89,7 @@ impl Scan {
             if let Some((code, after)) = code_span(rest) {
                 let code = code.trim();
                 scan.tokens.push(Token::exact(Kind::Code, code, code));
+                signs::read_code(code, &mut scan.signs);
                 (rest, starts) = (after, false);
                 continue;
             }
@@ -92,6 +97,12 @@ impl Scan {
             let end = rest[first..]
                 .find(|c: char| c.is_whitespace() || c == '`')
                 .map_or(rest.len(), |end| end + first);
+            let around = signs::Around {
+                before: scan.tokens.last(),
+                after: rest[end..].trim_start(),
+                fresh,
+            };
+            signs::read(&rest[..end], &around, &mut scan.signs);
             starts = scan.chunk(&rest[..end], starts);
             rest = &rest[end..];
         }

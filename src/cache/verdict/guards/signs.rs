@@ -1,0 +1,462 @@
+//! The signs of mathematics and code in a text, in their order, and whether two texts differ in them: `==`, `x++`,
+//! `s[-1]`. The marks of a sentence, bullets, emoticons and what only joins words are no signs. Knows no grammar.
+
+use super::chords::{chord, is_held};
+use super::pair::Pair;
+use super::token::{Kind, Token};
+use super::words::is_stop;
+
+/// Signs of a text that are compared.
+const MOST: usize = 64;
+/// What a sentence puts around a word.
+const QUOTES: &[char] = &['"', '\'', '“', '”', '‘', '’', '«', '»'];
+const STOPS: &[char] = &['.', ',', ';', ':', '!', '?', '…'];
+const BRACKETS: &[char] = &['(', ')', '[', ']', '{', '}'];
+/// What operators are made of.
+const OPERATORS: &str = "+-*/=<>&|^!?:.~≤≥×÷→−≠";
+/// What no word but a formula has in it.
+const TELLING: &[char] = &[
+    '+', '*', '/', '=', '<', '>', '&', '|', '^', '!', '(', ')', '[', ']', '{', '}', ':', '?', '≤',
+    '≥', '×', '÷', '→', '≠',
+];
+/// Words behind which a mark of the sentence is spoken of, not put: `what does . do`.
+const SPOKEN_OF: [&str; 14] = [
+    "does", "is", "the", "a", "an", "of", "between", "and", "or", "use", "using", "operator",
+    "symbol", "sign",
+];
+const EMOTICONS: [&str; 9] = [":d", ":p", ":o", ";p", "=d", "<3", "</3", ":'(", ":')"];
+
+/// What stands around a chunk of a text.
+pub(super) struct Around<'a> {
+    /// The token before.
+    pub(super) before: Option<&'a Token>,
+    /// The text behind, without blanks in front.
+    pub(super) after: &'a str,
+    /// Whether a line begins here.
+    pub(super) fresh: bool,
+}
+
+/// Adds the signs of what stands between two blanks.
+pub(super) fn read(chunk: &str, around: &Around<'_>, found: &mut Vec<String>) {
+    let core = chunk.trim_matches(QUOTES);
+    if found.len() >= MOST || core.bytes().all(|b| b.is_ascii_alphanumeric()) {
+        return;
+    }
+    if core.contains(char::is_alphanumeric) {
+        let core = core.trim_end_matches(STOPS).trim_end_matches(QUOTES);
+        let told = core.contains(TELLING) || core.ends_with('-');
+        if told && !is_address(core) {
+            formula(core, around, found);
+        }
+    } else if let Some(sign) = lone(core, around) {
+        found.push(sign);
+    }
+}
+
+/// The signs of a code span, read as one formula.
+pub(super) fn read_code(code: &str, found: &mut Vec<String>) {
+    let around = Around {
+        before: None,
+        after: "",
+        fresh: false,
+    };
+    let squeezed: String = code.chars().filter(|c| !c.is_whitespace()).collect();
+    if squeezed.contains(char::is_alphanumeric) {
+        formula(&squeezed, &around, found);
+    } else {
+        found.push(plain(&squeezed));
+    }
+    found.truncate(MOST);
+}
+
+/// One spelling of each operator.
+fn plain(sign: &str) -> String {
+    let signs = sign.chars().map(|c| match c {
+        '≤' => "<=".to_owned(),
+        '≥' => ">=".to_owned(),
+        '×' => "*".to_owned(),
+        '÷' => "/".to_owned(),
+        '→' => "->".to_owned(),
+        '−' => "-".to_owned(),
+        '≠' => "!=".to_owned(),
+        _ => c.to_string(),
+    });
+    signs.collect()
+}
+
+/// Addresses, paths, options, tags and keys, which others compare.
+fn is_address(core: &str) -> bool {
+    let letter_at = |i: usize| core.as_bytes().get(i).is_some_and(u8::is_ascii_alphabetic);
+    core.contains("://")
+        || core.contains(['\\', '@'])
+        || core.starts_with("www.")
+        || (core.starts_with('/') && letter_at(1))
+        || core.starts_with("./")
+        || core.starts_with("../")
+        || core.starts_with("~/")
+        || (core.starts_with('-') && (letter_at(1) || letter_at(2)))
+        || (core.starts_with('<') && core.ends_with('>'))
+        || EMOTICONS.contains(&core.to_lowercase().as_str())
+        || chord(core).is_some()
+}
+
+/// A sign between two blanks: `==`, but no dash, bullet or face.
+fn lone(chunk: &str, around: &Around<'_>) -> Option<String> {
+    let known = |c: char| c.is_ascii_punctuation() || OPERATORS.contains(c);
+    if chunk.is_empty() || !chunk.chars().all(|c| known(c) || STOPS.contains(&c)) || is_face(chunk)
+    {
+        return None;
+    }
+    let marks = chunk.trim_matches(STOPS).is_empty();
+    let sign = if marks {
+        chunk
+    } else {
+        stripped(chunk, around)
+    };
+    let first = sign.chars().next()?;
+    let alike = sign.chars().all(|c| c == first);
+    let ruled = alike && (sign.chars().count() > 3 || matches!(first, '-' | '_' | '`'));
+    let bullet = around.fresh && (matches!(sign, "*" | "+" | ">") || (alike && first == '#'));
+    let one_bracket = sign.len() == 1 && BRACKETS.contains(&first);
+    let said = around.before.is_some_and(|t| t.is_of(&SPOKEN_OF));
+    let last = !around.after.contains(char::is_alphanumeric);
+    let put = (marks || one_bracket) && (!said || last) || (sign == "=" && last);
+    if ruled || bullet || put || is_at_number(sign, around) || joins(sign, around) {
+        return None;
+    }
+    if one_bracket {
+        // One that is spoken of takes nothing in.
+        return Some(format!("{sign}_"));
+    }
+    Some(plain(sign))
+}
+
+/// A sign without what the sentence puts around it.
+fn stripped<'a>(chunk: &'a str, around: &Around<'_>) -> &'a str {
+    let ends = around.after.chars().next().is_none_or(char::is_uppercase);
+    let marks: &[char] = if ends { STOPS } else { &[',', ';'] };
+    let mut sign = chunk.trim_end_matches(marks).trim_matches(QUOTES);
+    if sign.len() > 2 && sign.starts_with('(') && !sign.starts_with("()") {
+        sign = sign.trim_start_matches('(').trim_end_matches(')');
+    } else if sign.len() > 1 && sign.ends_with(')') && !sign.contains('(') {
+        sign = sign.trim_end_matches(')');
+    }
+    sign.trim_matches(QUOTES)
+}
+
+/// `:)`, `;-)`, `=(`.
+fn is_face(chunk: &str) -> bool {
+    let eyes = chunk.starts_with([':', ';', '=']) && chunk.len() < 4;
+    eyes && chunk.len() > 1 && chunk.ends_with([')', '(', '/', '|', ']', '[', '*'])
+}
+
+/// `50 %`, `# 1`, `~ 5`: part of a number.
+fn is_at_number(sign: &str, around: &Around<'_>) -> bool {
+    let numbered = around.before.is_some_and(|t| t.kind == Kind::Number);
+    let numbers = around.after.starts_with(|c: char| c.is_ascii_digit());
+    (numbered && matches!(sign, "%" | "$" | "€" | "£"))
+        || (numbers && matches!(sign, "#" | "$" | "~" | "@"))
+}
+
+/// `salt & pepper`, `Settings > Privacy`, `Ctrl + C`: a sign that only joins words.
+fn joins(sign: &str, around: &Around<'_>) -> bool {
+    if !matches!(sign, "&" | "+" | "/" | "|" | ">" | "->" | "=>" | "→" | "»") {
+        return false;
+    }
+    let after = around.after.split_whitespace().next().unwrap_or("");
+    let after = after.trim_matches(|c: char| !c.is_alphanumeric());
+    let worded = |word: &str| word.chars().count() > 1 && word.chars().all(char::is_alphabetic);
+    around.before.is_some_and(|before| {
+        (sign == "+" && is_held(before))
+            || (before.kind == Kind::Word
+                && !before.stop
+                && worded(&before.lower)
+                && worded(after)
+                && !is_stop(&after.to_lowercase()))
+    })
+}
+
+/// What stands at both sides of an operator within a chunk.
+struct Place<'a> {
+    left: &'a str,
+    right: &'a str,
+    inside: bool,
+}
+
+impl Place<'_> {
+    fn between(&self) -> bool {
+        !self.left.is_empty() && !self.right.is_empty()
+    }
+
+    /// A name or a number, and no word.
+    fn is_small(text: &str) -> bool {
+        text.chars().count() < 2
+            || text.starts_with(|c: char| c.is_ascii_digit())
+            || text.starts_with(BRACKETS)
+    }
+
+    fn has_digit(text: &str) -> bool {
+        text.contains(|c: char| c.is_ascii_digit())
+    }
+}
+
+/// The signs of a chunk with letters or digits in it.
+fn formula(core: &str, around: &Around<'_>, found: &mut Vec<String>) {
+    let core = unwrapped(core, around, found);
+    let before = found.len();
+    let (mut called, mut depth) = (false, 0_usize);
+    let mut rest = core;
+    let mut left = "";
+    while let Some(first) = rest.chars().next() {
+        let is_operator = |c: char| OPERATORS.contains(c);
+        let end = if BRACKETS.contains(&first) {
+            first.len_utf8()
+        } else if is_operator(first) {
+            rest.find(|c| !is_operator(c)).unwrap_or(rest.len())
+        } else {
+            let ends = |c| is_operator(c) || BRACKETS.contains(&c);
+            rest.find(ends).unwrap_or(rest.len())
+        };
+        let (part, after) = rest.split_at(end);
+        if matches!(first, '(' | '[' | '{') {
+            called |= !left.is_empty() && !is_plural(after);
+            depth += 1;
+            found.push(part.to_owned());
+            left = "";
+        } else if BRACKETS.contains(&first) {
+            depth = depth.saturating_sub(1);
+            found.push(part.to_owned());
+            left = part;
+        } else if is_operator(first) {
+            let right = after.find(is_operator).map_or(after, |end| &after[..end]);
+            let right = right.trim_end_matches([')', ']', '}']);
+            let place = Place {
+                left,
+                right,
+                inside: depth > 0,
+            };
+            if let Some(sign) = operator(&plain(part), &place) {
+                called = true;
+                found.push(sign);
+            }
+            left = "";
+        } else {
+            left = part;
+        }
+        rest = after;
+    }
+    if !called {
+        // Brackets around a part of a sentence.
+        found.truncate(before);
+    }
+}
+
+/// `item(s)`, `print()`: brackets that say nothing.
+fn is_plural(after: &str) -> bool {
+    ["s)", "es)", ")"].iter().any(|end| after.starts_with(end))
+}
+
+/// A formula without the brackets and the emphasis that a sentence puts around it.
+fn unwrapped<'a>(core: &'a str, around: &Around<'_>, found: &mut Vec<String>) -> &'a str {
+    let mut core = core;
+    let count = |text: &str, sign| text.matches(sign).count();
+    let opened = count(core, '(') > count(core, ')');
+    let closed = count(core, ')') > count(core, '(');
+    if core.starts_with('(') && opened {
+        // `(2 + 3) * 4`
+        if around
+            .after
+            .starts_with(['+', '-', '*', '/', '=', '<', '>', '^'])
+        {
+            found.push("(".to_owned());
+        }
+        core = &core[1..];
+    } else if core.ends_with(')') && closed {
+        core = &core[..core.len() - 1];
+        let open = |sign| found.iter().filter(|s| *s == sign).count();
+        if open("(") > open(")") {
+            found.push(")".to_owned());
+        }
+    } else if core.starts_with('(') && core.find(')') == Some(core.len() - 1) {
+        core = &core[1..core.len() - 1];
+    }
+    let bare = core.trim_matches('*');
+    let stars = (core.starts_with('*'), core.ends_with('*'));
+    if stars == (false, true) {
+        // The end of what was emphasised: `**two words**`.
+        if let Some(place) = found.iter().rposition(|s| s.starts_with('*')) {
+            found.remove(place);
+        }
+    }
+    if stars.1 { bare } else { core }
+}
+
+/// How an operator is compared; `None` for a mark that joins words.
+fn operator(sign: &str, place: &Place<'_>) -> Option<String> {
+    let Place {
+        left,
+        right,
+        inside,
+    } = *place;
+    let between = place.between();
+    let small = Place::is_small(left) && Place::is_small(right);
+    let short = left.len() <= 3 && left.chars().all(char::is_alphabetic) && right.is_empty();
+    let digits = Place::has_digit(left) || Place::has_digit(right);
+    let counts = match sign {
+        "-" => return (inside && left.is_empty() || short).then(|| sided(sign, place)),
+        "+" if right.is_empty() => return short.then(|| sided(sign, place)),
+        "+" if left.is_empty() => inside || right.starts_with(char::is_alphabetic),
+        "+" => inside || Place::is_small(left) || Place::is_small(right),
+        "++" if matches!(left, "c" | "C" | "g" | "notepad" | "Notepad") => false,
+        "++" => return Some(sided(sign, place)),
+        "--" => return short.then(|| sided(sign, place)),
+        ":" => return inside.then(|| sided(sign, place)),
+        "/" => inside && between || left.starts_with(BRACKETS) || right.starts_with(BRACKETS),
+        "&" => left.is_empty() || inside,
+        "*" => left.is_empty() || inside || (between && (small || digits)),
+        "**" if between && Place::has_digit(left) && Place::has_digit(right) => {
+            return Some("^".to_owned());
+        }
+        "**" => left.is_empty() || inside || digits,
+        "!" => left.is_empty() && !right.is_empty(),
+        ".." | "..." => inside || (between && digits),
+        "??" | "?." => between,
+        "//" | "::" | "^" => true,
+        "=" => !right.is_empty(),
+        _ => sign.contains(['=', '<', '>', '|', '&']),
+    };
+    // The sign of a negative number is no part of the operator: `x=-1`.
+    let negative = sign.len() > 1 && sign.ends_with('-') && !sign.ends_with("--");
+    counts.then(|| sign[..sign.len() - usize::from(negative)].to_owned())
+}
+
+/// An operator that says something else before its operand than behind it: `++i`, `i++`, `[1:]`, `[:1]`.
+fn sided(sign: &str, place: &Place<'_>) -> String {
+    match (place.left.is_empty(), place.right.is_empty()) {
+        (false, true) => format!("_{sign}"),
+        (true, false) => format!("{sign}_"),
+        _ => sign.to_owned(),
+    }
+}
+
+/// Whether both texts have signs, and others.
+pub(super) fn differ(pair: &Pair<'_>) -> bool {
+    let (a, b) = (pair.a.signs(), pair.b.signs());
+    if a.is_empty() || b.is_empty() || a == b {
+        return false;
+    }
+    let bracket = |sign: &&String| sign.starts_with(BRACKETS) && sign.len() == 1;
+    let rest = |of: &[String], other: &[String]| -> Vec<String> {
+        let mut others: Vec<&String> = other.iter().filter(|s| !bracket(s)).collect();
+        let mut rest: Vec<String> = of.iter().filter(|s| !bracket(s)).cloned().collect();
+        rest.retain(|sign| match others.iter().position(|o| *o == sign) {
+            Some(place) => {
+                others.swap_remove(place);
+                false
+            }
+            None => true,
+        });
+        rest
+    };
+    let (only_a, only_b) = (rest(a, b), rest(b, a));
+    let one_more = |signs: &[String]| {
+        let turning = |s: &String| matches!(s.as_str(), "-_" | "&" | "!");
+        signs.iter().any(turning) && pair.only_a().is_empty() && pair.only_b().is_empty()
+    };
+    if only_a.is_empty() && only_b.is_empty() {
+        // The same operators: what they take is said by brackets.
+        let brackets = |of: &[String]| of.iter().filter(bracket).count();
+        return brackets(a) > 0 && brackets(a) == brackets(b);
+    }
+    (!only_a.is_empty() && !only_b.is_empty()) || one_more(&only_a) || one_more(&only_b)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::check::{different, survives};
+
+    #[test]
+    fn other_signs_are_another_question() {
+        for (a, b) in [
+            (
+                "What does == do in JavaScript?",
+                "What does === do in JavaScript?",
+            ),
+            (
+                "What is the difference between == and = in C?",
+                "What is the difference between === and = in C?",
+            ),
+            ("How does x++ work?", "How does ++x work?"),
+            ("What is / in Python?", "What is // in Python?"),
+            ("What does & mean in bash?", "What does && mean in bash?"),
+            ("What does > do in bash?", "What does >> do in bash?"),
+            ("What is ?? in kotlin", "What is ?. in kotlin"),
+            (
+                "What is the . operator in Ruby?",
+                "What is the .. operator in Ruby?",
+            ),
+            ("What is a :: in Haskell?", "What is a : in Haskell?"),
+            ("What is [[ in bash?", "What is [ in bash?"),
+            ("What does a<b mean?", "What does a>b mean?"),
+            ("What is 3 > 2?", "What is 3 < 2?"),
+            ("What is s[-1] in Python?", "What is s[1] in Python?"),
+            ("What does *p mean in C?", "What does **p mean in C?"),
+            ("Plot log(x+1)", "Plot log(x)+1"),
+            ("What is (2+3)*4?", "What is 2+(3*4)?"),
+            ("What is (2 + 3) * 4?", "What is 2 + (3 * 4)?"),
+            ("who can receive o+ blood", "who can receive o- blood"),
+            ("is a bbb+ bond safe", "is a bbb- bond safe"),
+            ("is x <= 5 the same as y", "is x >= 5 the same as y"),
+            ("what does `x==y` do", "what does x===y do"),
+        ] {
+            different("code", a, b);
+        }
+    }
+
+    #[test]
+    fn signs_written_in_another_way_and_marks_of_a_sentence_survive() {
+        for (a, b) in [
+            (
+                "What does == do in JavaScript?",
+                "In JavaScript, what does \"==\" do?",
+            ),
+            (
+                "What is the difference between == and === in JavaScript?",
+                "What is the difference between === and == in JavaScript?",
+            ),
+            ("Is a <= b the same?", "Is a ≤ b the same?"),
+            ("What is 3*4?", "What is 3 × 4?"),
+            ("What is 2 + 2?", "What is 2+2=?"),
+            ("What is 2 + 2?", "2 + 2 = ?"),
+            ("Solve x+1=5", "Solve x + 1 = 5"),
+            ("Plot log(x+1)", "Plot log(x + 1)"),
+            ("What is (2 + 3) * 4?", "What is (2+3)*4?"),
+            ("What is 2^3?", "What is 2**3?"),
+            ("Is Q&A useful?", "Is Q & A useful?"),
+            ("mac & cheese recipe", "mac and cheese recipe"),
+            ("mac & cheese recipe", "mac + cheese recipe"),
+            ("Settings > Privacy in iOS", "Settings -> Privacy in iOS"),
+            ("C/C++ or Java?", "C or C++ or Java?"),
+            ("How do I sell my car :)", "How do I sell my car :("),
+            ("What is *really* good?", "What is really good?"),
+            ("What is **very good** food?", "What is *very good* food?"),
+            ("What is this ???", "What is this !!"),
+            ("What is and/or?", "what is and / or"),
+            ("Is 5-10 kg much?", "Is 5 - 10 kg much?"),
+            ("Which item(s) do I need?", "Which items do I need?"),
+            ("What is Disney+?", "What is Disney Plus?"),
+            ("What is 50 % of 20?", "What is 50% of 20?"),
+            ("What does f(x)=x+1 mean?", "What does f(x) = x + 1 mean?"),
+            (
+                "What does the int *p mean in C?",
+                "What does the int* p mean in C?",
+            ),
+            ("pre- and post-war Germany", "pre-war and post-war Germany"),
+            ("I ___ to school every day", "I _____ to school every day"),
+            ("why does x == y fail ?", "why does x==y fail"),
+            ("What is TCP/IP?", "what is tcp/ip"),
+        ] {
+            survives(a, b);
+        }
+    }
+}

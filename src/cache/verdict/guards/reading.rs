@@ -1,6 +1,7 @@
 //! One text, read once: its tokens, amounts, listed phrases and question word.
 //! Knows nothing of the other text.
 
+use super::chords::join as join_keys;
 use super::lexicon::{Family, LEXICON, Need, Sense, join};
 use super::quantity::{self, Quantity};
 use super::question::{self, Asked};
@@ -43,7 +44,8 @@ impl Reading {
     /// Reads a text; at most its first 400 words.
     #[must_use]
     pub fn of(text: &str) -> Self {
-        let scan = Scan::of(text);
+        let mut scan = Scan::of(text);
+        join_keys(&mut scan.tokens);
         let english = looks_english(&scan.tokens);
         Self {
             quantities: quantity::read(&scan.tokens, english),

@@ -1,6 +1,7 @@
 //! Cuts what has digits in it: amounts with what stands at them, dates, times,
 //! versions, codes. Knows nothing of the words around.
 
+use super::figures::{fraction, scientific};
 use super::scan::Scan;
 use super::token::{Form, Kind, Token};
 use super::units;
@@ -49,6 +50,16 @@ pub(super) fn cut(core: &str, starts: bool, scan: &mut Scan) {
     };
     let negative = amount.len() > 1 && amount.starts_with(['-', '−']);
     let plain = amount.trim_start_matches(['-', '−']);
+    if let Some((value, rest)) = fraction(plain) {
+        scan.tokens.push(Token::number(core, value, Form::Plain));
+        suffix_words(rest, scan);
+        return;
+    }
+    if let Some(value) = scientific(plain) {
+        let value = if negative { -value } else { value };
+        scan.tokens.push(Token::number(core, value, Form::Plain));
+        return;
+    }
     if plain.starts_with(|c: char| c.is_ascii_digit()) {
         number(plain, negative, currency.is_some(), scan);
         if let Some(name) = currency {
@@ -179,6 +190,7 @@ fn suffixed(
     scan: &mut Scan,
 ) {
     let lower = rest.to_lowercase();
+    let series = is_series(rest, scan);
     let mut push = |value, form| scan.tokens.push(Token::number(digits, value, form));
     match lower.as_str() {
         "" => push(value, Form::Plain),
@@ -210,6 +222,11 @@ fn suffixed(
             push(value, Form::Plain);
             scan.word(rest, false);
         }
+        _ if series => {
+            let spelling = format!("{digits}{}", &lower[1..]);
+            scan.tokens
+                .push(Token::exact(Kind::Identifier, text, &spelling));
+        }
         _ if rest.starts_with(['-', '–', '/', ',', '.', '+', '%', ')', '(']) => {
             push(value, Form::Plain);
             suffix_words(rest, scan);
@@ -223,6 +240,18 @@ fn suffixed(
             ));
         }
     }
+}
+
+/// `1040-SR`, `form 941-x`: letters behind a hyphen that are part of a code.
+fn is_series(rest: &str, scan: &Scan) -> bool {
+    let Some(letters) = rest.strip_prefix('-').filter(|l| (1..3).contains(&l.len())) else {
+        return false;
+    };
+    let form = scan.tokens.last().is_some_and(|t| t.is("form"));
+    // Of an amount thousands and millions are meant, or a unit.
+    let sized = matches!(letters, "K" | "M" | "B") || units::is_unit(&letters.to_lowercase());
+    let capitals = letters.bytes().all(|b| b.is_ascii_uppercase());
+    (form && letters.bytes().all(|b| b.is_ascii_alphabetic())) || (capitals && !sized)
 }
 
 /// What follows a number after a hyphen or the like: a second number or words.

@@ -367,4 +367,24 @@ mod tests {
             "What is wrong with Tom's idea? It is bad",
         );
     }
+
+    #[test]
+    fn letters_behind_the_number_of_a_form_are_part_of_it() {
+        for (a, b) in [
+            ("What is form 1040?", "What is form 1040-X?"),
+            ("what is form 941", "what is form 941-x"),
+            ("What is form 1040-SR?", "What is form 1040-X?"),
+        ] {
+            different("identifiers", a, b);
+        }
+        for (a, b) in [
+            ("What is form 1040-X?", "What is form 1040X?"),
+            ("what is form 941-x", "What is Form 941-X?"),
+            ("Is 3-D printing hard?", "Is 3D printing hard?"),
+            ("a 12-V battery", "a 12 V battery"),
+            ("a 12-V battery", "a 12V battery"),
+        ] {
+            survives(a, b);
+        }
+    }
 }

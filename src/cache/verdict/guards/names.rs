@@ -138,12 +138,27 @@ fn is_near(a: &Token, b: &Token) -> bool {
     a.key == b.key || mistyped(&a.lower, &b.lower)
 }
 
+/// Whether a word is a number that the other text has: `Louis XIV`, `Louis the Fourteenth`.
+fn is_counted(of: &Reading, at: usize, other: &Reading) -> bool {
+    let here = of
+        .quantities()
+        .iter()
+        .find(|q| q.first == at && q.count == 1);
+    let there = |value: f64| {
+        let mut others = other.quantities().iter();
+        others.any(|q| q.value.to_bits() == value.to_bits())
+    };
+    here.is_some_and(|q| there(q.value))
+}
+
 /// Whether every word of a name stands in the other text, or its initials do.
-fn is_spelt(name: &Name<'_>, only: &[usize], other: &Reading) -> bool {
+fn is_spelt(name: &Name<'_>, only: &[usize], of: &Reading, other: &Reading) -> bool {
     let tokens = other.tokens();
     let listed = |t: &Token| !name.known.is_empty() && super::is_listed(t);
     let stands = |(i, word): (usize, &Token)| {
-        !only.contains(&(name.first + i)) || tokens.iter().any(|t| !listed(t) && is_near(word, t))
+        !only.contains(&(name.first + i))
+            || tokens.iter().any(|t| !listed(t) && is_near(word, t))
+            || is_counted(of, name.first + i, other)
     };
     let initials = initials(name.words);
     let joined: String = name.words.iter().map(|t| t.lower.as_str()).collect();
@@ -182,8 +197,8 @@ fn unmatched<'a>(pair: &Pair<'a>) -> (Vec<Name<'a>>, Vec<Name<'a>>) {
         }
         None => true,
     });
-    a.retain(|name| !is_spelt(name, pair.only_a(), pair.b));
-    b.retain(|name| !is_spelt(name, pair.only_b(), pair.a));
+    a.retain(|name| !is_spelt(name, pair.only_a(), pair.a, pair.b));
+    b.retain(|name| !is_spelt(name, pair.only_b(), pair.b, pair.a));
     (a, b)
 }
 

@@ -3,7 +3,7 @@
 
 use super::digits::MONTHS;
 use super::number_words::{
-    DECADES, ORDINALS, and_a_half, fraction, in_words, position, roman, scale, year,
+    DECADES, and_a_half, fraction, in_words, large_ordinal, ordinal, roman, scale, times, year,
 };
 use super::reading::Reading;
 use super::token::{Form, Kind, Token};
@@ -61,13 +61,7 @@ fn amount(tokens: &[Token], at: usize, english: bool) -> Option<Quantity> {
         form,
     };
     if token.kind == Kind::Number {
-        let mut value = token.value;
-        let mut count = 1;
-        while let Some(size) = tokens.get(at + count).and_then(scale) {
-            value *= size;
-            count += 1;
-        }
-        (value, count) = with_half(tokens, at, value, count);
+        let (value, count) = in_figures(tokens, at);
         return Some(made(value, count, false, token.form));
     }
     if token.kind != Kind::Word || !english {
@@ -76,10 +70,13 @@ fn amount(tokens: &[Token], at: usize, english: bool) -> Option<Quantity> {
     if let Some(value) = roman(tokens, at) {
         return Some(made(value, 1, false, Form::Plain));
     }
-    if let Some(value) = position(&ORDINALS, token) {
+    if let Some(value) = ordinal(token).or_else(|| large_ordinal(token)) {
         // "The first" may be any, "May first" is a day.
         let dated = at > 0 && tokens[at - 1].is_of(&MONTHS);
         return Some(made(value, 1, value <= 2.0 && !dated, Form::Ordinal));
+    }
+    if let Some(value) = times(&tokens[at..]) {
+        return Some(made(value, 1, value <= 1.0, Form::Plain));
     }
     if let Some((_, year)) = DECADES.iter().find(|(word, _)| *word == token.lower) {
         return Some(made(*year, 1, true, Form::Decade));
@@ -97,6 +94,27 @@ fn amount(tokens: &[Token], at: usize, english: bool) -> Option<Quantity> {
     (value, count) = with_half(tokens, at, value, count);
     let weak = count == 1 && (value <= 1.0);
     Some(made(value, count, weak, Form::Plain))
+}
+
+/// `1.5 million`, `1 1/2 cups`: a number in figures, and how many tokens it takes.
+fn in_figures(tokens: &[Token], at: usize) -> (f64, usize) {
+    let token = &tokens[at];
+    let (mut value, mut count) = (token.value, 1);
+    let part = tokens.get(at + 1).filter(|t| is_part(t));
+    if let Some(part) = part.filter(|_| value.fract() == 0.0 && token.form == Form::Plain) {
+        value += part.value;
+        count += 1;
+    }
+    while let Some(size) = tokens.get(at + count).and_then(scale) {
+        value *= size;
+        count += 1;
+    }
+    with_half(tokens, at, value, count)
+}
+
+/// A fraction below one in figures.
+fn is_part(token: &Token) -> bool {
+    token.kind == Kind::Number && !token.raw.contains('.') && token.value > 0.0 && token.value < 1.0
 }
 
 /// `one and a half`, `three and a half million`.

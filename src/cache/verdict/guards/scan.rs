@@ -3,6 +3,7 @@
 
 use super::chords::chord;
 use super::digits;
+use super::figures;
 use super::signs;
 use super::token::{Kind, Token};
 
@@ -123,6 +124,9 @@ impl Scan {
         }
         let before = self.tokens.len();
         self.piece(core, starts);
+        if let Some(unit) = figures::marked(core, tail, &self.quotes) {
+            self.word(unit, false);
+        }
         stops || (starts && self.tokens.len() == before)
     }
 
@@ -139,7 +143,7 @@ impl Scan {
             ["World", "War", number]
                 .iter()
                 .for_each(|word| self.word(word, false));
-        } else if core.chars().any(|c| c.is_ascii_digit()) {
+        } else if figures::is_written(core) {
             digits::cut(core, starts, self);
         } else if core.contains('.') {
             self.dotted(core, starts);

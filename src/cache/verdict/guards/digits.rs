@@ -110,6 +110,12 @@ fn number(text: &str, negative: bool, money: bool, scan: &mut Scan) {
         && whole(second) > 0.0
     {
         let value = whole(first) / whole(second);
+        // The day, which nobody calls by a fraction.
+        if text == "9/11" {
+            scan.word("September", false);
+            scan.tokens.push(Token::number("11", 11.0, Form::Plain));
+            return;
+        }
         // "The 80/20 rule", "the 80-20 rule": two parts of a whole.
         if near_hundred(whole(first) + whole(second)) {
             for part in [first, second] {

@@ -244,11 +244,15 @@ fn measured_part(first: &Token, second: &Token) -> Option<f64> {
     (first.is("quarter") && whole).then_some(0.25)
 }
 
-/// `half a dozen`, `half an hour`, `half a cup`, `one third`, `two quarters`, and how many tokens it takes.
+/// `half of 250`, `half a dozen`, `half an hour`, `half a cup`, `one third`, `two quarters`, and how many tokens it takes.
 pub(super) fn fraction(tokens: &[Token]) -> Option<(f64, usize)> {
     let [first, second, ..] = tokens else {
         return None;
     };
+    if first.is("half") && second.is("of") {
+        let number = |t: &Token| t.kind == Kind::Number || position(&SMALL, t).is_some();
+        return tokens.get(2).is_some_and(number).then_some((0.5, 1));
+    }
     if first.is("half") {
         let article = usize::from(second.is_of(&["a", "an"]));
         let counted = tokens.get(1 + article)?;

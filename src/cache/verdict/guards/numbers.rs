@@ -6,6 +6,7 @@ use super::pair::Pair;
 use super::quantity::Quantity;
 use super::reading::Reading;
 use super::token::{Form, Kind, Token};
+use super::units::{Unit, named};
 
 /// Amounts nearer than this to each other are one: what arithmetic on decimals leaves.
 const ROUNDING: f64 = 1e-9;
@@ -27,8 +28,15 @@ fn same(a: &Quantity, b: &Quantity) -> bool {
         (Some(x), Some(y)) => {
             x.dimension == y.dimension && near(a.value * x.size, b.value * y.size)
         }
-        _ => near(a.value, b.value),
+        (None, None) => near(a.value, b.value),
+        (Some(unit), None) => is_part(a.value, unit, b.value),
+        (None, Some(unit)) => is_part(b.value, unit, a.value),
     }
+}
+
+/// `50 %`, `half`: whether an amount with a unit is the other without.
+fn is_part(value: f64, unit: Unit, plain: f64) -> bool {
+    near(value, plain) || (near(value / 100.0, plain) && named("percent") == Some(unit))
 }
 
 /// Amounts of each side that the other has not.
@@ -117,7 +125,7 @@ fn is_for_one(pair: &Pair<'_>, amounts: &[Quantity], in_a: bool) -> bool {
 }
 
 /// `a half marathon`, `a marathon`: nothing but a part is said more.
-fn is_part(pair: &Pair<'_>) -> bool {
+fn is_half(pair: &Pair<'_>) -> bool {
     let halves = |of: &Reading, only: &[usize]| only.iter().any(|i| of.tokens()[*i].is("half"));
     match pair.strays() {
         (1, 0) => halves(pair.a, pair.only_a()),
@@ -149,7 +157,7 @@ pub(super) fn examine(pair: &Pair<'_>) -> Finding {
     let strong = |list: &[Quantity]| list.iter().any(|q| !q.weak);
     match reason {
         Some(reason) => Finding::Different(reason),
-        None if is_for_one(pair, &a, true) || is_for_one(pair, &b, false) || is_part(pair) => {
+        None if is_for_one(pair, &a, true) || is_for_one(pair, &b, false) || is_half(pair) => {
             Finding::Different("number_changed")
         }
         None if strong(&a) || strong(&b) => Finding::Unsure("number_on_one_side"),
@@ -321,5 +329,50 @@ mod tests {
     fn words_that_only_look_like_numbers_survive() {
         survives("Which one is best for me?", "Which is best for me?");
         survives("How do I start at first?", "How do I start?");
+    }
+
+    #[test]
+    fn an_amount_that_goes_by_a_name_survives() {
+        for (a, b) in [
+            ("How long is a 5k run?", "How long is a 5 km run?"),
+            ("How do I train for a 5k?", "How do I train for a 5k run?"),
+            (
+                "How do I train for a 5k run?",
+                "How do I train for a 5 kilometer run?",
+            ),
+            (
+                "How long does it take to run 5 kilometers?",
+                "How long does a 5k run take?",
+            ),
+            (
+                "What is the record for a 10k run?",
+                "What is the record for a 10 km run?",
+            ),
+            ("What happened on 9/11?", "What happened on September 11?"),
+            (
+                "What happened on 9/11?",
+                "What happened on September 11, 2001?",
+            ),
+            (
+                "How do I set up two-factor authentication?",
+                "How do I set up 2FA?",
+            ),
+            (
+                "How do I turn off 2FA?",
+                "How do I turn off two factor authentication?",
+            ),
+            ("What is half of 250?", "What is 50 % of 250?"),
+            ("What is half of 250?", "What is 50% of 250?"),
+            ("What is half of 10?", "What is 10 divided by 2?"),
+            ("What is half of 10?", "What is 1/2 of 10?"),
+            (
+                "Half of Americans drink coffee, why?",
+                "50% of Americans drink coffee, why?",
+            ),
+            ("Is 9/11 a holiday?", "Is Sept 11 a holiday?"),
+        ] {
+            survives(a, b);
+        }
+        different("numbers", "How long is a 5k run?", "How long is a 10k run?");
     }
 }

@@ -62,7 +62,11 @@ fn amount(tokens: &[Token], at: usize, english: bool) -> Option<Quantity> {
     };
     if token.kind == Kind::Number {
         let (value, count) = in_figures(tokens, at);
-        return Some(made(value, count, false, token.form));
+        let unit = named("m").filter(|_| is_run(tokens, at));
+        return Some(Quantity {
+            unit,
+            ..made(value, count, false, token.form)
+        });
     }
     if token.kind != Kind::Word || !english {
         return None;
@@ -85,7 +89,9 @@ fn amount(tokens: &[Token], at: usize, english: bool) -> Option<Quantity> {
         return Some(quantity);
     }
     if let Some((value, count)) = fraction(&tokens[at..]) {
-        return Some(made(value, count, false, Form::Plain));
+        // "Half of 250" may also be said without a part: "250 divided by 2".
+        let weak = token.is("half") && tokens[at + 1].is("of");
+        return Some(made(value, count, weak, Form::Plain));
     }
     if let Some((value, count)) = year(&tokens[at..]) {
         return Some(made(value, count, false, Form::Plain));
@@ -110,6 +116,32 @@ fn in_figures(tokens: &[Token], at: usize) -> (f64, usize) {
         count += 1;
     }
     with_half(tokens, at, value, count)
+}
+
+/// `a 5k run`: thousands of metres.
+fn is_run(tokens: &[Token], at: usize) -> bool {
+    const RUN: [&str; 14] = [
+        "run",
+        "runs",
+        "running",
+        "ran",
+        "runner",
+        "race",
+        "races",
+        "jog",
+        "jogging",
+        "walk",
+        "train",
+        "training",
+        "marathon",
+        "treadmill",
+    ];
+    let token = &tokens[at];
+    let digits = token.raw.parse().unwrap_or(token.value);
+    let thousands = token.value >= 1e3 && token.value < 1e6 && digits < token.value;
+    thousands
+        && tokens.get(at + 1).and_then(unit_of).is_none()
+        && tokens.iter().any(|t| t.is_of(&RUN))
 }
 
 /// A fraction below one in figures.

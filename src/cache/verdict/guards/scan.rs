@@ -122,6 +122,10 @@ impl Scan {
         if core.is_empty() {
             return starts || stops;
         }
+        if core == "%" && self.tokens.last().is_some_and(|t| t.kind == Kind::Number) {
+            self.word("percent", false);
+            return stops;
+        }
         let before = self.tokens.len();
         self.piece(core, starts);
         if let Some(unit) = figures::marked(core, tail, &self.quotes) {
@@ -139,10 +143,8 @@ impl Scan {
                 Kind::Identifier
             };
             self.tokens.push(Token::exact(kind, core, &spelling));
-        } else if let Some(number) = world_war(core) {
-            ["World", "War", number]
-                .iter()
-                .for_each(|word| self.word(word, false));
+        } else if let Some(words) = written_out(core) {
+            words.iter().for_each(|word| self.word(word, false));
         } else if figures::is_written(core) {
             digits::cut(core, starts, self);
         } else if core.contains('.') {
@@ -328,11 +330,12 @@ fn exact_spelling(core: &str) -> Option<String> {
     None
 }
 
-/// Which war is abbreviated.
-fn world_war(core: &str) -> Option<&'static str> {
+/// What letters and a number stand for.
+fn written_out(core: &str) -> Option<[&'static str; 3]> {
     match core.to_ascii_lowercase().as_str() {
-        "ww1" | "wwi" => Some("I"),
-        "ww2" | "wwii" => Some("II"),
+        "ww1" | "wwi" => Some(["World", "War", "I"]),
+        "ww2" | "wwii" => Some(["World", "War", "II"]),
+        "2fa" => Some(["two", "factor", "authentication"]),
         _ => None,
     }
 }

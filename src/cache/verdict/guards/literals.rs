@@ -170,7 +170,7 @@ pub(super) fn flags(pair: &Pair<'_>) -> Finding {
 }
 
 /// Whether two literals are one but for their signs: `x==y`, `x===y`.
-fn signs_differ<T: AsRef<str>>(a: &[T], b: &[T], same: fn(&str, &str) -> bool) -> bool {
+fn signs_differ<T: AsRef<str>>(a: &[T], b: &[T], same: impl Fn(&str, &str) -> bool) -> bool {
     let alone = |x: &T, others: &[T]| !others.iter().any(|y| same(x.as_ref(), y.as_ref()));
     let only_a = a.iter().filter(|x| alone(x, b));
     let only_a: Vec<String> = only_a.map(|x| bare(x.as_ref())).collect();
@@ -179,8 +179,9 @@ fn signs_differ<T: AsRef<str>>(a: &[T], b: &[T], same: fn(&str, &str) -> bool) -
 }
 
 /// Whether two code spans are the same code: blanks, a closing semicolon and empty brackets aside. Keywords may be
-/// shouted, `select`, `SELECT`; any other letter has its case for a reason: `-v`, `-V`.
-fn same_code(a: &str, b: &str) -> bool {
+/// shouted, `select`, `SELECT`; any other letter has its case for a reason, `-v`, `-V`, unless a text has no capitals
+/// at all.
+fn same_code(a: &str, b: &str, all_small: bool) -> bool {
     let core = |code: &str| -> String {
         let code = code.trim_end().trim_end_matches(';').trim_end();
         let code = code.strip_suffix("()").unwrap_or(code);
@@ -193,6 +194,7 @@ fn same_code(a: &str, b: &str) -> bool {
     };
     let shouted = |(one, other): (&String, &String)| {
         one == other
+            || one.len() > 1 && all_small
             || one.len() > 2 && (*one == other.to_uppercase() || *other == one.to_uppercase())
     };
     x == y || x.to_lowercase() == y.to_lowercase() && words(a).iter().zip(&words(b)).all(shouted)
@@ -211,7 +213,13 @@ pub(super) fn code(pair: &Pair<'_>) -> Finding {
             .map(|(_, t)| t.raw.as_str())
             .collect()
     };
-    if signs_differ(&spans(pair.a), &spans(pair.b), same_code) {
+    let small = |of: &Reading| {
+        let mut letters = of.tokens().iter().flat_map(|t| t.raw.chars());
+        !letters.any(char::is_uppercase)
+    };
+    let all_small = || small(pair.a) || small(pair.b);
+    let same = |x: &str, y: &str| x == y || same_code(x, y, all_small());
+    if signs_differ(&spans(pair.a), &spans(pair.b), same) {
         return Finding::Different("code_changed");
     }
     if signs::differ(pair) {
@@ -345,6 +353,7 @@ mod tests {
                 &format!("What is done by `{b}`?"),
             );
         }
+        survives("What is `Fn` in Rust?", "what is `fn` in rust");
         survives("Is `foo` or bar faster?", "Is foo or `bar` faster?");
         different(
             "quotes",

@@ -6,7 +6,7 @@ use super::pair::Pair;
 use super::token::{Kind, Token};
 use super::words::is_stop;
 
-/// Signs of a text that are compared.
+/// Signs of a text that has so many that they are no longer compared.
 const MOST: usize = 64;
 /// What a sentence puts around a word.
 const QUOTES: &[char] = &['"', '\'', '“', '”', '‘', '’', '«', '»'];
@@ -134,7 +134,9 @@ fn lone(chunk: &str, around: &Around<'_>) -> Option<String> {
 /// A sign without what the sentence puts around it.
 fn stripped<'a>(chunk: &'a str, around: &Around<'_>) -> &'a str {
     let ends = around.after.chars().next().is_none_or(char::is_uppercase);
-    let marks: &[char] = if ends { STOPS } else { &[',', ';'] };
+    // `$?`, `.*?`
+    let within = !ends && chunk.starts_with(['$', '.', '*']);
+    let marks: &[char] = if within { &[',', ';'] } else { STOPS };
     let mut sign = chunk.trim_end_matches(marks).trim_matches(QUOTES);
     if sign.len() > 2 && sign.starts_with('(') && !sign.starts_with("()") {
         sign = sign.trim_start_matches('(').trim_end_matches(')');
@@ -202,6 +204,7 @@ impl Place<'_> {
 
 /// The signs of a chunk with letters or digits in it.
 fn formula(core: &str, around: &Around<'_>, found: &mut Vec<String>) {
+    let whole = core;
     let core = unwrapped(core, around, found);
     let before = found.len();
     let (mut called, mut depth) = (false, 0_usize);
@@ -249,6 +252,22 @@ fn formula(core: &str, around: &Around<'_>, found: &mut Vec<String>) {
         // Brackets around a part of a sentence.
         found.truncate(before);
     }
+    close(whole, found);
+}
+
+/// Closes what an earlier chunk opened: `log(x + 1)`.
+fn close(chunk: &str, found: &mut Vec<String>) {
+    let more = chunk
+        .matches(')')
+        .count()
+        .saturating_sub(chunk.matches('(').count());
+    let count = |sign| found.iter().filter(|s| *s == sign).count();
+    let open = if more > 0 {
+        count("(").saturating_sub(count(")"))
+    } else {
+        0
+    };
+    found.extend((0..more.min(open)).map(|_| ")".to_owned()));
 }
 
 /// `item(s)`, `print()`: brackets that say nothing.
@@ -259,10 +278,9 @@ fn is_plural(after: &str) -> bool {
 /// A formula without the brackets and the emphasis that a sentence puts around it.
 fn unwrapped<'a>(core: &'a str, around: &Around<'_>, found: &mut Vec<String>) -> &'a str {
     let mut core = core;
-    let count = |text: &str, sign| text.matches(sign).count();
-    let opened = count(core, '(') > count(core, ')');
-    let closed = count(core, ')') > count(core, '(');
-    if core.starts_with('(') && opened {
+    let count = |sign| core.matches(sign).count();
+    let (open, closed) = (count('('), count(')'));
+    if core.starts_with('(') && open > closed {
         // `(2 + 3) * 4`
         if around
             .after
@@ -271,12 +289,9 @@ fn unwrapped<'a>(core: &'a str, around: &Around<'_>, found: &mut Vec<String>) ->
             found.push("(".to_owned());
         }
         core = &core[1..];
-    } else if core.ends_with(')') && closed {
-        core = &core[..core.len() - 1];
-        let open = |sign| found.iter().filter(|s| *s == sign).count();
-        if open("(") > open(")") {
-            found.push(")".to_owned());
-        }
+    } else if closed > open {
+        let trailing = core.len() - core.trim_end_matches(')').len();
+        core = &core[..core.len() - trailing.min(closed - open)];
     } else if core.starts_with('(') && core.find(')') == Some(core.len() - 1) {
         core = &core[1..core.len() - 1];
     }
@@ -342,7 +357,8 @@ fn sided(sign: &str, place: &Place<'_>) -> String {
 /// Whether both texts have signs, and others.
 pub(super) fn differ(pair: &Pair<'_>) -> bool {
     let (a, b) = (pair.a.signs(), pair.b.signs());
-    if a.is_empty() || b.is_empty() || a == b {
+    let cut = a.len() >= MOST || b.len() >= MOST;
+    if a.is_empty() || b.is_empty() || a == b || cut {
         return false;
     }
     let bracket = |sign: &&String| sign.starts_with(BRACKETS) && sign.len() == 1;
@@ -430,6 +446,7 @@ mod tests {
             ("What is 2 + 2?", "2 + 2 = ?"),
             ("Solve x+1=5", "Solve x + 1 = 5"),
             ("Plot log(x+1)", "Plot log(x + 1)"),
+            ("Plot f(x + g(y)) now", "Plot f(x+g(y)) now"),
             ("What is (2 + 3) * 4?", "What is (2+3)*4?"),
             ("What is 2^3?", "What is 2**3?"),
             ("Is Q&A useful?", "Is Q & A useful?"),

@@ -2,215 +2,15 @@
 //! Knows nothing of what the words mean.
 
 use super::Finding;
-use super::digits::MONTHS;
 use super::pair::Pair;
 use super::reading::Reading;
+use super::relation;
 use super::subject;
+use super::swap;
 use super::token::{Kind, Token};
-
-/// Words the two things may be exchanged around without a change.
-const EVEN: [&str; 15] = [
-    "and", "or", "vs", "versus", "nor", "+", "*", "×", "plus", "times", "with", "&", "/", "v", "to",
-];
-/// Words that make a relation the same from both ends.
-const MUTUAL: [&str; 66] = [
-    "between",
-    "difference",
-    "different",
-    "differ",
-    "similar",
-    "similarity",
-    "same",
-    "distance",
-    "far",
-    "compare",
-    "comparison",
-    "common",
-    "equal",
-    "equivalent",
-    "related",
-    "relation",
-    "relationship",
-    "friend",
-    "friends",
-    "married",
-    "both",
-    "together",
-    "compatible",
-    "mix",
-    "combine",
-    "better",
-    "prefer",
-    "choose",
-    "synonym",
-    "near",
-    "dating",
-    "date",
-    "engaged",
-    "divorced",
-    "sibling",
-    "siblings",
-    "cousin",
-    "cousins",
-    "colleague",
-    "colleagues",
-    "coworker",
-    "coworkers",
-    "partner",
-    "partners",
-    "neighbor",
-    "neighbors",
-    "roommate",
-    "roommates",
-    "classmate",
-    "classmates",
-    "twin",
-    "twins",
-    "rival",
-    "rivals",
-    "enemies",
-    "allies",
-    "acquainted",
-    "connected",
-    "linked",
-    "adjacent",
-    "parallel",
-    "perpendicular",
-    "identical",
-    "resemble",
-    "border",
-    "overlap",
-];
-/// The same word before and behind its verb, and verbs before one and before many.
-const CASES: [[&str; 2]; 7] = [
-    ["i", "me"],
-    ["we", "us"],
-    ["he", "him"],
-    ["she", "her"],
-    ["they", "them"],
-    ["do", "does"],
-    ["am", "is"],
-];
-/// Longest thing that is exchanged, in words.
-const THING: usize = 6;
 
 /// Where a text goes from and to, as ranges of tokens.
 type Route = (usize, usize, usize);
-
-/// Whether two words are one, but for what their place makes of them: `I`, `me`.
-fn same(a: &Token, b: &Token) -> bool {
-    let either = |words: [&str; 2]| a.is_of(&words) && b.is_of(&words);
-    a.key == b.key || CASES.into_iter().any(either)
-}
-
-fn equal(a: &[Token], b: &[Token]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).all(|(x, y)| same(x, y))
-}
-
-/// Where `M` and `S` begin and end where the texts are `P X M Y S` and `P Y M X S`.
-pub(super) struct Exchange {
-    first: usize,
-    pub(super) middle: std::ops::Range<usize>,
-    after: usize,
-}
-
-/// What changed places, if that is all that did.
-pub(super) fn exchanged(a: &[Token], b: &[Token]) -> Option<Exchange> {
-    if a.len() != b.len() || a.len() > 80 {
-        return None;
-    }
-    let head = a.iter().zip(b).take_while(|(x, y)| same(x, y)).count();
-    let tail = a.iter().rev().zip(b.iter().rev());
-    let tail = tail.take_while(|(x, y)| same(x, y)).count();
-    // A word both things share ("New York", "New Delhi") belongs to them and not to what is around.
-    for back in 0..=1.min(head) {
-        for fore in 0..=1.min(tail) {
-            let (from, to) = (head - back, a.len().checked_sub(tail - fore)?);
-            if from >= to {
-                continue;
-            }
-            let (a, b) = (&a[from..to], &b[from..to]);
-            for x in 1..=THING.min(a.len() - 1) {
-                for y in 1..=THING.min(a.len() - x) {
-                    let n = a.len();
-                    let fits = equal(&a[..x], &b[n - x..])
-                        && equal(&a[n - y..], &b[..y])
-                        && equal(&a[x..n - y], &b[y..n - x]);
-                    if fits && n > x + y {
-                        return Some(Exchange {
-                            first: from,
-                            middle: from + x..to - y,
-                            after: to,
-                        });
-                    }
-                }
-            }
-        }
-    }
-    None
-}
-
-/// `Are all cats mammals?`, `Are all mammals cats?`: two things side by side, of which one is said of the other.
-fn is_inverted(a: &[Token], b: &[Token]) -> bool {
-    let says = |tokens: &[Token]| {
-        tokens
-            .first()
-            .is_some_and(|t| t.is_of(&["is", "are", "was", "were"]))
-    };
-    let counted = a.get(1).is_some_and(|t| t.is_of(&["all", "every", "most"]));
-    let turned = |x: usize| {
-        let rest = (&a[2..], &b[2..]);
-        equal(&rest.0[..x], &rest.1[rest.1.len() - x..])
-            && equal(&rest.0[x..], &rest.1[..rest.1.len() - x])
-    };
-    says(a)
-        && counted
-        && equal(&a[..2], &b[..2.min(b.len())])
-        && a.len() == b.len()
-        && (1..a.len() - 2).any(turned)
-}
-
-/// Whether what connects the exchanged things is the same from both ends.
-fn is_even(exchange: &Exchange, all: &[Token]) -> bool {
-    let (middle, before) = (&all[exchange.middle.clone()], &all[..exchange.first]);
-    let directed = before.iter().any(|t| {
-        t.is_of(&[
-            "from",
-            "convert",
-            "translate",
-            "change",
-            "turn",
-            "transfer",
-            "migrate",
-            "move",
-            "prefer",
-            "subtract",
-        ])
-    });
-    // Not the things themselves: "Can I sue my neighbor?"
-    let things =
-        |i: usize| (exchange.first..exchange.after).contains(&i) && !exchange.middle.contains(&i);
-    let relates = |(i, t): (usize, &Token)| t.is_of(&MUTUAL) && !things(i);
-    let mutual =
-        all.iter().enumerate().any(relates) && !directed && !all.iter().any(|t| t.is("than"));
-    // `left-handed or right-handed`, `to fly or to drive`: a word at each of the two is no link.
-    let around = [before.last(), all.get(exchange.after)];
-    let shared = |t: &Token| around.into_iter().flatten().any(|x| same(x, t));
-    let mut links = middle
-        .iter()
-        .filter(|t| !t.is_of(&["the", "a", "an"]) && !shared(t))
-        .peekable();
-    // `20 July 1969`: the parts of a date stand in any order.
-    let dated = matches!(middle, [month] if month.is_of(&MONTHS))
-        && [exchange.first, exchange.middle.end]
-            .iter()
-            .all(|i| all[*i].kind == Kind::Number);
-    if dated {
-        return true;
-    }
-    let even = links.peek().is_some() && links.all(|t| t.is_of(&EVEN) && !t.is("to"));
-    even || mutual
-}
 
 /// The content tokens of a run, as keys.
 fn content(tokens: &[Token]) -> Vec<u64> {
@@ -327,13 +127,16 @@ pub(super) fn examine(pair: &Pair<'_>) -> Finding {
     if subject::is_turned(a, b) || subject::is_turned(b, a) {
         return Finding::Different("roles_swapped");
     }
-    if is_inverted(a, b) {
+    if swap::is_inverted(a, b) {
         return Finding::Different("roles_swapped");
     }
-    if let Some(exchange) = exchanged(a, b) {
-        if is_even(&exchange, a) {
+    if let Some(exchange) = swap::exchanged(a, b) {
+        if relation::is_even(&exchange, a) {
             return Finding::Equal;
         }
+        return Finding::Different("order_swapped");
+    }
+    if swap::is_recompounded(pair) || swap::is_permuted(pair) || swap::names_turned(pair) {
         return Finding::Different("order_swapped");
     }
     let directed = |t: &Token| t.is_of(&["distance", "far", "difference", "between"]);

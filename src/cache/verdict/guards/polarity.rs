@@ -156,7 +156,7 @@ fn is_turned(pair: &Pair<'_>, (i, j): (usize, usize)) -> bool {
     }
     let mut b = pair.b.tokens().to_vec();
     b[j] = pair.a.tokens()[i].clone();
-    let exchange = super::direction::exchanged(pair.a.tokens(), &b);
+    let exchange = super::swap::exchanged(pair.a.tokens(), &b);
     exchange.is_some_and(|e| e.middle.contains(&i))
 }
 

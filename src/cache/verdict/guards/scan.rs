@@ -47,8 +47,8 @@ const BARE: [(&str, [&str; 2]); 22] = [
     ("ive", ["i", "have"]),
 ];
 /// Syllables that a hyphen does not make a word of: "non-vegetarian".
-const JOINED: [&str; 10] = [
-    "un", "re", "non", "de", "dis", "anti", "pre", "co", "mis", "in",
+const JOINED: [&str; 11] = [
+    "un", "re", "non", "de", "dis", "anti", "pre", "co", "mis", "in", "counter",
 ];
 /// Words whose `'s` stands for "is" and makes no owner of them.
 const WITH_IS: [&str; 12] = [

@@ -328,12 +328,28 @@ mod tests {
     fn another_thing_of_a_sort_is_another_question() {
         different("sorts", "How do I train a dog?", "How do I train a cat?");
         different("sorts", "How do I cook rice?", "How do I cook pasta?");
+        for (a, b) in [
+            ("prednisone", "prednisolone"),
+            ("lamictal", "lamisil"),
+            ("vincristine", "vinblastine"),
+            ("sulfadiazine", "sulfasalazine"),
+            ("dysphagia", "dysphasia"),
+            ("meteor", "meteorite"),
+            ("sulfate", "sulfite"),
+            ("colostomy", "colectomy"),
+        ] {
+            let asked = |word: &str| format!("What is {word} exactly?");
+            different("sorts", &asked(a), &asked(b));
+        }
     }
 
     #[test]
     fn one_name_in_two_spellings_survives() {
         for (a, b) in [
             ("Who rules the USA?", "Who rules the United States?"),
+            ("Is Benadryl safe?", "Is diphenhydramine safe?"),
+            ("What is prednisolone for?", "What is prednisolon for?"),
+            ("What is photosyntesis?", "What is photosynthesis?"),
             ("Weather in NYC", "Weather in New York City"),
             ("Learn JS", "Learn JavaScript"),
             ("How old is Obama?", "How old is Barack Obama?"),

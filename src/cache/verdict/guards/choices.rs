@@ -218,6 +218,10 @@ fn leads(reading: &Reading, mark: &Mark) -> bool {
 
 /// `make rice`, `cook rice`; of opposites the guard of antonyms says whether they are meant: `open`, `not closed`.
 fn is_same_task(pair: &Pair<'_>, a: &Mark, b: &Mark) -> bool {
+    let (left, right) = ((pair.a, a.first), (pair.b, b.first));
+    if makes(left, right) || makes(right, left) {
+        return true;
+    }
     const COOKING: [&str; 7] = ["bake", "boil", "cook", "fry", "grill", "prepare", "roast"];
     let (a, b) = (&pair.a.tokens()[a.first], &pair.b.tokens()[b.first]);
     const ARTS: [&str; 9] = [
@@ -229,7 +233,35 @@ fn is_same_task(pair: &Pair<'_>, a: &Mark, b: &Mark) -> bool {
     };
     // "Set up" is what comes of both installing and configuring.
     let set = |x: &Token, y: &Token| x.is("set") && y.stem.starts_with("configur");
-    made(a, b) || made(b, a) || set(a, b) || set(b, a) || are_opposite(a, b)
+    // A card is locked as a pond is frozen.
+    let stopped = |x: &Token, y: &Token| x.is("freeze") && y.is_of(&["lock", "block"]);
+    let sent = |x: &Token, y: &Token| x.is("send") && y.is("transfer");
+    let same = |x, y| made(x, y) || set(x, y) || stopped(x, y) || sent(x, y);
+    same(a, b) || same(b, a) || are_opposite(a, b)
+}
+
+/// `Make it faster`, `speed it up`; `make it lowercase`, `convert it to lowercase`: what is made of a thing.
+fn makes((of, at): (&Reading, usize), (other, act): (&Reading, usize)) -> bool {
+    let (tokens, others) = (of.tokens(), other.tokens());
+    if !tokens[at].is("make") {
+        return false;
+    }
+    let behind = &tokens[at + 1..];
+    let graded = |t: &Token| !t.stop && t.lower.len() > 4 && t.lower.ends_with("er");
+    let grading = [
+        "speed", "optimize", "optimise", "shorten", "lengthen", "extend", "simplify",
+    ];
+    if others[act].is_of(&grading) {
+        return behind.iter().any(graded);
+    }
+    let to = others[act..].iter().position(|t| t.is_of(&["to", "into"]));
+    let into = to.and_then(|to| others[act + to..].iter().find(|t| !t.stop));
+    others[act].is("convert")
+        && into.is_some_and(|into| {
+            let cut =
+                |w: &[Token]| into.lower.strip_prefix(w[0].lower.as_str()) == Some(&w[1].lower);
+            behind.iter().any(|t| t.key == into.key) || behind.windows(2).any(cut)
+        })
 }
 
 /// What is to be done: other verbs in the same place.
@@ -342,6 +374,25 @@ mod tests {
             "task",
             "How do I sort a list in Python?",
             "How do I reverse a list in Python?",
+        );
+        different(
+            "task",
+            "How do I make a PDF in Word?",
+            "How do I convert a PDF in Word?",
+        );
+        survives("How do I make my PC faster?", "How do I speed up my PC?");
+        survives(
+            "How do I make a string lower case?",
+            "How do I convert a string to lowercase?",
+        );
+        survives(
+            "How do I send money to India?",
+            "How do I transfer money to India?",
+        );
+        survives("How do I freeze my card?", "How do I lock my card?");
+        survives(
+            "Write a short story about a dragon",
+            "Write a brief tale about a dragon",
         );
         survives("Please explain gravity", "Describe gravity for me");
         survives("Write a poem about rain", "Compose a poem about rain");

@@ -33,6 +33,7 @@ mod swap;
 mod token;
 mod units;
 mod versions;
+mod voice;
 mod words;
 
 #[cfg(test)]

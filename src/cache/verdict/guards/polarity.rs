@@ -8,6 +8,7 @@ use super::opposites::{are_opposite_at, are_plainly_opposite};
 use super::pair::Pair;
 use super::reading::Reading;
 use super::token::Token;
+use super::voice::{are_one, is_converse};
 
 /// Share of content words two texts must have in common before a "not" decides.
 const MUCH_THE_SAME: f32 = 0.7;
@@ -39,7 +40,7 @@ fn weigh(pair: &Pair<'_>) -> Polarity {
             } else {
                 !small && are_plainly_opposite(&a[*i], &b[**j])
             };
-            counts && flips.iter().all(|(_, used)| used != *j)
+            counts && flips.iter().all(|(_, used)| used != *j) && !are_one((a, *i), (b, **j))
         };
         if let Some(j) = pair.only_b().iter().find(fits) {
             flips.push((*i, *j));
@@ -148,7 +149,7 @@ pub(super) fn is_turned_around(pair: &Pair<'_>) -> bool {
 /// `A is north of B`, `B is south of A`: the two things change places with the word. Where more is asked than whether
 /// it is so, it is asked of one of them.
 fn is_turned(pair: &Pair<'_>, (i, j): (usize, usize)) -> bool {
-    if super::direction::than_swapped(pair) {
+    if super::direction::than_swapped(pair) || is_converse(pair, (i, j)) {
         return true;
     }
     if pair.a.asked().is_some() || pair.b.asked().is_some() {

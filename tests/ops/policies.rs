@@ -188,20 +188,16 @@ fn where_text_is_not_kept_it_is_neither_shown_nor_on_disk_and_meaning_still_hits
         // A model whose answers do not repeat the question.
         let ask = |question: &str| {
             let bearer = format!("Bearer {key}");
-            // The question speaks of the asker.
-            let headers = [
-                ("authorization", bearer.as_str()),
-                ("x-reprise-user", "ann"),
-            ];
+            let headers = [("authorization", bearer.as_str())];
             gateway.send(CHAT, &headers, Some(&chat("mock-chunks-3", question)))
         };
-        assert_eq!(ask("What does the law say about us?").cache(), "miss");
-        assert_eq!(ask("What does the law say about us?").cache(), "hit-exact");
+        assert_eq!(ask("Which dishes are made in turkey?").cache(), "miss");
+        assert_eq!(ask("Which dishes are made in turkey?").cache(), "hit-exact");
         assert_eq!(
-            ask("what does the law say about us").cache(),
+            ask("which dishes are made in turkey").cache(),
             "hit-semantic"
         );
-        let blind = ask("What does the law say about US?");
+        let blind = ask("Which dishes are made in Turkey?");
         assert_eq!(
             (blind.cache(), blind.header("x-reprise-reason")),
             ("miss", Some("same_tokens_other_text"))
@@ -215,16 +211,15 @@ fn where_text_is_not_kept_it_is_neither_shown_nor_on_disk_and_meaning_still_hits
             assert!(decisions.iter().all(|d| d[text].is_string() == kept));
         }
         gateway.stop();
-        assert_eq!(on_disk(&place.data, "the law say about"), kept);
+        assert_eq!(on_disk(&place.data, "dishes are made in"), kept);
         let gateway = place.start();
         let bearer = format!("Bearer {key}");
         eventually(|| {
             let headers = [
                 ("authorization", bearer.as_str()),
-                ("x-reprise-user", "ann"),
                 ("x-reprise-cache", "only"),
             ];
-            let body = chat("mock-chunks-3", "what does the law say about us");
+            let body = chat("mock-chunks-3", "which dishes are made in turkey");
             let again = gateway.send(CHAT, &headers, Some(&body));
             (again.cache() == "hit-semantic").then_some(())
         });

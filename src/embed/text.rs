@@ -75,10 +75,25 @@ impl Question {
     /// punctuation or repeated spaces outside code. In doubt false: that costs a provider call, true a wrong answer.
     pub fn is(&self, other: &str) -> bool {
         match self {
-            Self::Text(text) => text == other || normal_form(text) == normal_form(other),
+            Self::Text(text) => {
+                text == other || may_be(text, other) && normal_form(text) == normal_form(other)
+            }
             Self::Digest(kept) => *kept == digest(other),
         }
     }
+}
+
+/// Whether two texts have the same letters and digits, without which their normal forms are not the same either. Most
+/// texts do not, and are told apart at once; beyond ASCII letters have several forms.
+fn may_be(a: &str, b: &str) -> bool {
+    let plain = a.is_ascii() && b.is_ascii();
+    !plain || letters(a).eq(letters(b))
+}
+
+/// Letters and digits alone, in small letters.
+fn letters(text: &str) -> impl Iterator<Item = u8> {
+    let letters = text.bytes().filter(u8::is_ascii_alphanumeric);
+    letters.map(|byte| byte.to_ascii_lowercase())
 }
 
 /// The form in which two texts are equal exactly if they are one question.

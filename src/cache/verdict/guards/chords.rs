@@ -30,6 +30,10 @@ pub(super) fn chord(core: &str) -> Option<String> {
         ("tab", "tab"),
         ("enter", "enter"),
     ];
+    // Most words are no keys, and need not be taken apart.
+    if !core.contains(['+', '-']) {
+        return None;
+    }
     let lower = core.to_lowercase();
     let mut keys: Vec<&str> = lower.split(['+', '-']).collect();
     let last = keys.pop()?;

@@ -2,7 +2,7 @@
 //! opposites comes where. Knows nothing of what only one text has.
 
 use super::denial::denied;
-use super::opposites::are_opposite;
+use super::opposites::{are_opposite, is_known};
 use super::pair::Pair;
 use super::reading::Reading;
 use super::token::Token;
@@ -48,8 +48,11 @@ fn opposites(reading: &Reading) -> Vec<(u64, u64)> {
     let tokens = reading.tokens();
     let mut found = Vec::new();
     let placing = |t: &Token| t.is_of(&PLACING);
-    for (i, first) in tokens.iter().enumerate().filter(|(_, t)| !placing(t)) {
-        for (j, second) in tokens.iter().enumerate().skip(i + 1) {
+    // A small word is an opposite by the lists or not at all.
+    let may = |(_, t): &(usize, &Token)| !t.stop || is_known(t);
+    let telling: Vec<(usize, &Token)> = tokens.iter().enumerate().filter(may).collect();
+    for (n, &(i, first)) in telling.iter().enumerate().filter(|(_, (_, t))| !placing(t)) {
+        for &(j, second) in &telling[n + 1..] {
             // "Left-handed or right-handed": what is behind both is not between them.
             let behind = tokens.get(j + 1).map(|t| t.key);
             let joins = |t: &Token| t.is_of(&JOINING) || Some(t.key) == behind;

@@ -246,14 +246,12 @@ fn is_either(a: (&[Token], usize), b: (&[Token], usize)) -> bool {
 }
 
 fn affixed(a: &Token, b: &Token) -> bool {
-    let same = |(x, y): &(&str, &str)| a.is_of(&[x, y]) && b.is_of(&[x, y]);
-    if ALIKE.iter().any(same) {
-        return false;
-    }
-    prefixed(&a.stem, &b.stem)
+    let found = prefixed(&a.stem, &b.stem)
         || prefixed(&b.stem, &a.stem)
         || suffixed(&a.lower, &b.lower)
-        || suffixed(&b.lower, &a.lower)
+        || suffixed(&b.lower, &a.lower);
+    let same = |(x, y): &(&str, &str)| a.is_of(&[x, y]) && b.is_of(&[x, y]);
+    found && !ALIKE.iter().any(same)
 }
 
 fn prefixed(root: &str, word: &str) -> bool {

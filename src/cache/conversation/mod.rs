@@ -43,9 +43,25 @@ mod tests {
         needs: Option<String>,
     }
 
-    fn cases() -> Vec<Case> {
-        let lines = include_str!("../../../tests/data/earlier-turns.jsonl").lines();
+    #[derive(serde::Deserialize)]
+    struct Asked {
+        question: String,
+        asker: bool,
+    }
+
+    fn read<T: serde::de::DeserializeOwned>(text: &str) -> Vec<T> {
+        let lines = text.lines();
         lines.map(|l| serde_json::from_str(l).unwrap()).collect()
+    }
+
+    /// Written together with the rules.
+    fn cases() -> Vec<Case> {
+        read(include_str!("../../../tests/data/earlier-turns.jsonl"))
+    }
+
+    /// Written by somebody who had not read the rules.
+    fn unseen() -> Vec<Case> {
+        read(include_str!("../../../tests/data/unseen-turns.jsonl"))
     }
 
     fn standing(case: &Case) -> Standing {
@@ -80,23 +96,40 @@ mod tests {
 
     #[test]
     fn what_was_said_before_is_heeded_in_99_of_100_cases_that_need_it() {
-        let cases = cases();
-        let needed: Vec<_> = cases.iter().filter(|c| c.needs.is_some()).collect();
-        let alone: Vec<_> = needed
-            .iter()
-            .filter(|c| standing(c) == Standing::Alone)
-            .map(|c| (&c.earlier, &c.question))
-            .collect();
-        assert!(needed.len() >= 200, "{}", needed.len());
-        assert!(alone.len() * 100 <= needed.len(), "{alone:#?}");
+        for cases in [cases(), unseen()] {
+            let needed: Vec<_> = cases.iter().filter(|c| c.needs.is_some()).collect();
+            let alone: Vec<_> = needed
+                .iter()
+                .filter(|c| standing(c) == Standing::Alone)
+                .map(|c| (&c.earlier, &c.question))
+                .collect();
+            assert!(needed.len() >= 200, "{}", needed.len());
+            assert!(alone.len() * 100 <= needed.len(), "{alone:#?}");
+        }
     }
 
     #[test]
     fn a_question_that_stands_alone_mostly_does() {
-        let cases = cases();
-        let controls: Vec<_> = cases.iter().filter(|c| c.needs.is_none()).collect();
-        let alone = controls.iter().filter(|c| standing(c) == Standing::Alone);
-        assert!(controls.len() >= 50 && alone.count() * 10 >= controls.len() * 7);
+        for (cases, tenths) in [(cases(), 7), (unseen(), 6)] {
+            let controls: Vec<_> = cases.iter().filter(|c| c.needs.is_none()).collect();
+            let alone = controls.iter().filter(|c| standing(c) == Standing::Alone);
+            assert!(controls.len() >= 50 && alone.count() * 10 >= controls.len() * tenths);
+        }
+    }
+
+    #[test]
+    fn who_asks_of_themselves_is_known_in_98_of_100_cases_and_most_others_are_shared() {
+        let all: Vec<Asked> = read(include_str!("../../../tests/data/askers.jsonl"));
+        let (theirs, anybodys): (Vec<_>, Vec<_>) = all.iter().partition(|a| a.asker);
+        let speaks = |a: &&&Asked| speaks_of_asker(&a.question);
+        let missed: Vec<_> = theirs.iter().filter(|a| !speaks(a)).collect();
+        let missed: Vec<_> = missed.iter().map(|a| &a.question).collect();
+        let shared = anybodys.iter().filter(|a| !speaks(a)).count();
+        assert!(missed.len() * 50 <= theirs.len(), "{missed:#?}");
+        assert!(
+            theirs.len() > 150 && shared * 10 >= anybodys.len() * 7,
+            "{shared}"
+        );
     }
 
     #[test]

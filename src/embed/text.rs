@@ -189,11 +189,20 @@ fn without_end(text: &str) -> &str {
     let bare = text.trim_end_matches([' ', '.', '?', '!', '…']);
     let marks = &text[bare.len()..];
     let apart = marks.starts_with(' ') && marks.trim_start().starts_with('.');
-    if apart || marks.contains('!') && bare.ends_with(char::is_numeric) {
+    if apart || marks.contains('!') && is_operand(bare) {
         text
     } else {
         bare
     }
+}
+
+/// What a factorial may be of: `5`, `n`, `(n + 1)`.
+fn is_operand(text: &str) -> bool {
+    let last = text
+        .rsplit(|c: char| !c.is_alphanumeric())
+        .next()
+        .unwrap_or("");
+    text.ends_with(char::is_numeric) || text.ends_with([')', ']', '|']) || last.chars().count() == 1
 }
 
 #[cfg(test)]

@@ -11,9 +11,16 @@ pub(super) fn asks(words: &Words<'_>, i: usize) -> bool {
     if stated || is_past(next) || is_dated(words) || is_due(words, i) || is_numbered(words) {
         return false;
     }
+    // `Why do we dream?`
+    if words.begins("why do we") {
+        return true;
+    }
+    if is_settled(words, i) {
+        return false;
+    }
     let lived = list("lived").contains(&next);
     match before {
-        "should" | "shall" => true,
+        "should" | "shall" => next != "be",
         "may" | "might" | "would" => !lived && next != "be" && !is_received(next),
         "can" | "could" | "must" => is_way(words) || !lived && may_anybody(words, i),
         "do" => is_way(words) || !lived && does_anybody(words, i),
@@ -26,6 +33,26 @@ pub(super) fn asks(words: &Words<'_>, i: usize) -> bool {
 
 fn back<'a>(words: &Words<'a>, i: usize, by: usize) -> &'a str {
     i.checked_sub(by).map_or("", |at| words.at(at))
+}
+
+/// `Should I take the pills?`, `if I miss the next payment`: a thing that both know of, or a time that was set. Where
+/// something is to be found (`Where can I see the northern lights?`) there is one for all.
+fn is_settled(words: &Words<'_>, i: usize) -> bool {
+    let found = words.at(0) == "where" && back(words, i, 1) == "can";
+    let thing = |at: usize| {
+        let noun = (at + 1..words.len()).take_while(|j| !words.tokens[*j].stop);
+        let end = at + 1 + noun.clone().count();
+        let told = matches!(words.at(end), "of" | "for" | "between");
+        // `the easiest`, `the moon`.
+        let one = |j: usize| words.at(j).ends_with("est") || list("unique").contains(&words.at(j));
+        let named = noun.clone().any(|j| words.is_named(j) || one(j));
+        words.at(at) == "the" && end > at + 1 && !told && !named
+    };
+    let timed = words.has(&["noon", "midnight"]);
+    // `How long can I keep cooked rice in the fridge?`
+    let next = words.at(i + 1);
+    let kept = list("needed").contains(&next) && !matches!(next, "need" | "want" | "use" | "buy");
+    !is_way(words) && !found && !kept && (timed || (i + 1..words.len()).any(thing))
 }
 
 /// `How do I …`: a way is the same for everybody.
@@ -137,6 +164,10 @@ mod tests {
             "When do I fly home?",
             "How much would I get back?",
             "Do I smoke?",
+            "Should I take the pills?",
+            "What happens if I miss the next payment?",
+            "Where should I be at noon?",
+            "Do I need to renew the permit?",
         ] {
             assert!(speaks_of_asker(text), "{text}");
         }
@@ -150,7 +181,10 @@ mod tests {
             "What happens if I eat raw chicken?",
             "Will I need a visa for Japan?",
             "What can I use instead of butter?",
+            "If I already know English, which language is the easiest to learn?",
             "How do we know that the Earth is round?",
+            "Why do we dream?",
+            "How do I reset the router?",
         ] {
             assert!(!speaks_of_asker(text), "{text}");
         }
@@ -165,6 +199,8 @@ mod tests {
             "Is there anything due from me?",
             "What's left on me card?",
             "Show me the latest invoices",
+            "Show me unpaid invoices",
+            "Show me emails from Anna",
             "Read me the latest message",
             "What is this user's balance?",
         ] {

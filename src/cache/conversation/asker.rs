@@ -180,13 +180,10 @@ fn tells_of_self(words: &Words<'_>) -> bool {
     })
 }
 
-/// `Show me the invoices`, `the last three orders`.
+/// `Show me the invoices`, `emails from Anna`; but not `tell me how a bill becomes law`.
 fn bids_for_own(words: &Words<'_>) -> bool {
-    let known = |i: usize| {
-        (i.saturating_sub(3)..i)
-            .any(|at| matches!(words.at(at), "the" | "all" | "any" | "latest" | "last"))
-    };
-    (0..words.len()).any(|i| list("private").contains(&words.at(i)) && known(i))
+    let one = |i: usize| i > 0 && matches!(words.at(i - 1), "a" | "an");
+    (0..words.len()).any(|i| list("private").contains(&words.at(i)) && !one(i))
 }
 
 /// `World War I`, `the US`, `I, Robot` in quotation marks or behind a word that announces a title.

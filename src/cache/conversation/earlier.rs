@@ -62,10 +62,22 @@ fn bids(words: &Words<'_>) -> bool {
     );
     let polite = matches!(words.at(2), "please" | "kindly" | "just" | "maybe" | "also");
     let verb = words.at(2 + usize::from(polite));
+    // `Can you list only vegan food?`, `How about rhymes only?`
+    let narrowed = words.has(&["only", "just", "without"]);
+    // `Can you help me with …`, but not `Can you help a toddler …`.
+    let to_me = !matches!(verb, "help" | "teach")
+        || matches!(words.at(3 + usize::from(polite)), "me" | "us");
+    let told =
+        list("telling").contains(&verb) && to_me && !words.has(&["answers", "replies", "code"]);
+    // `Will French do?`
+    let tongue = words.len() < 6 && words.has(list("languages"));
     match words.at(1) {
-        "you" if modal => !list("telling").contains(&verb),
+        "you" if modal => narrowed || !told,
+        "you" => words.at(0) == "do" && (verb == "mind" || tongue),
         "we" if modal => true,
-        _ => modal && words.has(list("replies")),
+        "it" if modal && matches!(verb, "ok" | "okay" | "fine" | "alright" | "possible") => true,
+        "about" if words.at(0) == "how" => narrowed,
+        _ => modal && (tongue || words.has(list("replies"))),
     }
 }
 
@@ -73,9 +85,9 @@ fn bids(words: &Words<'_>) -> bool {
 fn sentences(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text.trim();
     std::iter::from_fn(move || {
-        let ends = rest.match_indices(['.', '?', '!']).find(|(at, _)| {
+        let ends = rest.match_indices(['.', '?', '!']).find(|(at, mark)| {
             let blank = rest[at + 1..].starts_with(char::is_whitespace);
-            blank && !is_abbreviated(&rest[..*at])
+            blank && !(*mark == "." && is_abbreviated(&rest[..*at]))
         });
         let end = ends.map_or(rest.len(), |(at, mark)| at + mark.len());
         let (sentence, after) = rest.split_at(end);
@@ -96,7 +108,15 @@ fn is_courtesy(sentence: &str) -> bool {
     let words = Words::of(&reading);
     let all = ["courtesies", "courteous"];
     let known = |i: usize| all.iter().any(|name| list(name).contains(&words.at(i)));
-    words.has(list("courtesies")) && (0..words.len()).all(known)
+    // `No worries`, but not `no explanation`.
+    let said = |i: usize| {
+        let phrases = list("kind_words").iter();
+        let mut starts =
+            phrases.flat_map(|phrase| (0..=i).rev().take(3).map(move |at| (at, phrase)));
+        starts.any(|(at, phrase)| words.phrase_at(at, phrase) && i < at + phrase.split(' ').count())
+    };
+    let any = words.has(list("courtesies")) || said(0);
+    any && (0..words.len()).all(|i| known(i) || said(i))
 }
 
 /// `How about in German?`, `Can you do that in French?`: a language to answer in.
@@ -124,6 +144,16 @@ mod tests {
             "Should Pluto count as a planet? Take it that it does.",
             "Would a diabetic, like the reader, be served by a low carb diet?",
             "🇫🇷?",
+            "Great, no explanation please.",
+            "Ok, one answer please.",
+            "What is MS? Grandma has it.",
+            "Can you give short answers?",
+            "Can you list only vegan food?",
+            "Can you help a toddler with a nut allergy?",
+            "Do you mind rhyming?",
+            "How about rhymes only?",
+            "Will French do?",
+            "Is it fine to keep to one sentence?",
         ] {
             assert!(binds(turn).is_some(), "{turn}");
         }

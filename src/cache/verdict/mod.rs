@@ -165,12 +165,21 @@ fn look(evidence: &Evidence<'_>) -> (Standing, Option<Read>) {
     if blind && !same {
         return (Standing::SameTokens, None);
     }
+    let same = same && (blind || asks_alike(evidence));
     match evidence.stored.text() {
         // The words are the same question, whatever mark is at its end: nothing to compare.
         _ if same => (Standing::SameQuestion, None),
         Some(stored) => read(evidence, &Reading::of(stored)),
         None => (Standing::NoText, None),
     }
+}
+
+/// Whether two texts of the same words both ask or both tell: `Anna passed.` is not `Anna passed?`. Where the words
+/// themselves ask, the mark says nothing.
+fn asks_alike(evidence: &Evidence<'_>) -> bool {
+    let marked = |text: &str| text.trim_end().ends_with('?');
+    let stored = evidence.stored.text();
+    stored.is_some_and(|stored| marked(stored) == marked(evidence.asked)) || evidence.reading.asks()
 }
 
 fn read(evidence: &Evidence<'_>, stored: &Reading) -> (Standing, Option<Read>) {

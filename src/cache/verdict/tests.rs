@@ -193,6 +193,8 @@ fn the_same_words_are_the_same_question_whatever_mark_is_at_their_end() {
     assert_eq!(at("continue.", "continue"), Verdict::Serve);
     assert_ne!(at("How do I cd ..", "How do I cd ."), Verdict::Serve);
     assert_ne!(at("What is 5!", "What is 5"), Verdict::Serve);
+    assert_ne!(at("What is n!", "What is n?"), Verdict::Serve);
+    assert_ne!(at("Anna passed.", "Anna passed?"), Verdict::Serve);
     // Whoever asks for a cosine gets it.
     assert_eq!(
         verdict(&of("why", "Why?", 0.8), &cosine()),

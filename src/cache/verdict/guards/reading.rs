@@ -14,6 +14,13 @@ const ENGLISH: usize = 6;
 /// Words of a text that need not have any.
 const SHORT: usize = 5;
 
+/// Words that begin a question, or a part of one that goes on with what was said.
+const ASKING: [&str; 34] = [
+    "what", "who", "whom", "whose", "which", "when", "where", "why", "how", "is", "are", "was",
+    "were", "am", "do", "does", "did", "can", "could", "will", "would", "should", "shall", "may",
+    "might", "must", "has", "have", "had", "and", "or", "but", "so", "then",
+];
+
 /// A listed phrase in a text.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Mark {
@@ -98,6 +105,12 @@ impl Reading {
     #[must_use]
     pub fn corrects_itself(&self) -> bool {
         self.corrected
+    }
+
+    /// Whether the text begins as a question does, whatever mark is at its end.
+    #[must_use]
+    pub fn asks(&self) -> bool {
+        self.tokens.first().is_some_and(|t| t.is_of(&ASKING))
     }
 
     /// Everything read, in its order.

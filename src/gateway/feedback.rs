@@ -108,8 +108,14 @@ impl Gateway {
         if turned.after.is_some_and(|counts| counts.source != source) {
             return Ok(Effect::Outweighed);
         }
+        // Where there is room for no label it is gone again, and counts for nothing.
+        let dropped = |l: &Arc<Label>| l.request_id == decision.request_id && l.source == source;
+        let counted = match turned.gone.iter().any(dropped) {
+            true => Effect::None,
+            false => Effect::Counted,
+        };
         if verdict == Opinion::Right {
-            return Ok(Effect::Counted);
+            return Ok(counted);
         }
         // For its own question no other block can help.
         let own = said.pair.is_none() && decision.outcome != DecisionOutcome::NearMiss;
@@ -121,7 +127,7 @@ impl Gateway {
             Some(pair) if self.cache.semantic().reach().is_blocked(Some(pair)) => {
                 Ok(Effect::Blocked)
             }
-            _ => Ok(Effect::Counted),
+            _ => Ok(counted),
         }
     }
 }

@@ -98,3 +98,15 @@ fn a_late_word_of_an_answer_that_was_renewed_since_leaves_the_new_one() {
     assert_eq!(ask(None).cache(), "hit-exact");
     assert_eq!(told(&renewed), "forgotten");
 }
+
+#[test]
+fn where_no_label_is_kept_nothing_is_said_to_count() {
+    let mock = Mock::start().unwrap();
+    let place = Place::new(&mock).alike().with("REPRISE_CACHE__LABELS", "0");
+    let app = place.key("acme", "app");
+    let gateway = place.start();
+    gateway.ask(ASKED, Some(&app));
+    let hit = gateway.ask_until("hit-semantic", REWORDED, Some(&app));
+    let by_app = (app.as_str(), "/v1/feedback");
+    assert_eq!(say(&gateway, by_app, &hit, "right"), "none");
+}

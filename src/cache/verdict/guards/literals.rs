@@ -178,6 +178,12 @@ fn signs_differ<T: AsRef<str>>(a: &[T], b: &[T], same: impl Fn(&str, &str) -> bo
     only_b.any(|y| only_a.contains(&bare(y.as_ref())))
 }
 
+/// Whether either mark may stand around the strings of a code: `-m "msg"`, `-m 'msg'`, but `"$x"` and `"x"` say more.
+fn has_plain_strings(code: &str) -> bool {
+    let mut strings = code.split('"').skip(1).step_by(2);
+    strings.all(|string| string.len() > 1 && !string.contains(['$', '\\', '\'', '!', '`']))
+}
+
 /// Whether two code spans are the same code: blanks, a closing semicolon and empty brackets aside. Keywords may be
 /// shouted, `select`, `SELECT`; any other letter has its case for a reason, `-v`, `-V`, unless a text has no capitals
 /// at all.
@@ -185,7 +191,10 @@ fn same_code(a: &str, b: &str, all_small: bool) -> bool {
     let core = |code: &str| -> String {
         let code = code.trim_end().trim_end_matches(';').trim_end();
         let code = code.strip_suffix("()").unwrap_or(code);
-        code.chars().filter(|c| !c.is_whitespace()).collect()
+        let one_mark = has_plain_strings(code);
+        let mark = |c| if c == '"' && one_mark { '\'' } else { c };
+        let letters = code.chars().filter(|c| !c.is_whitespace());
+        letters.map(mark).collect()
     };
     let (x, y) = (core(a), core(b));
     let words = |code: &str| -> Vec<String> {
@@ -206,13 +215,13 @@ fn same_quote(a: &str, b: &str) -> bool {
     a.chars().filter(core).eq(b.chars().filter(core))
 }
 
+fn spans(of: &Reading) -> Vec<&str> {
+    let spans = of_kind(of, Kind::Code);
+    spans.map(|(_, token)| token.raw.as_str()).collect()
+}
+
 /// Another code span, or other signs of mathematics and code in plain text.
 pub(super) fn code(pair: &Pair<'_>) -> Finding {
-    let spans = |of| -> Vec<&str> {
-        of_kind(of, Kind::Code)
-            .map(|(_, t)| t.raw.as_str())
-            .collect()
-    };
     let small = |of: &Reading| {
         let mut letters = of.tokens().iter().flat_map(|t| t.raw.chars());
         !letters.any(char::is_uppercase)
@@ -225,13 +234,13 @@ pub(super) fn code(pair: &Pair<'_>) -> Finding {
     if signs::differ(pair) {
         return Finding::Different("sign_changed");
     }
-    let (a, b) = (
-        left(pair.a, pair.b, Kind::Code),
-        left(pair.b, pair.a, Kind::Code),
-    );
-    match (a.is_empty(), b.is_empty()) {
-        (true, true) => Finding::Equal,
-        (false, false) => Finding::Different("code_changed"),
+    let missing = |of: &Reading, other: &Reading| {
+        let there = |i: &usize| spans(other).iter().any(|y| same(&of.tokens()[*i].raw, y));
+        left(of, other, Kind::Code).iter().any(|i| !there(i))
+    };
+    match (missing(pair.a, pair.b), missing(pair.b, pair.a)) {
+        (false, false) => Finding::Equal,
+        (true, true) => Finding::Different("code_changed"),
         _ => Finding::Unsure("code_on_one_side"),
     }
 }
@@ -335,6 +344,10 @@ mod tests {
             ("*args", "**args"),
             ("git log A..B", "git log A...B"),
             ("grep -v", "grep -V"),
+            ("const x = 5;", "const x += 5"),
+            ("SELECT * FROM users;", "SELECT * FROM teams"),
+            ("echo \"$x\"", "echo '$x'"),
+            ("char c = \"a\"", "char c = 'a'"),
         ] {
             different(
                 "code",
@@ -347,6 +360,9 @@ mod tests {
             ("print(1);", "print(1)"),
             ("list.sort()", "list.sort"),
             ("SELECT a FROM t", "select a from t"),
+            ("const x = 5;", "const x = 5"),
+            ("SELECT * FROM users;", "select * from users"),
+            ("git commit -m \"msg\"", "git commit -m 'msg'"),
         ] {
             survives(
                 &format!("What does `{a}` do?"),

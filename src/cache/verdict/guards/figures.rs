@@ -50,7 +50,12 @@ pub(super) fn scientific(text: &str) -> Option<f64> {
 /// `5'`, `5"`: the unit that a mark behind digits stands for, unless it closes a quotation.
 pub(super) fn marked(core: &str, tail: &str, quotes: &[String]) -> Option<&'static str> {
     let digits = core.len() < 4 && core.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-    if !digits || core.is_empty() || quotes.iter().any(|quote| quote.ends_with(core)) {
+    if !digits
+        || core.is_empty()
+        || quotes
+            .iter()
+            .any(|quote| quote.trim_end_matches(['!', '?']).ends_with(core))
+    {
         return None;
     }
     if tail.starts_with(['"', '″', '”']) || tail.starts_with("''") {

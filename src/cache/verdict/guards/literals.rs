@@ -15,6 +15,15 @@ const DEGREES: [(&str, &str); 4] = [
     ("f", "°f"),
 ];
 
+/// Words that a stop makes shorter.
+const SHORT: [&str; 9] = ["mr", "mrs", "ms", "dr", "st", "jr", "sr", "vs", "vol"];
+/// What is said of a saying or a work, so that the quoted words are its name.
+const TOLD: [&str; 21] = [
+    "said", "says", "sang", "sings", "wrote", "written", "directed", "starred", "stars", "song",
+    "movie", "film", "book", "novel", "series", "album", "poem", "called", "titled", "quote",
+    "lyrics",
+];
+
 fn of_kind(reading: &Reading, kind: Kind) -> impl Iterator<Item = (usize, &Token)> {
     let tokens = reading.tokens().iter().enumerate();
     tokens.filter(move |(_, token)| token.kind == kind)
@@ -209,10 +218,39 @@ fn same_code(a: &str, b: &str, all_small: bool) -> bool {
     x == y || x.to_lowercase() == y.to_lowercase() && words(a).iter().zip(&words(b)).all(shouted)
 }
 
-/// Whether two quoted strings are the same string: blanks, hyphens, apostrophes and what escapes a mark aside.
+/// A quoted string without blanks, hyphens, apostrophes, what escapes a mark and the mark at its end; `loose` also
+/// without the marks that part its words.
+fn letters_of(quote: &str, loose: bool) -> impl Iterator<Item = char> {
+    let quote = quote.trim_end_matches(['!', '?']);
+    let kept = move |(i, c): &(usize, char)| match c {
+        '\'' | '’' | '-' | '\\' => false,
+        ',' | ':' | ';' | '.' => {
+            // `1.5`, `a.b`
+            let within = quote[i + 1..].starts_with(|c: char| !c.is_whitespace());
+            let word = quote[..*i].rsplit(char::is_whitespace).next();
+            let short = *c == '.' && word.is_some_and(|word| SHORT.contains(&word));
+            within || !(loose || short)
+        }
+        _ => !c.is_whitespace(),
+    };
+    quote.char_indices().filter(kept).map(|(_, c)| c)
+}
+
+/// Whether two quoted strings are the same string, a mark at the end of only one aside.
 fn same_quote(a: &str, b: &str) -> bool {
-    let core = |c: &char| !c.is_whitespace() && !matches!(c, '\'' | '’' | '-' | '\\');
-    a.chars().filter(core).eq(b.chars().filter(core))
+    same_end(a, b) && letters_of(a, false).eq(letters_of(b, false))
+}
+
+/// Whether two quoted strings do not end in two marks: `Stop!`, `Stop?`.
+fn same_end(a: &str, b: &str) -> bool {
+    let end = |quote: &str| quote.chars().next_back().filter(|c| matches!(c, '!' | '?'));
+    end(a) == end(b) || end(a).is_none() || end(b).is_none()
+}
+
+/// Whether two quoted strings are one title or saying, whose commas nobody knows by heart: `Hey, Jude`, `Hey Jude`.
+fn same_saying(a: &str, b: &str, told: bool) -> bool {
+    let known = told || a.split_whitespace().nth(3).is_some();
+    known && same_end(a, b) && letters_of(a, true).eq(letters_of(b, true))
 }
 
 fn spans(of: &Reading) -> Vec<&str> {
@@ -247,15 +285,23 @@ pub(super) fn code(pair: &Pair<'_>) -> Finding {
 
 /// Another quoted string.
 pub(super) fn quotes(pair: &Pair<'_>) -> Finding {
-    if signs_differ(pair.a.quotes(), pair.b.quotes(), same_quote) {
+    let (a, b) = (pair.a.quotes(), pair.b.quotes());
+    let marked = signs_differ(a, b, same_quote);
+    let told = |of: &Reading| of.tokens().iter().any(|token| token.is_of(&TOLD));
+    let told = marked && (told(pair.a) || told(pair.b));
+    let same = |x: &str, y: &str| same_quote(x, y) || marked && same_saying(x, y, told);
+    if marked && signs_differ(a, b, same) {
         return Finding::Different("quote_changed");
     }
     let missing = |of: &Reading, other: &Reading| {
-        let there = |quote: &String| other.quotes().iter().any(|q| same_quote(q, quote));
-        let mut quotes = of.quotes().iter();
-        quotes.any(|quote| !there(quote) && !is_spelt(quote, other))
+        let there = |quote: &String| other.quotes().iter().any(|q| same(q, quote));
+        let spelt = |quote: &String| is_spelt(quote.trim_end_matches(['!', '?']), other);
+        of.quotes()
+            .iter()
+            .any(|quote| !there(quote) && !spelt(quote))
     };
     match (missing(pair.a, pair.b), missing(pair.b, pair.a)) {
+        (false, false) if marked => Finding::Unsure("quote_marks"),
         (false, false) => Finding::Equal,
         (true, true) => Finding::Different("quote_changed"),
         _ => Finding::Unsure("quote_on_one_side"),
@@ -380,6 +426,46 @@ mod tests {
             "What does \"I don’t care!\" mean?",
             "What does 'I don't care' mean?",
         );
+    }
+
+    #[test]
+    fn the_marks_of_a_title_are_not_known_by_heart() {
+        for (a, b) in [
+            (
+                "Who said \"I think, therefore I am\"?",
+                "Who said \"I think therefore I am\"?",
+            ),
+            ("Who sang \"Hey, Jude\"?", "Who sang \"Hey Jude\"?"),
+            (
+                "What is \"Mr. Robot\" about?",
+                "What is \"Mr Robot\" about?",
+            ),
+            (
+                "When was \"Spider-Man: No Way Home\" released?",
+                "When was \"Spider-Man No Way Home\" released?",
+            ),
+            ("Who said \"Stop!\" first?", "Who said \"Stop\" first?"),
+            ("Who said \"Freeze!\"", "Who said \"Freeze?\""),
+        ] {
+            survives(a, b);
+        }
+        for (a, b) in [
+            ("What does \"Stop!\" mean?", "What does \"Stop?\" mean?"),
+            (
+                "Translate \"You did it!\" into French",
+                "Translate \"You did it?\" into French",
+            ),
+            (
+                "Who said \"it costs 1.5 euros now\"?",
+                "Who said \"it costs 15 euros now\"?",
+            ),
+            (
+                "What does \"let's eat, grandma\" mean?",
+                "What does \"let's eat grandma\" mean?",
+            ),
+        ] {
+            different("quotes", a, b);
+        }
     }
 
     #[test]

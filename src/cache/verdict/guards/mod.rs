@@ -24,6 +24,7 @@ mod person;
 mod polarity;
 mod quantity;
 mod question;
+mod quoted;
 mod reading;
 mod relation;
 mod scan;

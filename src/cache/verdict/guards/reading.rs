@@ -119,7 +119,7 @@ impl Reading {
         &self.tokens
     }
 
-    /// What stands between quotation marks, in small letters.
+    /// What stands between quotation marks, in small letters, with the `!` or `?` at its end.
     #[must_use]
     pub fn quotes(&self) -> &[String] {
         &self.quotes

@@ -4,13 +4,12 @@
 use super::chords::chord;
 use super::digits;
 use super::figures;
+use super::quoted;
 use super::signs;
 use super::token::{Kind, Token};
 
 /// Tokens read of a text; what comes after is not compared.
 pub(super) const MOST_TOKENS: usize = 400;
-/// Characters of a quoted string that is still compared as one.
-const MOST_QUOTED: usize = 300;
 
 const OPENING: &[char] = &[
     '(', '[', '{', '"', '\'', '“', '‘', '’', '«', '<', '*', '¿', '¡', '…',
@@ -71,7 +70,7 @@ pub(super) struct Scan {
 impl Scan {
     pub(super) fn of(text: &str) -> Self {
         let mut scan = Self {
-            quotes: quotes(text),
+            quotes: quoted::read(text),
             ..Self::default()
         };
         let (mut rest, mut starts) = (text, true);
@@ -347,46 +346,4 @@ fn is_abbreviation(core: &str) -> bool {
     short.contains(&core)
         || (core.chars().count() == 1 && core.chars().all(char::is_uppercase))
         || (core.contains('.') && core.split('.').all(|part| part.chars().count() == 1))
-}
-
-/// What stands between quotation marks, in small letters.
-fn quotes(text: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut before = ' ';
-    let mut rest = text;
-    while let Some(at) = rest.find(['"', '“', '\'', '‘']) {
-        before = rest[..at].chars().next_back().unwrap_or(before);
-        let mark = rest[at..].chars().next().unwrap_or('"');
-        let inside = &rest[at + mark.len_utf8()..];
-        let closes: &[char] = match mark {
-            '"' => &['"'],
-            '“' => &['”', '“', '"'],
-            _ => &['\'', '’'],
-        };
-        // An apostrophe within a word opens nothing.
-        let opens = mark == '"' || mark == '“' || !before.is_alphanumeric();
-        let close = inside
-            .char_indices()
-            .take(MOST_QUOTED)
-            .find(|(i, c)| {
-                let after = inside[i + c.len_utf8()..].chars().next();
-                closes.contains(c) && (mark == '"' || !after.is_some_and(char::is_alphanumeric))
-            })
-            .map(|(i, _)| i);
-        rest = inside;
-        before = mark;
-        if let (true, Some(end)) = (opens, close) {
-            let marks = |c: char| c.is_whitespace() || ".,!?".contains(c);
-            let content = inside[..end].trim_matches(marks).to_lowercase();
-            if !content.is_empty() {
-                found.push(content);
-            }
-            let after = inside[end..].chars().next().map_or(0, char::len_utf8);
-            rest = &inside[end + after..];
-        }
-        if found.len() > MOST_TOKENS {
-            break;
-        }
-    }
-    found
 }

@@ -10,6 +10,7 @@ mod denial;
 mod digits;
 mod direction;
 mod exchange;
+mod factorial;
 mod figures;
 mod kin;
 mod lexicon;

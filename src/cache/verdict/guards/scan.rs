@@ -98,7 +98,7 @@ impl Scan {
                 .find(|c: char| c.is_whitespace() || c == '`')
                 .map_or(rest.len(), |end| end + first);
             let around = signs::Around {
-                before: scan.tokens.last(),
+                earlier: &scan.tokens,
                 after: rest[end..].trim_start(),
                 fresh,
             };

@@ -2,8 +2,9 @@
 //! `s[-1]`. The marks of a sentence, bullets, emoticons and what only joins words are no signs. Knows no grammar.
 
 use super::chords::{chord, is_held};
+use super::factorial;
 use super::pair::Pair;
-use super::token::{Kind, Token};
+use super::token::{Capital, Kind, Token};
 use super::words::is_stop;
 
 /// Signs of a text that has so many that they are no longer compared.
@@ -24,29 +25,57 @@ const SPOKEN_OF: [&str; 14] = [
     "does", "is", "the", "a", "an", "of", "between", "and", "or", "use", "using", "operator",
     "symbol", "sign",
 ];
+/// What a probability is called.
+const PROBABILITY: [&str; 2] = ["p", "pr"];
 const EMOTICONS: [&str; 9] = [":d", ":p", ":o", ";p", "=d", "<3", "</3", ":'(", ":')"];
 
 /// What stands around a chunk of a text.
 pub(super) struct Around<'a> {
-    /// The token before.
-    pub(super) before: Option<&'a Token>,
+    /// The tokens before.
+    pub(super) earlier: &'a [Token],
     /// The text behind, without blanks in front.
     pub(super) after: &'a str,
     /// Whether a line begins here.
     pub(super) fresh: bool,
 }
 
+impl Around<'_> {
+    fn before(&self) -> Option<&Token> {
+        self.earlier.last()
+    }
+
+    /// The letters and digits that the text goes on with.
+    fn next(&self) -> &str {
+        let after = self.after.trim_start_matches(BRACKETS);
+        let end = after.find(|c: char| !c.is_alphanumeric());
+        &after[..end.unwrap_or(after.len())]
+    }
+
+    /// Whether a sign is spoken of here, and no blank to be filled in: `what does _ do`, `what is __ in Python`.
+    fn speaks(&self) -> bool {
+        match self.earlier {
+            [.., what, is] if is.is("is") => what.is("what"),
+            [.., last] => last.is_of(&["does", "between"]),
+            [] => false,
+        }
+    }
+}
+
 /// Adds the signs of what stands between two blanks.
 pub(super) fn read(chunk: &str, around: &Around<'_>, found: &mut Vec<String>) {
-    let core = chunk.trim_matches(QUOTES);
+    let whole = chunk.trim_matches(QUOTES);
+    let core = whole;
     if found.len() >= MOST || core.bytes().all(|b| b.is_ascii_alphanumeric()) {
         return;
     }
     if core.contains(char::is_alphanumeric) {
         let core = core.trim_end_matches(STOPS).trim_end_matches(QUOTES);
-        let told = core.contains(TELLING) || core.ends_with('-');
+        let told = core.contains(TELLING) || core.ends_with('-') || core.contains("..");
         if told && !is_address(core) {
             formula(core, around, found);
+        }
+        if let Some(sign) = factorial::read(whole, around) {
+            found.push(sign.to_owned());
         }
     } else if let Some(sign) = lone(core, around) {
         found.push(sign);
@@ -56,7 +85,7 @@ pub(super) fn read(chunk: &str, around: &Around<'_>, found: &mut Vec<String>) {
 /// The signs of a code span, read as one formula.
 pub(super) fn read_code(code: &str, found: &mut Vec<String>) {
     let around = Around {
-        before: None,
+        earlier: &[],
         after: "",
         fresh: false,
     };
@@ -107,6 +136,9 @@ fn lone(chunk: &str, around: &Around<'_>) -> Option<String> {
     {
         return None;
     }
+    if let Some(folder) = folder(chunk, around) {
+        return Some(folder.to_owned());
+    }
     let marks = chunk.trim_matches(STOPS).is_empty();
     let sign = if marks {
         chunk
@@ -115,10 +147,12 @@ fn lone(chunk: &str, around: &Around<'_>) -> Option<String> {
     };
     let first = sign.chars().next()?;
     let alike = sign.chars().all(|c| c == first);
-    let ruled = alike && (sign.chars().count() > 3 || matches!(first, '-' | '_' | '`'));
+    let count = sign.chars().count();
+    let blank = first == '_' && (count > 2 || !around.speaks());
+    let ruled = alike && (count > 3 || matches!(first, '-' | '`') || blank);
     let bullet = around.fresh && (matches!(sign, "*" | "+" | ">") || (alike && first == '#'));
     let one_bracket = sign.len() == 1 && BRACKETS.contains(&first);
-    let said = around.before.is_some_and(|t| t.is_of(&SPOKEN_OF));
+    let said = around.before().is_some_and(|t| t.is_of(&SPOKEN_OF));
     let last = !around.after.contains(char::is_alphanumeric);
     let put = (marks || one_bracket) && (!said || last) || (sign == "=" && last);
     if ruled || bullet || put || is_at_number(sign, around) || joins(sign, around) {
@@ -128,7 +162,33 @@ fn lone(chunk: &str, around: &Around<'_>) -> Option<String> {
         // One that is spoken of takes nothing in.
         return Some(format!("{sign}_"));
     }
+    if sign == "|"
+        && let [.., call, before] = around.earlier
+        && call.is_of(&PROBABILITY)
+    {
+        return Some(given(&before.lower, around.next()));
+    }
     Some(plain(sign))
+}
+
+/// `cd ..`, `git add .`: a folder, where the mark of a sentence could stand.
+fn folder<'a>(chunk: &'a str, around: &Around<'_>) -> Option<&'a str> {
+    let sign = chunk.trim_end_matches(['?', ',', '!']);
+    let folder = matches!(sign, "." | "..");
+    let taken = |t: &Token| {
+        t.is_of(&[
+            "cd", "add", "ls", "rm", "cp", "mv", "du", "build", "install",
+        ])
+    };
+    (folder && around.before().is_some_and(taken)).then_some(sign)
+}
+
+/// What is asked of which condition: `P(A|B)`, `P(B|A)`.
+fn given(left: &str, right: &str) -> String {
+    let other = |c: char| !c.is_alphanumeric();
+    let left = left.rsplit(other).next().unwrap_or("");
+    let right = right.split(other).next().unwrap_or("");
+    format!("{left}|{right}").to_lowercase()
 }
 
 /// A sign without what the sentence puts around it.
@@ -154,7 +214,7 @@ fn is_face(chunk: &str) -> bool {
 
 /// `50 %`, `# 1`, `~ 5`: part of a number.
 fn is_at_number(sign: &str, around: &Around<'_>) -> bool {
-    let numbered = around.before.is_some_and(|t| t.kind == Kind::Number);
+    let numbered = around.before().is_some_and(|t| t.kind == Kind::Number);
     let numbers = around.after.starts_with(|c: char| c.is_ascii_digit());
     (numbered && matches!(sign, "%" | "$" | "€" | "£"))
         || (numbers && matches!(sign, "#" | "$" | "~" | "@"))
@@ -167,14 +227,18 @@ fn joins(sign: &str, around: &Around<'_>) -> bool {
     }
     let after = around.after.split_whitespace().next().unwrap_or("");
     let after = after.trim_matches(|c: char| !c.is_alphanumeric());
+    // A step of a menu has a capital: `Settings > General > About`, `File > Save As > PDF`.
+    let step = sign.ends_with(['>', '→', '»']);
+    let before_step = |t: &Token| step && t.capital != Capital::None;
+    let after_step = step && after.starts_with(char::is_uppercase);
     let worded = |word: &str| word.chars().count() > 1 && word.chars().all(char::is_alphabetic);
-    around.before.is_some_and(|before| {
+    around.before().is_some_and(|before| {
         (sign == "+" && is_held(before))
             || (before.kind == Kind::Word
-                && !before.stop
+                && (!before.stop || before_step(before))
                 && worded(&before.lower)
                 && worded(after)
-                && !is_stop(&after.to_lowercase()))
+                && (after_step || !is_stop(&after.to_lowercase())))
     })
 }
 
@@ -207,7 +271,7 @@ fn formula(core: &str, around: &Around<'_>, found: &mut Vec<String>) {
     let whole = core;
     let core = unwrapped(core, around, found);
     let before = found.len();
-    let (mut called, mut depth) = (false, 0_usize);
+    let (mut called, mut depth, mut probable) = (false, 0_usize, false);
     let mut rest = core;
     let mut left = "";
     while let Some(first) = rest.chars().next() {
@@ -215,7 +279,7 @@ fn formula(core: &str, around: &Around<'_>, found: &mut Vec<String>) {
         let end = if BRACKETS.contains(&first) {
             first.len_utf8()
         } else if is_operator(first) {
-            rest.find(|c| !is_operator(c)).unwrap_or(rest.len())
+            run_of(rest, left)
         } else {
             let ends = |c| is_operator(c) || BRACKETS.contains(&c);
             rest.find(ends).unwrap_or(rest.len())
@@ -223,11 +287,13 @@ fn formula(core: &str, around: &Around<'_>, found: &mut Vec<String>) {
         let (part, after) = rest.split_at(end);
         if matches!(first, '(' | '[' | '{') {
             called |= !left.is_empty() && !is_plural(after);
+            probable = PROBABILITY.contains(&left.to_lowercase().as_str());
             depth += 1;
             found.push(part.to_owned());
             left = "";
         } else if BRACKETS.contains(&first) {
             depth = depth.saturating_sub(1);
+            probable = false;
             found.push(part.to_owned());
             left = part;
         } else if is_operator(first) {
@@ -238,7 +304,14 @@ fn formula(core: &str, around: &Around<'_>, found: &mut Vec<String>) {
                 right,
                 inside: depth > 0,
             };
-            if let Some(sign) = operator(&plain(part), &place) {
+            let sign = if part.trim_matches('!').is_empty() && !left.is_empty() {
+                postfix(part, left, depth > 0 || !after.is_empty())
+            } else if part == "|" && probable {
+                Some(given(left, right))
+            } else {
+                operator(&plain(part), &place)
+            };
+            if let Some(sign) = sign {
                 called = true;
                 found.push(sign);
             }
@@ -253,6 +326,27 @@ fn formula(core: &str, around: &Around<'_>, found: &mut Vec<String>) {
         found.truncate(before);
     }
     close(whole, found);
+}
+
+/// `n!` within a formula.
+fn postfix(sign: &str, left: &str, within: bool) -> Option<String> {
+    let number = factorial::takes(left) || left == ")";
+    (number && within).then(|| format!("{sign}_"))
+}
+
+/// How long the operator is that a text begins with: `!` behind a number and `:` before a sign stand by themselves,
+/// `10!/8!`, `[:-1]`.
+fn run_of(text: &str, left: &str) -> usize {
+    let end = text.find(|c| !OPERATORS.contains(c));
+    let run = &text[..end.unwrap_or(text.len())];
+    let behind = run.trim_start_matches('!');
+    if !left.is_empty() && !behind.starts_with('=') && behind.len() < run.len() {
+        run.len() - behind.len()
+    } else if run.starts_with(':') && run.len() > 1 && run.ends_with('-') {
+        run.len() - 1
+    } else {
+        run.len()
+    }
 }
 
 /// Closes what an earlier chunk opened: `log(x + 1)`.
@@ -329,12 +423,14 @@ fn operator(sign: &str, place: &Place<'_>) -> Option<String> {
         "/" => inside && between || left.starts_with(BRACKETS) || right.starts_with(BRACKETS),
         "&" => left.is_empty() || inside,
         "*" => left.is_empty() || inside || (between && (small || digits)),
-        "**" if between && Place::has_digit(left) && Place::has_digit(right) => {
+        "**" if between && small && Place::has_digit(right) => {
             return Some("^".to_owned());
         }
         "**" => left.is_empty() || inside || digits,
-        "!" => left.is_empty() && !right.is_empty(),
-        ".." | "..." => inside || (between && digits),
+        "!" | "!!" => left.is_empty() && !right.is_empty(),
+        // `A..B`, but who stammers says one letter twice: `I...I`.
+        ".." | "..." => inside || (between && (digits || (small && left != right))),
+        "::" if inside => return Some(sided(sign, place)),
         "??" | "?." => between,
         "//" | "::" | "^" => true,
         "=" => !right.is_empty(),
@@ -354,11 +450,38 @@ fn sided(sign: &str, place: &Place<'_>) -> String {
     }
 }
 
+/// Whether the signs say the same from either side: `2*(3+4)`, `(3+4)*2`.
+fn may_turn(signs: &[String]) -> bool {
+    let either = ["+", "*", "=", "==", "!=", "&&", "||", "!"];
+    let bracket = |sign: &str| sign.len() == 1 && sign.starts_with(BRACKETS);
+    signs
+        .iter()
+        .all(|s| bracket(s) || either.contains(&s.as_str()))
+}
+
+/// `i += 1`, `i = i + 1`.
+fn is_step(short: &[String], long: &[String]) -> bool {
+    match (short, long) {
+        ([step], [x, y]) => {
+            let sign = step.strip_suffix('=').unwrap_or("");
+            matches!(sign, "+" | "*" | "/") && (x == sign && y == "=" || y == sign && x == "=")
+        }
+        _ => false,
+    }
+}
+
 /// Whether both texts have signs, and others.
 pub(super) fn differ(pair: &Pair<'_>) -> bool {
     let (a, b) = (pair.a.signs(), pair.b.signs());
     let cut = a.len() >= MOST || b.len() >= MOST;
-    if a.is_empty() || b.is_empty() || a == b || cut {
+    if a == b || cut {
+        return false;
+    }
+    let marked = |of: &[String]| of.iter().filter(|s| s.ends_with("!_")).count();
+    if marked(a) != marked(b) && pair.strays() == (0, 0) {
+        return true;
+    }
+    if a.is_empty() || b.is_empty() {
         return false;
     }
     let bracket = |sign: &&String| sign.starts_with(BRACKETS) && sign.len() == 1;
@@ -382,7 +505,14 @@ pub(super) fn differ(pair: &Pair<'_>) -> bool {
     if only_a.is_empty() && only_b.is_empty() {
         // The same operators: what they take is said by brackets.
         let brackets = |of: &[String]| of.iter().filter(bracket).count();
-        return brackets(a) > 0 && brackets(a) == brackets(b);
+        let operators = |of: &'_ [String]| -> Vec<String> {
+            of.iter().filter(|s| !bracket(s)).cloned().collect()
+        };
+        let turned = pair.places() > 0 && may_turn(a) && operators(a) != operators(b);
+        return brackets(a) > 0 && brackets(a) == brackets(b) && !turned;
+    }
+    if is_step(&only_a, &only_b) || is_step(&only_b, &only_a) {
+        return false;
     }
     (!only_a.is_empty() && !only_b.is_empty()) || one_more(&only_a) || one_more(&only_b)
 }
@@ -424,6 +554,21 @@ mod tests {
             ("is a bbb+ bond safe", "is a bbb- bond safe"),
             ("is x <= 5 the same as y", "is x >= 5 the same as y"),
             ("what does `x==y` do", "what does x===y do"),
+            ("What does x[::2] do?", "What does x[2::] do?"),
+            ("What does x[::1] do?", "What does x[1::] do?"),
+            ("What does x[:-1] do?", "What does x[-1:] do?"),
+            ("What is git log A..B for?", "What is git log A...B for?"),
+            ("What is a..b in Ruby?", "What is a...b in Ruby?"),
+            ("What does cd .. do?", "What does cd . do?"),
+            ("Why is git add . slow?", "Why is git add .. slow?"),
+            ("What does !x do in C?", "What does !!x do in C?"),
+            (
+                "What does _ mean in Python?",
+                "What does __ mean in Python?",
+            ),
+            ("What is P(A|B)?", "What is P(B|A)?"),
+            ("What is P(A | B)?", "What is P(B|A)?"),
+            ("What does i += 1 do?", "What does i -= 1 do?"),
         ] {
             different("code", a, b);
         }
@@ -472,6 +617,38 @@ mod tests {
             ("I ___ to school every day", "I _____ to school every day"),
             ("why does x == y fail ?", "why does x==y fail"),
             ("What is TCP/IP?", "what is tcp/ip"),
+        ] {
+            survives(a, b);
+        }
+    }
+
+    #[test]
+    fn steps_of_a_menu_turned_operands_blanks_and_dots_survive() {
+        for (a, b) in [
+            (
+                "Where is Settings > General > About?",
+                "Where is Settings → General → About?",
+            ),
+            (
+                "How do I use File > Save As > PDF?",
+                "How do I use File -> Save As -> PDF?",
+            ),
+            ("What does i += 1 do?", "What does i = i + 1 do?"),
+            (
+                "What is the derivative of x^2?",
+                "What is the derivative of x**2?",
+            ),
+            ("What is 2*(3+4)?", "What is (3+4)*2?"),
+            ("What is P(A|B)?", "What is P(A | B)?"),
+            (
+                "She is _ years old, how do I fill this in?",
+                "She is __ years old, how do I fill this in?",
+            ),
+            (
+                "I...I do not know what to do",
+                "I..I do not know what to do",
+            ),
+            ("I love you.. what now", "I love you... what now"),
         ] {
             survives(a, b);
         }

@@ -12,6 +12,7 @@ mod direction;
 mod exchange;
 mod factorial;
 mod figures;
+mod formula;
 mod kin;
 mod lexicon;
 mod literals;

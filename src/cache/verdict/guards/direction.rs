@@ -127,6 +127,9 @@ pub(super) fn examine(pair: &Pair<'_>) -> Finding {
     if subject::is_turned(a, b) || subject::is_turned(b, a) {
         return Finding::Different("roles_swapped");
     }
+    if subject::is_suffered(a, b) || subject::is_suffered(b, a) {
+        return Finding::Different("roles_swapped");
+    }
     if swap::is_inverted(a, b) {
         return Finding::Different("roles_swapped");
     }

@@ -209,6 +209,11 @@ pub(super) fn is_compared(tokens: &[Token]) -> bool {
     tokens.iter().any(|t| t.is_of(&FRAMES))
 }
 
+/// Whether a word puts two in one relation, the same from both ends: `married`, `cousin`.
+pub(super) fn is_relation(token: &Token) -> bool {
+    token.is_of(&LIKENED) || token.is_of(&MUTUAL)
+}
+
 /// Whether what connects the exchanged things is the same from both ends.
 pub(super) fn is_even(exchange: &Exchange, all: &[Token]) -> bool {
     let (middle, before) = (&all[exchange.middle.clone()], &all[..exchange.first]);

@@ -137,6 +137,9 @@ pub(super) fn examine(pair: &Pair<'_>) -> Finding {
         if relation::is_even(&exchange, a) {
             return Finding::Equal;
         }
+        if relation::may_be_even(&exchange, a) {
+            return Finding::Unsure("other_order");
+        }
         return Finding::Different("order_swapped");
     }
     if swap::is_recompounded(pair) || swap::is_permuted(pair) || swap::names_turned(pair) {

@@ -244,6 +244,24 @@ fn is_date(exchange: &Exchange, all: &[Token]) -> bool {
         && number(exchange.middle.end)
 }
 
+/// Whether the exchanged things may well say the same: `in Rome in winter`, each with its own small word, and `rice good
+/// with fish`.
+pub(super) fn may_be_even(exchange: &Exchange, all: &[Token]) -> bool {
+    let article = |t: &&Token| t.is_of(&["the", "a", "an"]);
+    let mut middle = all[exchange.middle.clone()].iter().filter(|t| !article(t));
+    let mut before = all[..exchange.first].iter().rev();
+    match (middle.next(), middle.next(), middle.next()) {
+        (Some(link), None, _) => {
+            let before = before.find(|t| !article(t));
+            link.is_of(&["in", "at", "on", "during"]) && before.is_some_and(|t| same(t, link))
+        }
+        (Some(fit), Some(with), None) => {
+            with.is("with") && fit.is_of(&["good", "great", "nice", "safe", "fine", "tasty"])
+        }
+        _ => false,
+    }
+}
+
 /// `How tall is the tower?`, `The tower is how tall?`: what is asked of the thing stands before or behind it.
 fn is_asked_behind(exchange: &Exchange, all: &[Token]) -> bool {
     let asks = |i: usize| {
@@ -286,6 +304,25 @@ fn is_mutual(links: &[&Token]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::check::{different, survives};
+
+    #[test]
+    fn two_places_or_times_stand_in_any_order() {
+        for (a, b) in [
+            (
+                "What can kids do in Rome in winter?",
+                "What can kids do in winter in Rome?",
+            ),
+            ("Is rice good with fish?", "Is fish good with rice?"),
+        ] {
+            survives(a, b);
+        }
+        for (a, b) in [
+            ("Is sugar worse with salt?", "Is salt worse with sugar?"),
+            ("Is a Java class in Python?", "Is a Python class in Java?"),
+        ] {
+            different("direction", a, b);
+        }
+    }
 
     #[test]
     fn what_takes_a_place_or_serves_as_a_means_has_an_order() {

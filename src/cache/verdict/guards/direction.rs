@@ -2,6 +2,7 @@
 //! Knows nothing of what the words mean.
 
 use super::Finding;
+use super::compound;
 use super::pair::Pair;
 use super::reading::Reading;
 use super::relation;
@@ -142,7 +143,11 @@ pub(super) fn examine(pair: &Pair<'_>) -> Finding {
         }
         return Finding::Different("order_swapped");
     }
-    if swap::is_recompounded(pair) || swap::is_permuted(pair) || swap::names_turned(pair) {
+    if compound::is_recompounded(pair)
+        || swap::is_requantified(pair)
+        || swap::is_permuted(pair)
+        || swap::names_turned(pair)
+    {
         return Finding::Different("order_swapped");
     }
     let directed = |t: &Token| t.is_of(&["distance", "far", "difference", "between"]);

@@ -5,6 +5,7 @@
 mod choices;
 mod chords;
 mod comparison;
+mod compound;
 mod dates;
 mod denial;
 mod digits;

@@ -1,11 +1,13 @@
-//! What changed places between two texts of the same words: two things around a middle, two nouns side by side, three
-//! things in turn. Part of the guard of order. Knows nothing of what stands between them.
+//! What changed places between two texts of the same words: two things around a middle, three things in turn, a word
+//! that says how many. Part of the guard of order. Knows nothing of what stands between them.
 
+use super::compound::OWNERS;
 use super::lexicon::Family;
 use super::pair::Pair;
 use super::reading::{Mark, Reading};
 use super::relation::{is_compared, is_even};
-use super::token::{Capital, Kind, Token};
+use super::subject::HELPING;
+use super::token::Token;
 
 /// The same word before and behind its verb, and verbs before one and before many.
 const CASES: [[&str; 2]; 7] = [
@@ -98,7 +100,8 @@ pub(super) fn is_inverted(a: &[Token], b: &[Token]) -> bool {
     equal(&a[..head], &b[..head]) && (1..x.len()).any(turned)
 }
 
-fn is_plural(token: &Token) -> bool {
+/// Whether a word looks like many.
+pub(super) fn is_plural(token: &Token) -> bool {
     const IRREGULAR: [&str; 8] = [
         "men", "women", "children", "people", "mice", "fish", "sheep", "bacteria",
     ];
@@ -107,134 +110,46 @@ fn is_plural(token: &Token) -> bool {
 }
 
 /// The places of the words of a text but for articles, which say nothing of order.
-fn bare(tokens: &[Token]) -> Vec<usize> {
+pub(super) fn bare(tokens: &[Token]) -> Vec<usize> {
     let words = (0..tokens.len()).filter(|i| !tokens[*i].is_of(&["a", "an", "the"]));
     words.collect()
 }
 
-/// Words that stand before or behind what they belong to: `eat salmon raw`, `eat raw salmon`.
-const LOOSE: [&str; 77] = [
-    "abroad",
-    "again",
-    "alive",
-    "alone",
-    "always",
-    "big",
-    "black",
-    "blue",
-    "broken",
-    "cheap",
-    "clear",
-    "cold",
-    "cool",
-    "dark",
-    "dead",
-    "dry",
-    "early",
-    "empty",
-    "everywhere",
-    "fast",
-    "famous",
-    "first",
-    "free",
-    "fresh",
-    "frozen",
-    "full",
-    "good",
-    "great",
-    "green",
-    "grown",
-    "happy",
-    "hard",
-    "healthy",
-    "high",
-    "home",
-    "hot",
-    "important",
-    "indoors",
-    "inside",
-    "large",
-    "last",
-    "live",
-    "late",
-    "later",
-    "long",
-    "loud",
-    "low",
-    "near",
-    "nearby",
-    "never",
-    "often",
-    "online",
-    "open",
-    "outdoors",
-    "outside",
-    "overseas",
-    "plain",
-    "possible",
-    "raw",
-    "red",
-    "safe",
-    "short",
-    "slow",
-    "small",
-    "soft",
-    "sometimes",
-    "soon",
-    "straight",
-    "strong",
-    "sweet",
-    "thick",
-    "thin",
-    "together",
-    "usually",
-    "warm",
-    "wet",
-    "white",
-];
-
-/// Whether a word may stand elsewhere without another sense: it says how, when or where, or is a name.
-fn is_loose(reading: &Reading, at: usize) -> bool {
-    let token = &reading.tokens()[at];
-    let ending = ["ly", "ed", "ing"]
-        .iter()
-        .any(|end| token.lower.ends_with(end));
-    let named = [Family::Name, Family::Time].into_iter().any(|family| {
-        let mut marks = reading.marks(family);
-        marks.any(|mark| (mark.first..mark.first + mark.count).contains(&at))
-    });
-    let capital = token.capital != Capital::None && !token.starts && !reading.is_titled();
-    token.stop || token.kind != Kind::Word || ending || named || capital || token.is_of(&LOOSE)
-}
-
-/// `milk chocolate`, `chocolate milk`: two nouns side by side, of which the second is the thing and the first its sort.
-pub(super) fn is_recompounded(pair: &Pair<'_>) -> bool {
+/// `Do all cats like dogs?`, `Do cats like all dogs?`: one word that says how many, before another thing.
+pub(super) fn is_requantified(pair: &Pair<'_>) -> bool {
     if pair.places() == 0 || pair.strays() != (0, 0) {
         return false;
     }
     let (a, b) = (pair.a.tokens(), pair.b.tokens());
-    let (x, y) = (bare(a), bare(b));
-    let meet = |i: usize, j: usize| same(&a[x[i]], &b[y[j]]);
-    let n = x.len();
-    let at = (0..n.min(y.len())).take_while(|i| meet(*i, *i)).count();
-    let turned = n == y.len()
-        && at + 1 < n
-        && meet(at, at + 1)
-        && meet(at + 1, at)
-        && (at + 2..n).all(|i| meet(i, i));
-    turned && {
-        let before = at.checked_sub(1).map(|i| &a[x[i]]);
-        let asks = before.is_none_or(|t| {
-            t.is_of(&[
-                "how", "what", "when", "where", "which", "who", "whose", "why",
-            ])
-        });
-        // "Is London big?", and a few words thrown to a search.
-        let says = at == 1 && n == 3;
-        let query = a.iter().all(|t| !t.stop);
-        let loose = (at..at + 2).any(|i| is_loose(pair.a, x[i]) || is_loose(pair.b, y[i]));
-        !asks && !says && !query && !loose
+    if a.len() != b.len() {
+        return false;
     }
+    ["all", "only"].into_iter().any(|word| {
+        let place = |of: &[Token]| of.iter().position(|t| t.is(word));
+        let (Some(i), Some(j)) = (place(a), place(b)) else {
+            return false;
+        };
+        let (first, (i, other, j)) = if i < j {
+            (a, (i, b, j))
+        } else {
+            (b, (j, a, i))
+        };
+        let begins = |t: &Token| is_plural(t) || t.is("the") || t.is_of(&OWNERS);
+        let thing = |t: Option<&Token>| t.is_some_and(begins);
+        let told = match word {
+            "all" => thing(other.get(j + 1)),
+            _ => i == 0 || first[i - 1].is_of(&HELPING),
+        };
+        // "The cats are all black", "members only": it may stand behind its thing.
+        let small = |t: &&Token| t.is("the") || t.is_of(&OWNERS);
+        i < j
+            && told
+            && thing(first.get(i + 1))
+            && other[i..j].iter().filter(|t| !small(t)).count() > 1
+            && equal(&first[i + 1..=j], &other[i..j])
+            && equal(&first[..i], &other[..i])
+            && equal(&first[j + 1..], &other[j + 1..])
+    })
 }
 
 /// `Can Anna introduce Bob to Carl?`, `Can Bob introduce Carl to Anna?`: three things or more in each other's places, and
@@ -302,15 +217,28 @@ mod tests {
     use super::super::check::{different, survives};
 
     #[test]
-    fn nouns_side_by_side_the_other_way_round_are_another_thing() {
+    fn all_and_only_belong_to_the_thing_behind_them() {
         for (a, b) in [
-            ("How is chocolate milk made?", "How is milk chocolate made?"),
-            ("What is a race car?", "What is a car race?"),
-            ("What is contract work?", "What is a work contract?"),
-            ("What is a school night?", "What is a night school?"),
-            ("How do I show hidden files?", "How do I hide shown files?"),
+            ("Do all cats like dogs?", "Do cats like all dogs?"),
+            (
+                "Can all students see teachers?",
+                "Can students see all teachers?",
+            ),
+            ("Do only cats eat mice?", "Do cats eat only mice?"),
         ] {
             different("direction", a, b);
+            different("direction", b, a);
+        }
+        for (a, b) in [
+            ("Do cats only eat meat?", "Do cats eat only meat?"),
+            ("Are only adults allowed?", "Are adults only allowed?"),
+            (
+                "Do the students all see teachers?",
+                "Do all the students see teachers?",
+            ),
+            ("How can I sleep all night?", "How can I all night sleep?"),
+        ] {
+            survives(a, b);
         }
     }
 

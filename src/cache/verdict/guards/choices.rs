@@ -219,7 +219,11 @@ fn leads(reading: &Reading, mark: &Mark) -> bool {
 /// `make rice`, `cook rice`; of opposites the guard of antonyms says whether they are meant: `open`, `not closed`.
 fn is_same_task(pair: &Pair<'_>, a: &Mark, b: &Mark) -> bool {
     let (left, right) = ((pair.a, a.first), (pair.b, b.first));
-    if makes(left, right) || makes(right, left) {
+    if makes(left, right)
+        || makes(right, left)
+        || goes_round(left, right)
+        || goes_round(right, left)
+    {
         return true;
     }
     const COOKING: [&str; 7] = ["bake", "boil", "cook", "fry", "grill", "prepare", "roast"];
@@ -238,6 +242,14 @@ fn is_same_task(pair: &Pair<'_>, a: &Mark, b: &Mark) -> bool {
     let sent = |x: &Token, y: &Token| x.is("send") && y.is("transfer");
     let same = |x, y| made(x, y) || set(x, y) || stopped(x, y) || sent(x, y);
     same(a, b) || same(b, a) || are_opposite(a, b)
+}
+
+/// `A return flight`, `a round-trip flight`.
+fn goes_round((of, at): (&Reading, usize), (other, round): (&Reading, usize)) -> bool {
+    let trip = other.tokens().get(round + 1);
+    of.tokens()[at].is("return")
+        && other.tokens()[round].is("round")
+        && trip.is_some_and(|t| t.is("trip"))
 }
 
 /// `Make it faster`, `speed it up`; `make it lowercase`, `convert it to lowercase`: what is made of a thing.
@@ -381,6 +393,7 @@ mod tests {
             "How do I convert a PDF in Word?",
         );
         survives("How do I make my PC faster?", "How do I speed up my PC?");
+        survives("What is a return flight?", "What is a round-trip flight?");
         survives(
             "How do I make a string lower case?",
             "How do I convert a string to lowercase?",

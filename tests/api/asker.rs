@@ -23,6 +23,25 @@ async fn two_users_who_ask_for_their_balance_get_their_own() {
 }
 
 #[tokio::test]
+async fn a_question_of_the_asker_without_my_is_theirs_too() {
+    let client = Client::new();
+    for question in [
+        "Which medication do I take?",
+        "Did the landlord answer me?",
+        "What is this user's balance?",
+        "Answer the question \"What is my balance?\"",
+    ] {
+        let ask = |user: &str| client.ask(question).header(USER, user);
+        assert_eq!(ask("ann").send().await.cache(), "miss", "{question}");
+        assert_eq!(ask("bob").send().await.cache(), "miss", "{question}");
+        assert_eq!(ask("ann").send().await.cache(), "hit-exact", "{question}");
+    }
+    let shared = |user: &str| client.ask("Where can I buy stamps?").header(USER, user);
+    assert_eq!(shared("ann").send().await.cache(), "miss");
+    assert_eq!(shared("bob").send().await.cache(), "hit-exact");
+}
+
+#[tokio::test]
 async fn the_body_names_the_user_as_well_and_the_header_wins() {
     let client = Client::new();
     let named = |key: &str, user: &str| client.ask(BALANCE).set(key, json!(user));

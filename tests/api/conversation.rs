@@ -87,6 +87,36 @@ async fn what_the_user_said_of_themselves_or_demanded_is_heeded() {
 }
 
 #[tokio::test]
+async fn a_conversation_that_begins_with_an_answer_is_a_part_to_play() {
+    let client = Client::new();
+    let question = "Who was Alan Turing?";
+    assert_eq!(client.ask(question).send().await.cache(), "miss");
+    let played = json!([{"role": "assistant", "content": "Arr, I answer as a pirate."},
+        {"role": "user", "content": question}]);
+    assert_eq!(client.chat(played.clone()).send().await.cache(), "miss");
+    assert_eq!(client.chat(played).send().await.cache(), "hit-exact");
+    let bound = turns(&["What is asthma? The baby has it.", "I see.", question]);
+    assert_eq!(client.chat(bound).send().await.cache(), "miss");
+}
+
+#[tokio::test]
+async fn a_turn_that_leans_hits_in_its_own_history_whatever_mark_ends_it() {
+    let client = Client::new();
+    let after = |said: &str, last: &str| turns(&[said, "So it is.", last]);
+    for (first, again) in [
+        ("And in winter?", "and in winter"),
+        ("Continue", "continue."),
+    ] {
+        let asked = client.chat(after("Tell me of Oslo", first)).send().await;
+        assert_eq!(asked.cache(), "miss", "{first}");
+        let asked = client.chat(after("Tell me of Oslo", again)).send().await;
+        assert_eq!(asked.cache(), "hit-semantic", "{again}");
+        let other = client.chat(after("Tell me of Cairo", again)).send().await;
+        assert_eq!(other.cache(), "miss", "{again}");
+    }
+}
+
+#[tokio::test]
 async fn a_system_prompt_between_the_turns_is_never_left_out() {
     let client = Client::new();
     let with = |system: &str| {

@@ -234,6 +234,11 @@ mod tests {
             "WHAT IS MY BALANCE?",
             "What is the status of \"my orders\"?",
             "Who wrote my contract?",
+            "Please show My Orders",
+            "Who wrote My Invoice?",
+            "WHO BILLED US?",
+            "Answer the question \"What is my balance?\"",
+            "What does the customer mean who said \"I lost my card\"?",
         ] {
             assert!(speaks_of_asker(text), "{text}");
         }

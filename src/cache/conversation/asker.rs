@@ -41,18 +41,28 @@ fn reads_of_asker(question: &str) -> bool {
     says_of_self(&words)
 }
 
-/// A text without what it quotes: `What does "I think, therefore I am" mean?` Two words in marks may be a name for
-/// what is somebody's: `"my orders"`.
+/// A text without what it quotes, where it asks about that: `What does "I think, therefore I am" mean?` A quoted question
+/// may be somebody's own, handed on, and two words in marks a name for what is somebody's: `"my orders"`.
 fn without_quotes(text: &str) -> Cow<'_, str> {
     let parts: Vec<&str> = text.split('"').collect();
     if parts.len() < 3 || parts.len().is_multiple_of(2) {
         return Cow::Borrowed(text);
     }
+    let said = |part: &str| part.split_whitespace().count() > 2 && !part.contains('?');
     let spoken = parts.iter().enumerate().map(|(i, part)| {
-        let quoted = i % 2 == 1 && part.split_whitespace().count() > 2;
+        let quoted = i % 2 == 1 && said(part);
         if quoted { "that" } else { part }
     });
-    Cow::Owned(spoken.collect::<Vec<_>>().join("\""))
+    let spoken = spoken.collect::<Vec<_>>().join("\"");
+    let reading = Reading::of(&spoken);
+    let words = Words::of(&reading);
+    let asked = matches!(words.at(0), "who" | "what" | "where" | "which" | "when");
+    let about = asked && words.has(list("quoting")) && !words.has(list("persons"));
+    if about {
+        Cow::Owned(spoken)
+    } else {
+        Cow::Borrowed(text)
+    }
 }
 
 /// Whether a text of nothing but plain words asks for a way to do something. Such a question is met with most
@@ -188,8 +198,13 @@ fn bids_for_own(words: &Words<'_>) -> bool {
 
 /// `World War I`, `the US`, `I, Robot` in quotation marks or behind a word that announces a title.
 fn is_no_person(words: &Words<'_>, i: usize) -> bool {
+    // In a text of capitals `US` is anybody.
+    let small = words
+        .tokens
+        .iter()
+        .any(|t| t.raw.chars().any(char::is_lowercase));
     let country = words.at(i) == "us"
-        && (words.tokens[i].capital == Capital::All || i > 0 && words.at(i - 1) == "the");
+        && (small && words.tokens[i].capital == Capital::All || i > 0 && words.at(i - 1) == "the");
     country || is_numeral(words, i) || is_titled(words, i)
 }
 
@@ -200,12 +215,20 @@ fn is_titled(words: &Words<'_>, i: usize) -> bool {
         token.is_some_and(|t| t.capital == Capital::First && !t.starts)
     };
     let first = (0..=i).rev().take_while(|at| capital(*at)).last();
-    // `the plot of How I Met Your Mother`.
+    // `the plot of How I Met Your Mother`, but not `show My Orders`.
     let announced = |first: usize| {
         let of = usize::from(first > 1 && words.at(first - 1) == "of");
-        first > of && list("works").contains(&words.at(first - 1 - of))
+        first > of && {
+            let at = first - 1 - of;
+            let noun = at > 0 && words.at(at - 1) == "the" && list("works").contains(&words.at(at));
+            noun || list("authored").contains(&words.at(at))
+        }
     };
-    first.is_some_and(|first| announced(first) && (capital(i + 1) || first < i))
+    let own = |first: usize| {
+        let mut run = (first..words.len()).take_while(|at| capital(*at));
+        run.any(|at| list("private").contains(&words.at(at)))
+    };
+    first.is_some_and(|first| announced(first) && !own(first) && (capital(i + 1) || first < i))
 }
 
 /// `did you tell me`: what was said is theirs alone, what is to be said is not.

@@ -36,6 +36,8 @@ pub mod telemetry;
 
 pub mod config;
 
+pub mod dialect;
+
 pub mod chat;
 
 /// The process's allocator: one that gives memory back under churn.

@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the top down; a module uses itself and what stands after it.
-const ORDER: [&str; 17] = [
+const ORDER: [&str; 18] = [
     "app",
     "server",
     "warm",
@@ -27,6 +27,7 @@ const ORDER: [&str; 17] = [
     "embed",
     "telemetry",
     "config",
+    "dialect",
     "chat",
 ];
 

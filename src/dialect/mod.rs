@@ -1,0 +1,70 @@
+//! Wire dialects: pure translations between each one's form and the canonical one, which is that of OpenAI's
+//! chat completions as [`crate::chat`] reads it. No I/O, and no knowledge of who is on the other side.
+//!
+//! What chat completions has no word for and another dialect has is kept in members of its own, under the names
+//! that compatible servers use for them:
+//!
+//! | where | member | what |
+//! |---|---|---|
+//! | request | `top_k` | integer |
+//! | request | `thinking` | `{"type": "enabled", "budget_tokens": N}`, `{"type": "disabled"}` or `{"type": "adaptive"}` |
+//! | request | `reasoning_effort` | OpenAI's own: `none`, `minimal`, `low`, `medium`, `high`, `xhigh`, `max` |
+//! | content part, tool | `cache_control` | `{"type": "ephemeral", …}`: a hint, never part of the meaning |
+//! | content part `file` | `title`, `context`, `citations` | of a document |
+//! | assistant message, delta | `reasoning_content` | what was thought, as plain text |
+//! | assistant message, delta | `thinking_blocks` | the same in signed blocks: `{"type": "thinking", "thinking", "signature"}`, `{"type": "redacted_thinking", "data"}` |
+//! | tool message | `is_error` | the tool failed; its `content` may hold image parts |
+//! | choice | `stop_reason` | the stop sequence that ended the answer |
+//! | usage | `cache_creation_input_tokens`, `prompt_tokens_details.cached_tokens`, `completion_tokens_details.reasoning_tokens` | tokens written to and read from the provider's prompt cache, and thought |
+//! | request, content part | `foreign` | see below |
+//!
+//! Whatever a client's dialect says beyond that is not dropped: a member of the request goes under
+//! `foreign.<dialect>.<name>`, a content part becomes `{"type": "foreign", "dialect": "<dialect>", "block": {…}}`. It
+//! is part of the cache key, a provider of the same dialect gets the client's own bytes, and every other one refuses
+//! it by name.
+
+pub mod target;
+
+use serde_json::Value;
+
+pub use target::{Target, inexpressible};
+
+/// A form in which requests and answers are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Dialect {
+    /// OpenAI's chat completions, and the canonical form.
+    Chat,
+    /// OpenAI's older completions.
+    Completions,
+    /// OpenAI's responses.
+    Responses,
+    /// Anthropic's messages.
+    Messages,
+    /// Google's `generateContent`.
+    Gemini,
+    /// AWS Bedrock's Converse.
+    Converse,
+    /// Cohere's chat, version 2.
+    Cohere,
+}
+
+/// What one event of a provider's stream says.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Heard {
+    /// In the canonical form: `chat.completion.chunk` objects, each with `id`, `object`, `created`, `model` and
+    /// `choices`; usage in a last one with no choices.
+    pub chunks: Vec<Value>,
+    /// Whether the stream is complete.
+    pub done: bool,
+}
+
+/// Why a provider's event or answer cannot be taken.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Fault {
+    /// It is not in the dialect; the reason is for the log, never for a client.
+    #[error("{0}")]
+    Malformed(String),
+    /// The provider says that it failed: its error as OpenAI writes one, `message`, `type`, `code`.
+    #[error("the provider failed")]
+    Said(Value),
+}

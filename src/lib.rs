@@ -8,6 +8,8 @@ pub mod app;
 
 pub mod server;
 
+pub mod work;
+
 pub mod warm;
 
 pub mod eval;

@@ -10,9 +10,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the top down; a module uses itself and what stands after it.
-const ORDER: [&str; 18] = [
+const ORDER: [&str; 19] = [
     "app",
     "server",
+    "work",
     "warm",
     "eval",
     "gateway",

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::error::{Lines, StartError};
 use crate::config::{Config, ProviderKind, ResolvedProvider};
-use crate::provider::{Deadlines, Demo, OpenAi, Provider, ProviderError};
+use crate::provider::{Deadlines, Demo, KeyHeader, Provider, ProviderError, Setup, openai};
 use crate::router::{Keeping, Retry, Route, Router, RouterConfig};
 
 /// A provider and the patterns of the models that it answers.
@@ -95,11 +95,12 @@ fn provider(
 ) -> Result<Arc<dyn Provider>, ProviderError> {
     Ok(match resolved.kind {
         ProviderKind::Demo => Arc::new(Demo::default()),
-        ProviderKind::Openai => Arc::new(OpenAi::new(
-            resolved.name,
-            &resolved.base_url,
-            resolved.key,
-            config.deadlines.connect(),
-        )?),
+        ProviderKind::Openai => Arc::new(openai(Setup {
+            name: resolved.name,
+            base_url: resolved.base_url,
+            key: resolved.key,
+            key_header: KeyHeader::Bearer,
+            connect: config.deadlines.connect(),
+        })?),
     })
 }

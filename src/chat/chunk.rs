@@ -24,17 +24,60 @@ pub enum ChunkError {
     NoChoices,
 }
 
-/// A chunk as it came, and parsed where it can be.
+/// A chunk as it came, and parsed where it can be. Of another dialect's stream: what its event says as a chunk, if it
+/// says something, and the event itself.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Chunk {
+    /// Empty for an event that says nothing in the canonical form.
     raw: String,
     data: Option<Map<String, Value>>,
     error: Option<Value>,
     usage: Usage,
     content: bool,
+    native: Option<Box<str>>,
 }
 
 impl Chunk {
+    /// A chunk that was made here, out of another dialect's event.
+    ///
+    /// # Errors
+    /// [`ChunkError`] when it is neither a chunk nor an error object.
+    pub fn made(chunk: Value) -> Result<Self, ChunkError> {
+        let raw = chunk.to_string();
+        match chunk {
+            Value::Object(members) => Self::read(&raw, members),
+            _ => Err(ChunkError::NotAnObject),
+        }
+    }
+
+    /// An event of another dialect that only its own clients can make something of.
+    #[must_use]
+    pub fn silent() -> Self {
+        Self {
+            raw: String::new(),
+            data: None,
+            error: None,
+            usage: Usage::Absent,
+            content: false,
+            native: None,
+        }
+    }
+
+    /// The same with the provider's own event, as text for a client of the provider's dialect.
+    #[must_use]
+    pub fn with_native(self, event: String) -> Self {
+        Self {
+            native: Some(event.into()),
+            ..self
+        }
+    }
+
+    /// Whether it says nothing in the canonical form.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        self.raw.is_empty()
+    }
+
     /// Parses the `data:` of one event (not `[DONE]`). What is JSON but cannot be read, such as one half
     /// of an emoji, or could be read in two ways, is a chunk all the same: who reads it may see more in it.
     ///
@@ -61,6 +104,7 @@ impl Chunk {
             content: choices.iter().any(choice_says_something),
             data: Some(data),
             error,
+            native: None,
         })
     }
 
@@ -81,6 +125,7 @@ impl Chunk {
             usage: usage(has_usage, choices.as_ref().is_some_and(Vec::is_empty)),
             // What is in choices of another shape is not known: it may be words.
             content: choices.is_none_or(|all| all.iter().any(Skimmed::says_something)),
+            native: None,
         })
     }
 
@@ -123,7 +168,7 @@ impl Chunk {
         let mut json = self.raw;
         // A line end between members would end the line of an event. Inside a text there is none.
         json.retain(|c| c != '\n' && c != '\r');
-        Frame::new(json.into(), self.usage)
+        Frame::new(json.into(), self.usage, self.native)
     }
 }
 

@@ -1,5 +1,7 @@
 //! What is left of a chunk once it has been looked at: the line that goes on to the clients.
 
+use serde_json::{Map, Value};
+
 use super::splice::{Object, members};
 
 /// Bytes that a line takes beside its text.
@@ -8,8 +10,10 @@ const OVERHEAD: usize = 64;
 /// A chunk's JSON in one line, and all that must be known to pass it on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Frame {
+    /// Empty for an event of another dialect that says nothing in the canonical form.
     json: Box<str>,
     usage: Usage,
+    native: Option<Box<str>>,
 }
 
 /// What a chunk has to do with token counts.
@@ -24,14 +28,30 @@ pub(super) enum Usage {
 }
 
 impl Frame {
-    pub(super) fn new(json: Box<str>, usage: Usage) -> Self {
-        Self { json, usage }
+    pub(super) fn new(json: Box<str>, usage: Usage, native: Option<Box<str>>) -> Self {
+        Self {
+            json,
+            usage,
+            native,
+        }
     }
 
     /// Bytes that it holds in memory, roughly.
     #[must_use]
     pub fn weight(&self) -> usize {
-        self.json.len() + OVERHEAD
+        self.json.len() + self.native().map_or(0, str::len) + OVERHEAD
+    }
+
+    /// The provider's own event, for a client of the provider's dialect.
+    #[must_use]
+    pub fn native(&self) -> Option<&str> {
+        self.native.as_deref()
+    }
+
+    /// Its members; none if it has none or they cannot be read.
+    #[must_use]
+    pub fn members(&self) -> Option<Map<String, Value>> {
+        serde_json::from_str(&self.json).ok()
     }
 
     /// As one server-sent event, without usage unless the client asked for it; `None` if
@@ -39,6 +59,7 @@ impl Frame {
     #[must_use]
     pub fn to_event(&self, include_usage: bool) -> Option<String> {
         match self.usage {
+            _ if self.json.is_empty() => None,
             Usage::Beside if !include_usage => self.without_usage(),
             Usage::Alone if !include_usage => None,
             _ => Some(event(&self.json)),

@@ -4,10 +4,13 @@
 mod answer;
 mod canonical;
 mod chunk;
+mod dialect;
 mod frame;
 mod ids;
 mod json;
 pub mod number;
+
+mod question;
 mod readable;
 mod record;
 mod replay;
@@ -18,9 +21,11 @@ mod splice;
 pub use answer::{Answer, AnswerError};
 pub use canonical::CanonicalHasher;
 pub use chunk::{Chunk, ChunkError, DONE};
+pub use dialect::Dialect;
 pub use frame::Frame;
 pub use ids::{RequestId, completion_id, unix_ms, unix_seconds};
 pub use json::parse_strict;
+pub use question::{NoQuestion, joined_text};
 pub use record::{Recorder, Unstorable};
 pub use replay::Replay;
-pub use request::{ChatRequest, InvalidRequest, NoQuestion, joined_text};
+pub use request::{ChatRequest, InvalidRequest, parse_object};

@@ -98,6 +98,9 @@ impl Recorder {
     }
 
     fn chunk(&mut self, chunk: &Chunk) -> Result<(), Unstorable> {
+        if chunk.is_silent() {
+            return Ok(());
+        }
         if chunk.error().is_some() {
             return Err(Unstorable::Error);
         }

@@ -60,13 +60,24 @@ impl Replay {
     /// As the whole body of an event stream; none if the answer cannot be read.
     #[must_use]
     pub fn events(&self, include_usage: bool) -> Option<Bytes> {
+        let mut out = String::new();
+        self.chunks(include_usage, |chunk| {
+            let json = serde_json::to_string(chunk).unwrap_or_default();
+            out.extend(["data: ", &json, "\n\n"]);
+        })?;
+        out.extend(["data: ", DONE, "\n\n"]);
+        Some(out.into())
+    }
+
+    /// Cuts it into chunks, each of which `take` is given; none if the answer cannot be read.
+    pub fn chunks(&self, include_usage: bool, take: impl FnMut(&Map<String, Value>)) -> Option<()> {
         if !self.answer.is_readable() {
             return None;
         }
         let mut members = self.answer.members();
         let usage = members.shift_remove("usage");
         let choices = members.shift_remove("choices");
-        let mut out = Stream::begin(members, include_usage);
+        let mut out = Stream::begin(members, include_usage, take);
         for choice in choices
             .as_ref()
             .and_then(Value::as_array)
@@ -75,18 +86,19 @@ impl Replay {
         {
             out.choice(choice);
         }
-        Some(out.end(usage))
+        out.end(usage);
+        Some(())
     }
 }
 
-struct Stream {
+struct Stream<T> {
     base: Map<String, Value>,
-    out: String,
+    take: T,
     include_usage: bool,
 }
 
-impl Stream {
-    fn begin(members: Map<String, Value>, include_usage: bool) -> Self {
+impl<T: FnMut(&Map<String, Value>)> Stream<T> {
+    fn begin(members: Map<String, Value>, include_usage: bool, take: T) -> Self {
         let mut base = Map::new();
         base.insert("id".into(), completion_id().into());
         base.insert("object".into(), "chat.completion.chunk".into());
@@ -94,7 +106,7 @@ impl Stream {
         base.extend(members);
         Self {
             base,
-            out: String::new(),
+            take,
             include_usage,
         }
     }
@@ -144,20 +156,13 @@ impl Stream {
         if self.include_usage {
             self.base.insert("usage".into(), usage);
         }
-        let json = serde_json::to_string(&self.base).unwrap_or_default();
-        self.out.push_str("data: ");
-        self.out.push_str(&json);
-        self.out.push_str("\n\n");
+        (self.take)(&self.base);
     }
 
-    fn end(mut self, usage: Option<Value>) -> Bytes {
+    fn end(mut self, usage: Option<Value>) {
         if let (true, Some(usage)) = (self.include_usage, usage) {
             self.chunk(json!([]), usage);
         }
-        self.out.push_str("data: ");
-        self.out.push_str(DONE);
-        self.out.push_str("\n\n");
-        self.out.into()
     }
 }
 

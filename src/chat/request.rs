@@ -6,7 +6,9 @@ use serde_json::error::Category;
 use serde_json::{Map, Value};
 
 use super::canonical::CanonicalHasher;
+use super::dialect::Dialect;
 use super::json::{inexact_numbers, parse_strict};
+use super::question::{NoQuestion, question_of};
 use super::shape;
 use super::splice::{members, quoted, with_members};
 
@@ -51,43 +53,13 @@ impl InvalidRequest {
     }
 }
 
-/// Why a request holds no question that could be compared by meaning.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NoQuestion {
-    /// The last message is not the user's: a tool result, or a prefilled answer.
-    LastNotUser,
-    /// The last user text is empty or only white space.
-    Empty,
-    /// The last user message, or one before it, holds an image, audio or a file.
-    NonText,
-    /// More than one answer was asked for.
-    SeveralChoices,
-    /// Token probabilities belong to one run of the model.
-    Logprobs,
-    /// A seed asks for one particular run of the model.
-    Seed,
-}
-
-impl NoQuestion {
-    /// The reason as headers and metrics spell it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::LastNotUser => "last_not_user",
-            Self::Empty => "empty_question",
-            Self::NonText => "non_text",
-            Self::SeveralChoices => "several_choices",
-            Self::Logprobs => "logprobs",
-            Self::Seed => "seed",
-        }
-    }
-}
-
-/// A checked chat-completion request.
+/// A checked request for the next turn of a conversation, whatever dialect it came in.
 #[derive(Debug, Clone)]
 pub struct ChatRequest {
-    /// As it came in: what goes on to a provider, so that nothing is lost by parsing.
+    dialect: Dialect,
+    /// As it came in: what goes on to a provider of the same dialect, so that nothing is lost by parsing.
     raw: Bytes,
+    /// In the canonical form.
     body: Map<String, Value>,
     /// Numbers of which `body` holds less than `raw`, each with its place among all numbers.
     inexact: Vec<(u64, String)>,
@@ -96,35 +68,44 @@ pub struct ChatRequest {
 }
 
 impl ChatRequest {
-    /// Parses and checks a request body.
+    /// Parses and checks the body of a chat-completion request.
     ///
     /// # Errors
     /// Bad JSON, or a known field that is missing, of the wrong type or out of range.
     pub fn parse(body: impl Into<Bytes>) -> Result<Self, InvalidRequest> {
         let raw = body.into();
-        let value = parse_strict(&raw).map_err(|e| {
-            InvalidRequest::whole(match e.classify() {
-                Category::Data => format!("The request body is JSON that is not taken here: {e}"),
-                _ => format!("The request body is not valid JSON: {e}"),
-            })
-        })?;
-        let Value::Object(body) = value else {
-            return Err(InvalidRequest::whole(
-                "The request body must be a JSON object.",
-            ));
-        };
+        let body = parse_object(&raw)?;
+        Self::translated(Dialect::Chat, raw, body)
+    }
+
+    /// Checks a request that came as `raw` in `dialect`, `body` being the same in the canonical form.
+    ///
+    /// # Errors
+    /// A known field of the canonical form that is missing, of the wrong type or out of range.
+    pub fn translated(
+        dialect: Dialect,
+        raw: Bytes,
+        body: Map<String, Value>,
+    ) -> Result<Self, InvalidRequest> {
         let model = shape::check(&body)?.to_owned();
         let question = question_of(&body);
         let text = std::str::from_utf8(&raw).unwrap_or_default();
         let inexact = inexact_numbers(text).into_iter();
         let inexact = inexact.map(|(place, number)| (place, number.to_owned()));
         Ok(Self {
+            dialect,
             inexact: inexact.collect(),
             raw,
             body,
             model,
             question,
         })
+    }
+
+    /// The dialect that it came in.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
     }
 
     /// The model name that the client asked for.
@@ -169,7 +150,7 @@ impl ChatRequest {
         &self.raw
     }
 
-    /// The whole body, parsed, member order kept.
+    /// The whole request in the canonical form, member order kept.
     #[must_use]
     pub fn body(&self) -> &Map<String, Value> {
         &self.body
@@ -247,34 +228,38 @@ impl ChatRequest {
         }
     }
 
-    /// The body to send to a provider: the client's own bytes, but with the provider's model name,
-    /// and usage always asked for in a stream.
+    /// The body to send to a provider of the client's own dialect: the client's own bytes, but with the
+    /// provider's model name, and in one piece unless `stream`.
     #[must_use]
-    pub fn upstream_body(&self, model: &str) -> Bytes {
+    pub fn native_body(&self, model: &str, stream: bool) -> Bytes {
+        match (self.dialect, stream == self.stream()) {
+            (Dialect::Chat, true) => self.chat_body(model),
+            (Dialect::Chat, false) => {
+                // Options of a stream are refused where there is none; as nothing they are allowed.
+                self.changed(model, &[("stream", "false"), ("stream_options", "null")])
+            }
+            (_, true) if model == self.model => self.raw.clone(),
+            (_, true) => self.changed(model, &[]),
+            (_, false) => self.changed(model, &[("stream", if stream { "true" } else { "false" })]),
+        }
+    }
+
+    /// A chat-completion body with usage always asked for in a stream.
+    fn chat_body(&self, model: &str) -> Bytes {
         let options = (self.stream() && !self.include_usage()).then(|| self.stream_options());
         if options.is_none() && model == self.model {
             return self.raw.clone();
         }
-        let model = quoted(model);
-        let mut changes = vec![("model", model.as_str())];
-        changes.extend(
-            options
-                .as_deref()
-                .map(|options| ("stream_options", options)),
-        );
-        let text = std::str::from_utf8(&self.raw).unwrap_or_default();
-        with_members(text, &changes).unwrap_or_default().into()
+        let options = options.as_deref().map(|o| ("stream_options", o));
+        self.changed(model, options.as_slice())
     }
 
-    /// The same, to be answered in one piece.
-    #[must_use]
-    pub fn plain_body(&self, model: &str) -> Bytes {
+    /// The client's own bytes with another model name and `changes`.
+    fn changed(&self, model: &str, changes: &[(&str, &str)]) -> Bytes {
         let model = quoted(model);
-        let mut changes = vec![("model", model.as_str())];
-        if self.stream() {
-            // Options of a stream are refused where there is none; as nothing they are allowed.
-            changes.extend([("stream", "false"), ("stream_options", "null")]);
-        }
+        let mut all = vec![("model", model.as_str())];
+        all.extend(changes);
+        let changes = all;
         let text = std::str::from_utf8(&self.raw).unwrap_or_default();
         with_members(text, &changes).unwrap_or_default().into()
     }
@@ -315,69 +300,22 @@ impl ChatRequest {
     }
 }
 
-/// Finds the last user text, or says why meaning cannot be compared.
-fn question_of(body: &Map<String, Value>) -> Result<String, NoQuestion> {
-    if body.get("n").and_then(Value::as_u64).is_some_and(|n| n > 1) {
-        return Err(NoQuestion::SeveralChoices);
-    }
-    let logprobs = body.get("logprobs").and_then(Value::as_bool) == Some(true);
-    if logprobs || body.get("top_logprobs").is_some_and(|v| !v.is_null()) {
-        return Err(NoQuestion::Logprobs);
-    }
-    if body.get("seed").is_some_and(|seed| !seed.is_null()) {
-        return Err(NoQuestion::Seed);
-    }
-    let messages = body.get("messages").and_then(Value::as_array);
-    let Some((last, before)) = messages.and_then(|m| m.split_last()) else {
-        return Err(NoQuestion::Empty);
-    };
-    if before.iter().any(has_non_text) {
-        return Err(NoQuestion::NonText);
-    }
-    if last.get("role").and_then(Value::as_str) != Some("user") {
-        return Err(NoQuestion::LastNotUser);
-    }
-    // A question is made of text parts alone: what else it held would be neither compared nor hashed.
-    if has_non_text(last) || has_part(last, "refusal") {
-        return Err(NoQuestion::NonText);
-    }
-    let text = joined_text(last.get("content"));
-    if text.trim().is_empty() {
-        return Err(NoQuestion::Empty);
-    }
-    Ok(text)
-}
-
-fn has_non_text(message: &Value) -> bool {
-    let parts = message.get("content").and_then(Value::as_array);
-    parts.is_some_and(|parts| {
-        parts.iter().any(|part| {
-            let kind = part.get("type").and_then(Value::as_str);
-            // A text part with members of its own (annotations, cache marks) is more than its text.
-            let plain = part.as_object().is_some_and(|p| p.len() == 2);
-            !(plain && matches!(kind, Some("text" | "refusal")))
+/// Parses a request body.
+///
+/// # Errors
+/// Bad JSON, or JSON that is no object.
+pub fn parse_object(raw: &[u8]) -> Result<Map<String, Value>, InvalidRequest> {
+    let value = parse_strict(raw).map_err(|e| {
+        InvalidRequest::whole(match e.classify() {
+            Category::Data => format!("The request body is JSON that is not taken here: {e}"),
+            _ => format!("The request body is not valid JSON: {e}"),
         })
-    })
-}
-
-fn has_part(message: &Value, kind: &str) -> bool {
-    let parts = message.get("content").and_then(Value::as_array);
-    let is_kind = |part: &Value| part.get("type").and_then(Value::as_str) == Some(kind);
-    parts.is_some_and(|parts| parts.iter().any(is_kind))
-}
-
-/// A message's text: a string, or its text parts on lines of their own.
-pub fn joined_text(content: Option<&Value>) -> String {
-    match content {
-        Some(Value::String(text)) => text.clone(),
-        Some(Value::Array(parts)) => {
-            let texts: Vec<_> = parts
-                .iter()
-                .filter_map(|p| p.get("text").and_then(Value::as_str))
-                .collect();
-            texts.join("\n")
-        }
-        _ => String::new(),
+    })?;
+    match value {
+        Value::Object(body) => Ok(body),
+        _ => Err(InvalidRequest::whole(
+            "The request body must be a JSON object.",
+        )),
     }
 }
 
@@ -516,7 +454,7 @@ mod tests {
     fn the_upstream_body_keeps_unknown_fields_and_asks_for_usage() {
         let mut body = with("stream", json!(true));
         body["x_vendor"] = json!({"deep": [1, 2]});
-        let sent: Value = serde_json::from_slice(&parse(&body).upstream_body("up")).unwrap();
+        let sent: Value = serde_json::from_slice(&parse(&body).native_body("up", true)).unwrap();
         assert_eq!(sent["model"], "up");
         assert_eq!(sent["x_vendor"], json!({"deep": [1, 2]}));
         assert_eq!(sent["stream_options"], json!({"include_usage": true}));
@@ -527,15 +465,15 @@ mod tests {
         let text = r#"{ "model":"m", "x":1e2,"y":0.30000000000000004441,
             "messages":[{"role":"user","content":"Hi?"}]}"#;
         let request = ChatRequest::parse(text).unwrap();
-        assert_eq!(request.upstream_body("m"), text);
-        let other = request.upstream_body("up");
+        assert_eq!(request.native_body("m", false), text);
+        let other = request.native_body("up", false);
         let other = std::str::from_utf8(&other).unwrap();
         assert!(
             other.contains(r#""x":1e2,"y":0.30000000000000004441,"#),
             "{other}"
         );
         let streamed = text.replace("{ ", r#"{"stream":true,"stream_options":{"a":1e2},"#);
-        let sent = ChatRequest::parse(streamed).unwrap().upstream_body("m");
+        let sent = ChatRequest::parse(streamed).unwrap().native_body("m", true);
         let sent = std::str::from_utf8(&sent).unwrap();
         assert!(
             sent.contains(r#""stream_options":{"a":1e2,"include_usage":true}"#),

@@ -23,30 +23,13 @@
 //! is part of the cache key, a provider of the same dialect gets the client's own bytes, and every other one refuses
 //! it by name.
 
+pub mod chat;
 pub mod target;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
+pub use crate::chat::Dialect;
 pub use target::{Target, inexpressible};
-
-/// A form in which requests and answers are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Dialect {
-    /// OpenAI's chat completions, and the canonical form.
-    Chat,
-    /// OpenAI's older completions.
-    Completions,
-    /// OpenAI's responses.
-    Responses,
-    /// Anthropic's messages.
-    Messages,
-    /// Google's `generateContent`.
-    Gemini,
-    /// AWS Bedrock's Converse.
-    Converse,
-    /// Cohere's chat, version 2.
-    Cohere,
-}
 
 /// What one event of a provider's stream says.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -56,6 +39,35 @@ pub struct Heard {
     pub chunks: Vec<Value>,
     /// Whether the stream is complete.
     pub done: bool,
+}
+
+/// Understands the events of one stream of a provider's.
+pub trait Listener: Send {
+    /// What an event says; `name` is its type where that stands beside the data.
+    ///
+    /// # Errors
+    /// It is not in the dialect, or it says that the provider failed.
+    fn event(&mut self, name: Option<&str>, data: &str) -> Result<Heard, Fault>;
+
+    /// What the end of the body says, in a dialect that has no last event.
+    ///
+    /// # Errors
+    /// The stream is not complete.
+    fn end(&mut self) -> Result<Heard, Fault> {
+        Err(Fault::Malformed("the stream has no end".into()))
+    }
+}
+
+/// Writes one streamed answer for a client, as the text of server-sent events.
+pub trait Writer: Send {
+    /// A chunk of the answer; it may say nothing yet.
+    fn chunk(&mut self, chunk: &Map<String, Value>) -> String;
+
+    /// The end of a complete answer.
+    fn end(&mut self) -> String;
+
+    /// The end of one that cannot go on: `error` as OpenAI writes one, and the HTTP status that it would have had.
+    fn error(&mut self, error: &Value, status: u16) -> String;
 }
 
 /// Why a provider's event or answer cannot be taken.

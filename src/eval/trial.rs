@@ -12,7 +12,7 @@ use crate::cache::controls::Controls;
 use crate::chat::{ChatRequest, InvalidRequest, RequestId};
 use crate::gateway::ask::Ask;
 use crate::gateway::error::ApiError;
-use crate::gateway::{Body, Gateway, Piece};
+use crate::gateway::{Body, Gateway, Piece, Voice};
 use crate::identity::{Caller, Role, TenantId};
 
 /// The model that every row asks; the stand-in for a provider answers to any name.
@@ -203,10 +203,12 @@ pub fn question(text: &str) -> Vec<Value> {
 
 fn ask(place: &Place, messages: &[Value]) -> Result<Ask, TrialError> {
     let body = json!({"model": MODEL, "messages": messages}).to_string();
+    let request = ChatRequest::parse(body)?;
     Ok(Ask {
         id: RequestId::fresh(),
         caller: place.caller.clone(),
-        request: ChatRequest::parse(body)?,
+        voice: Voice::of(&request),
+        request,
         controls: Controls {
             namespace: place.namespace.clone(),
             ..Controls::default()

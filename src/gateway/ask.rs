@@ -7,6 +7,7 @@ use super::Gateway;
 use super::error::{ApiError, Code};
 use super::serve::Body;
 use super::via::Via;
+use super::voice::Voice;
 use crate::cache::Lookup;
 use crate::cache::controls::{Controls, Read};
 use crate::cache::freshness::Freshness;
@@ -30,6 +31,8 @@ pub struct Ask {
     pub caller: Caller,
     /// What is asked.
     pub request: ChatRequest,
+    /// How its answer is put.
+    pub voice: Voice,
     /// How the cache may treat it.
     pub controls: Controls,
     /// Whom it is asked for, where a header says so; it wins over what the body says.

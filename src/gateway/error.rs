@@ -8,7 +8,7 @@ use super::via::Via;
 use crate::cache::controls::BadControl;
 use crate::cache::policy::PolicyError;
 use crate::cache::scope::NamespaceError;
-use crate::chat::InvalidRequest;
+use crate::chat::{Dialect, InvalidRequest, RequestId};
 use crate::provider::{Failure, FailureKind};
 
 /// Everything that can be wrong, as `error.code` spells it.
@@ -16,6 +16,8 @@ use crate::provider::{Failure, FailureKind};
 pub enum Code {
     /// The request itself.
     InvalidRequest,
+    /// What the dialects of all providers for the model cannot express.
+    UnsupportedField,
     /// A header that controls the cache.
     InvalidHeader,
     /// No key, or one that is not valid.
@@ -93,6 +95,7 @@ impl Code {
     fn row(self) -> Row {
         match self {
             Self::InvalidRequest => row("invalid_request", 400, INVALID, false),
+            Self::UnsupportedField => row("unsupported_field", 400, INVALID, false),
             Self::InvalidHeader => row("invalid_header", 400, INVALID, false),
             Self::InvalidApiKey => row("invalid_api_key", 401, INVALID, false),
             Self::Forbidden => row("forbidden", 403, "permission_error", false),
@@ -186,6 +189,32 @@ impl ApiError {
         self.code.row().retryable
     }
 
+    /// The event that ends a stream of `dialect` which cannot go on.
+    #[must_use]
+    pub fn event(&self, dialect: Dialect, id: RequestId) -> bytes::Bytes {
+        let body = self.body(dialect, id);
+        match dialect {
+            Dialect::Messages => format!("event: error\ndata: {body}\n\n").into(),
+            _ => format!("data: {body}\n\n").into(),
+        }
+    }
+
+    /// As a client of `dialect` reads it.
+    #[must_use]
+    pub fn body(&self, _dialect: Dialect, _id: RequestId) -> serde_json::Value {
+        self.openai()
+    }
+
+    /// The HTTP status that a client of `dialect` expects.
+    #[must_use]
+    pub fn status_in(&self, dialect: Dialect) -> u16 {
+        match (dialect, self.code) {
+            // Anthropic's own for it, by which its clients know.
+            (Dialect::Messages, Code::UpstreamOverloaded) => 529,
+            _ => self.status(),
+        }
+    }
+
     /// The `error` object of the OpenAI dialect; no member is ever missing.
     #[must_use]
     pub fn openai(&self) -> serde_json::Value {
@@ -257,12 +286,17 @@ impl From<&Failure> for ApiError {
             FailureKind::Auth => Code::UpstreamAuth,
             FailureKind::RateLimited => Code::RateLimited,
             FailureKind::Rejected => Code::UpstreamRejected,
+            FailureKind::Inexpressible => Code::UnsupportedField,
             FailureKind::Overloaded => Code::UpstreamOverloaded,
             FailureKind::Reset | FailureKind::Server | FailureKind::InStream => Code::UpstreamError,
         };
         let mut error = Self::new(code, format!("{}.", capitalised(&failure.kind.to_string())));
         error.retry_after = failure.retry_after;
         // Only what the client itself can mend is passed on in the provider's own words.
+        if let (Code::UnsupportedField, Some(said)) = (code, &failure.upstream) {
+            error.message.clone_from(&said.message);
+            error.param.clone_from(&said.param);
+        }
         let clients = matches!(code, Code::UpstreamRejected | Code::RateLimited);
         if let (true, Some(said)) = (clients, &failure.upstream) {
             if !said.message.is_empty() {

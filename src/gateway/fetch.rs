@@ -15,7 +15,7 @@ use crate::cache::entry::Fresh;
 use crate::cache::flight::{Cargo, Full, Pilot};
 use crate::cache::hygiene;
 use crate::cache::memory::Moment;
-use crate::chat::{Answer, Frame, Recorder, Unstorable};
+use crate::chat::{Answer, Dialect, Frame, Recorder, Unstorable};
 use crate::embed::{Embedded, Question};
 use crate::provider::{Event, EventStream, Failure, FailureKind, Reply};
 use crate::router::Answered;
@@ -39,6 +39,7 @@ impl Cargo for AnswerFlight {
 pub(super) struct Head {
     pub(super) provider: String,
     pub(super) model: String,
+    pub(super) dialect: Dialect,
     pub(super) headers: Vec<(String, String)>,
 }
 
@@ -134,14 +135,13 @@ impl Fetch<'_> {
 
     async fn call(&self, pilot: &Pilot<AnswerFlight>) -> Result<(End, From), ApiError> {
         let request = &self.plan.ask.request;
-        let body = |model: &str| request.upstream_body(model);
         let asked = Instant::now();
         let answered = self
             .gateway
             .router
             .send(
                 &self.plan.route,
-                &body,
+                request,
                 request.stream(),
                 self.plan.ask.headers.clone(),
             )
@@ -156,6 +156,7 @@ impl Fetch<'_> {
             reply,
             provider,
             model,
+            dialect,
             other_model,
             demo,
             ..
@@ -177,6 +178,7 @@ impl Fetch<'_> {
         pilot.head(Arc::new(Head {
             provider,
             model,
+            dialect,
             headers,
         }));
         let tools = self.plan.route.keeping.tool_calls;

@@ -14,6 +14,7 @@ mod serve;
 mod stale;
 pub mod trials;
 pub mod via;
+pub mod voice;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -41,8 +42,9 @@ use crate::telemetry::{Metrics, Stage};
 
 pub use crate::telemetry::Outcome;
 pub use ask::Served;
-pub use serve::{Body, LiveAnswer, Piece, error_event};
+pub use serve::{Body, LiveAnswer, Piece};
 pub use via::Via;
+pub use voice::Voice;
 
 /// Settings of the line itself.
 #[derive(Debug, Clone)]

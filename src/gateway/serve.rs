@@ -10,10 +10,11 @@ use super::ask::{Plan, Served};
 use super::error::{ApiError, Code};
 use super::fetch::{AnswerFlight, End, Head, fetch};
 use super::via::Via;
+use super::voice::Speech;
 use crate::cache::Miss;
 use crate::cache::entry::Cached;
 use crate::cache::flight::{Flights, Heard, Pilot, Rider};
-use crate::chat::{Answer, DONE, Replay, unix_ms};
+use crate::chat::{Answer, Dialect, Replay, RequestId, unix_ms};
 use crate::provider::{Failure, FailureKind};
 use crate::telemetry::Outcome;
 
@@ -39,35 +40,31 @@ pub enum Piece {
 /// A streamed answer on its way from the provider.
 pub struct LiveAnswer {
     rider: Rider<AnswerFlight>,
-    include_usage: bool,
+    speech: Speech,
+    id: RequestId,
 }
 
 impl LiveAnswer {
-    /// Waits for the next bytes. A failure ends the stream with one error event and no `[DONE]`.
+    /// Waits for the next bytes. A failure ends the stream with one error event and without its usual end.
     pub async fn next(&mut self) -> Piece {
         loop {
             match self.rider.next().await {
-                Heard::Item(chunk) => {
-                    if let Some(event) = chunk.to_event(self.include_usage) {
-                        return Piece::Bytes(event.into());
+                Heard::Item(frame) => {
+                    if let Some(event) = self.speech.frame(&frame) {
+                        return Piece::Bytes(event);
                     }
                 }
-                Heard::End(Some(Ok(_))) => return Piece::Last(done()),
-                Heard::End(Some(Err(error))) => return Piece::Last(error_event(&error)),
-                Heard::End(None) => return Piece::Last(error_event(&lost())),
+                Heard::End(Some(Ok(_))) => return Piece::Last(self.speech.end()),
+                Heard::End(Some(Err(error))) => return self.broken(&error),
+                Heard::End(None) => return self.broken(&lost()),
             }
         }
     }
-}
 
-/// The event that ends a stream which cannot go on.
-#[must_use]
-pub fn error_event(error: &ApiError) -> Bytes {
-    format!("data: {}\n\n", error.openai()).into()
-}
-
-fn done() -> Bytes {
-    format!("data: {DONE}\n\n").into()
+    /// The last words of a stream that cannot go on.
+    pub fn broken(&mut self, error: &ApiError) -> Piece {
+        Piece::Last(self.speech.error(error, self.id))
+    }
 }
 
 fn lost() -> ApiError {
@@ -116,11 +113,7 @@ impl Gateway {
             model: entry.replay.answer().model().map(str::to_owned),
             ..Via::new(outcome, reason)
         };
-        let body = if plan.ask.request.stream() {
-            streamed(plan, &entry.replay)?
-        } else {
-            Body::Json(entry.replay.json())
-        };
+        let body = said(plan, &entry.replay)?;
         Ok(Served { via, body })
     }
 
@@ -181,12 +174,15 @@ impl Gateway {
         mut via: Via,
         mut rider: Rider<AnswerFlight>,
     ) -> Result<Served, ApiError> {
-        match rider.head().await {
-            Ok(head) => name(&mut via, &head),
+        let upstream = match rider.head().await {
+            Ok(head) => {
+                name(&mut via, &head);
+                head.dialect
+            }
             Err(end) => return Err(failed(end)),
-        }
+        };
         if plan.ask.request.stream() {
-            return self.land_stream(plan, via, rider).await;
+            return self.land_stream(plan, via, rider, upstream).await;
         }
         let end = loop {
             if let Heard::End(end) = rider.next().await {
@@ -195,18 +191,19 @@ impl Gateway {
         };
         let body = match end {
             // The leader gets the provider's own bytes; a follower its own id.
-            Some(Ok(End::Whole(body, _))) if !via.collapsed => body,
+            Some(Ok(End::Whole(body, _)))
+                if !via.collapsed && upstream == plan.ask.request.dialect() =>
+            {
+                Body::Json(body)
+            }
             Some(Ok(End::Whole(_, answer) | End::Streamed(Some(answer)))) => {
-                Replay::new(answer).json()
+                said(plan, &Replay::new(answer))?
             }
             // The leader streamed what cannot be put together: this request makes its own call.
             Some(Ok(End::Streamed(None))) => return Box::pin(self.alone(plan)).await,
             end => return Err(failed(end)),
         };
-        Ok(Served {
-            via,
-            body: Body::Json(body),
-        })
+        Ok(Served { via, body })
     }
 
     async fn land_stream(
@@ -214,14 +211,15 @@ impl Gateway {
         plan: &Arc<Plan>,
         via: Via,
         mut rider: Rider<AnswerFlight>,
+        upstream: Dialect,
     ) -> Result<Served, ApiError> {
-        let include_usage = plan.ask.request.include_usage();
         let body = match rider.peek().await {
-            Some(Ok(End::Whole(_, answer))) => streamed(plan, &Replay::new(answer))?,
+            Some(Ok(End::Whole(_, answer))) => said(plan, &Replay::new(answer))?,
             Some(Err(error)) => return Err(error),
             _ => Body::Live(LiveAnswer {
                 rider,
-                include_usage,
+                speech: plan.ask.voice.speech(upstream),
+                id: plan.ask.id,
             }),
         };
         Ok(Served { via, body })
@@ -245,11 +243,15 @@ impl Gateway {
     }
 }
 
-/// A whole answer as a stream. What cannot be read cannot be cut in pieces either.
-fn streamed(plan: &Plan, replay: &Replay) -> Result<Body, ApiError> {
-    let events = replay.events(plan.ask.request.include_usage());
-    let malformed = || ApiError::from(&Failure::new(FailureKind::Malformed));
-    events.map(Body::Events).ok_or_else(malformed)
+/// A whole answer as the client wants it. What cannot be read cannot be put in other words, or cut in pieces.
+fn said(plan: &Plan, replay: &Replay) -> Result<Body, ApiError> {
+    let voice = &plan.ask.voice;
+    let body = if plan.ask.request.stream() {
+        voice.events(replay).map(Body::Events)
+    } else {
+        voice.json(replay).map(Body::Json)
+    };
+    body.ok_or_else(|| ApiError::from(&Failure::new(FailureKind::Malformed)))
 }
 
 fn via_of(plan: &Plan, miss: &Miss) -> Via {

@@ -10,8 +10,12 @@ use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, stream};
 use serde_json::{Value, json};
 
+use super::wire::written;
 use super::{Call, Event, Failure, FailureKind, Provider, Reply};
-use crate::chat::{Answer, ChatRequest, Chunk, completion_id, unix_seconds};
+use crate::chat::{
+    Answer, ChatRequest, Chunk, Dialect, InvalidRequest, completion_id, unix_seconds,
+};
+use crate::dialect::{Target, chat};
 
 /// Answers each question with the same words about itself.
 #[derive(Debug, Clone, Default)]
@@ -52,6 +56,17 @@ impl Provider for Demo {
 
     fn is_demo(&self) -> bool {
         !self.kept
+    }
+
+    fn dialect(&self) -> Dialect {
+        Dialect::Chat
+    }
+
+    fn body(&self, request: &ChatRequest, target: &Target<'_>) -> Result<Bytes, InvalidRequest> {
+        if request.dialect() == Dialect::Chat {
+            return Ok(request.native_body(target.model, target.stream));
+        }
+        chat::body(request.body(), target).map(written)
     }
 
     fn chat(&self, call: Call) -> BoxFuture<'_, Result<Reply, Failure>> {
@@ -152,6 +167,7 @@ mod tests {
             "messages": [{"role": "user", "content": "What is 2+2?"}]});
         let wait = Duration::from_secs(1);
         let call = Call {
+            model: "demo".into(),
             body: body.to_string().into(),
             stream,
             headers: [].into(),

@@ -59,6 +59,8 @@ pub enum FailureKind {
     RateLimited,
     /// It refuses the request itself: the client's to mend.
     Rejected,
+    /// Its dialect has no word for what the request says: it was not asked.
+    Inexpressible,
     /// It asks to come back later: 408, 409, 503, 529.
     Overloaded,
     /// It broke: any other 5xx.
@@ -93,6 +95,7 @@ impl FailureKind {
             Self::Auth => "auth",
             Self::RateLimited => "rate_limited",
             Self::Rejected => "rejected",
+            Self::Inexpressible => "inexpressible",
             Self::Overloaded => "overloaded",
             Self::Server => "server",
             Self::InStream => "in_stream",
@@ -113,7 +116,7 @@ impl FailureKind {
             | Self::Overloaded
             | Self::Server
             | Self::InStream => true,
-            Self::TooLarge | Self::Auth | Self::Rejected => false,
+            Self::TooLarge | Self::Auth | Self::Rejected | Self::Inexpressible => false,
         }
     }
 }
@@ -131,6 +134,7 @@ impl fmt::Display for FailureKind {
             Self::Auth => "the provider refuses this gateway's account",
             Self::RateLimited => "the provider limits this gateway's rate",
             Self::Rejected => "the provider rejects the request",
+            Self::Inexpressible => "the provider's dialect cannot express the request",
             Self::Overloaded => "the provider is overloaded",
             Self::Server => "the provider failed",
             Self::InStream => "the provider failed in the middle of its answer",
@@ -184,7 +188,9 @@ impl Failure {
             FailureKind::FirstByteTimeout | FailureKind::IdleTimeout => Remedy::Elsewhere,
             // An empty account does not fill up within a back-off.
             FailureKind::RateLimited if code == Some("insufficient_quota") => Remedy::Elsewhere,
-            FailureKind::Auth | FailureKind::TooLarge => Remedy::Elsewhere,
+            FailureKind::Auth | FailureKind::TooLarge | FailureKind::Inexpressible => {
+                Remedy::Elsewhere
+            }
             _ => Remedy::Again,
         }
     }

@@ -3,31 +3,46 @@
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
-const FORWARDED: [&str; 3] = ["openai-organization", "openai-project", "openai-beta"];
-const FORWARDED_PREFIX: &str = "x-stainless-";
+const OPENAIS: [&str; 3] = ["openai-organization", "openai-project", "openai-beta"];
+const ANTHROPICS: [&str; 2] = ["anthropic-beta", "anthropic-version"];
+/// What the official clients say of themselves; both providers' are made by one generator.
+const TELEMETRY: &str = "x-stainless-";
 
 const PASSED_BACK: [&str; 3] = ["openai-processing-ms", "openai-version", "openai-model"];
-const PASSED_BACK_PREFIXES: [&str; 2] = ["x-ratelimit-", "retry-after"];
+const PASSED_BACK_PREFIXES: [&str; 3] = ["x-ratelimit-", "anthropic-ratelimit-", "retry-after"];
 
-/// Whether a client's header goes on to the provider.
+/// Whether a client's header goes on to some provider.
 #[must_use]
 pub fn forwardable(name: &str) -> bool {
-    let prefix = name.get(..FORWARDED_PREFIX.len());
-    prefix.is_some_and(|p| p.eq_ignore_ascii_case(FORWARDED_PREFIX))
-        || FORWARDED.iter().any(|f| name.eq_ignore_ascii_case(f))
+    is_openais(name) || is_anthropics(name)
+}
+
+/// Whether a header is meant for OpenAI and servers like it.
+pub(super) fn is_openais(name: &str) -> bool {
+    is_telemetry(name) || OPENAIS.iter().any(|f| name.eq_ignore_ascii_case(f))
+}
+
+/// Whether a header is meant for Anthropic.
+pub(super) fn is_anthropics(name: &str) -> bool {
+    is_telemetry(name) || ANTHROPICS.iter().any(|f| name.eq_ignore_ascii_case(f))
+}
+
+fn is_telemetry(name: &str) -> bool {
+    let prefix = name.get(..TELEMETRY.len());
+    prefix.is_some_and(|p| p.eq_ignore_ascii_case(TELEMETRY))
 }
 
 /// Adds the client's headers that may go along; one that is not valid is left out.
-pub(super) fn forward(client: &[(String, String)], to: &mut HeaderMap) {
+pub(super) fn forward(client: &[(String, String)], may: impl Fn(&str) -> bool, to: &mut HeaderMap) {
     for (name, value) in client {
-        if !forwardable(name) {
+        if !may(name) {
             continue;
         }
         if let (Ok(name), Ok(value)) = (
             HeaderName::from_bytes(name.as_bytes()),
             HeaderValue::from_str(value),
         ) {
-            to.append(name, value);
+            to.insert(name, value);
         }
     }
 }

@@ -65,7 +65,7 @@ impl Local {
     /// # Errors
     /// No HTTP client can be made.
     pub fn by_socket(path: &Path, held: Option<File>) -> Result<Self, LocalError> {
-        let client = super::openai::builder(true)
+        let client = super::http::builder(true)
             .unix_socket(path)
             .timeout(PATIENCE)
             .build();
@@ -83,7 +83,7 @@ impl Local {
     /// No HTTP client can be made.
     pub fn by_url(url: &str, key: Option<SecretString>) -> Result<Self, LocalError> {
         let plain = !url.starts_with("https:");
-        let client = super::openai::builder(plain).timeout(PATIENCE).build();
+        let client = super::http::builder(plain).timeout(PATIENCE).build();
         Ok(Self {
             client: client.map_err(LocalError::Unreachable)?,
             base: url.trim_end_matches('/').to_owned(),

@@ -7,11 +7,14 @@ mod demo;
 mod events;
 mod failure;
 mod headers;
+mod http;
 pub mod local;
 mod openai;
 mod refusal;
+mod remote;
 mod retry_after;
 mod sse;
+mod wire;
 
 use std::fmt;
 use std::pin::Pin;
@@ -23,12 +26,15 @@ use futures_util::Stream;
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 
-use crate::chat::{Answer, Chunk};
+use crate::chat::{Answer, ChatRequest, Chunk, Dialect, InvalidRequest};
+use crate::dialect::Target;
 
 pub use demo::Demo;
 pub use failure::{Failure, FailureKind, Remedy, UpstreamError};
 pub use headers::forwardable;
-pub use openai::{OpenAi, ProviderError};
+pub use http::{KeyHeader, ProviderError};
+pub use openai::openai;
+pub use remote::{Remote, Setup};
 
 /// The client's headers that go along, shared by all attempts of one request.
 pub type ClientHeaders = Arc<[(String, String)]>;
@@ -40,7 +46,9 @@ pub type EventStream = Pin<Box<dyn Stream<Item = Result<Event, Failure>> + Send>
 /// One request to a provider.
 #[derive(Clone)]
 pub struct Call {
-    /// The JSON body, with the provider's own model name in it.
+    /// The provider's own name for the model.
+    pub model: String,
+    /// The JSON body, as [`Provider::body`] wrote it.
     pub body: Bytes,
     /// Whether that body asks for server-sent events.
     pub stream: bool,
@@ -92,7 +100,7 @@ pub enum Event {
     Done,
 }
 
-/// Somebody who answers chat calls in the OpenAI dialect.
+/// Somebody who answers chat calls, in a dialect of their own.
 pub trait Provider: Send + Sync {
     /// The name by which routes, metrics and headers call it.
     fn name(&self) -> &str;
@@ -105,6 +113,15 @@ pub trait Provider: Send + Sync {
         false
     }
 
+    /// The dialect that it speaks, in which the bytes of its plain answers and its native events are.
+    fn dialect(&self) -> Dialect;
+
+    /// Writes a request in that dialect.
+    ///
+    /// # Errors
+    /// The field that cannot be expressed in it.
+    fn body(&self, request: &ChatRequest, target: &Target<'_>) -> Result<Bytes, InvalidRequest>;
+
     /// Makes one call, once.
     fn chat(&self, call: Call) -> BoxFuture<'_, Result<Reply, Failure>>;
 
@@ -116,6 +133,7 @@ impl fmt::Debug for Call {
     /// Without the body: it is somebody's question.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Call")
+            .field("model", &self.model)
             .field("bytes", &self.body.len())
             .field("stream", &self.stream)
             .field("deadlines", &self.deadlines)

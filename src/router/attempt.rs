@@ -3,16 +3,21 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use tokio::time::{Instant, sleep};
 
 use super::backoff::{chance, pause};
 use super::plan::{Candidate, Plan};
 use super::{Retry, Router};
+use crate::chat::{ChatRequest, Dialect, InvalidRequest};
+use crate::dialect::Target;
 use crate::provider::{
     Call, ClientHeaders, Deadlines, Event, EventStream, Failure, FailureKind, Remedy, Reply,
+    UpstreamError,
 };
+
+/// Tokens of an answer where the provider wants a number and the client gave none.
+const MAX_TOKENS: u64 = 4096;
 
 /// Frames held back at most; a provider that opens with more than that has begun.
 const MAX_HELD: usize = 64;
@@ -20,6 +25,8 @@ const MAX_HELD: usize = 64;
 /// An answer and where it came from.
 #[derive(Debug)]
 pub struct Answered {
+    /// The dialect in which its bytes and its native events are.
+    pub dialect: Dialect,
     /// The answer; a stream begins with its first frame, none is lost by the holding back.
     pub reply: Reply,
     /// The provider that gave it.
@@ -38,7 +45,7 @@ pub struct Answered {
 
 /// What is the same in each attempt of one request.
 struct Errand<'a> {
-    make_body: &'a (dyn Fn(&str) -> Bytes + Send + Sync),
+    request: &'a ChatRequest,
     stream: bool,
     headers: ClientHeaders,
     deadlines: Deadlines,
@@ -49,20 +56,21 @@ struct Errand<'a> {
 
 impl Router {
     /// Gets an answer: each candidate in order, each as often as its failures allow.
-    /// `make_body` renders the request for an upstream model name. Dropping the future,
-    /// or the stream in the reply, cancels the provider's work.
+    /// It is asked for in pieces if `stream`. Dropping the future, or the stream in the reply, cancels the
+    /// provider's work.
     ///
     /// # Errors
-    /// The last candidate's failure, or the one that no other candidate could mend.
+    /// The last candidate's failure, or the one that no other candidate could mend; that a candidate's dialect
+    /// cannot express the request only if that is so of all of them.
     pub async fn send(
         &self,
         plan: &Plan,
-        make_body: &(dyn Fn(&str) -> Bytes + Send + Sync),
+        request: &ChatRequest,
         stream: bool,
         headers: ClientHeaders,
     ) -> Result<Answered, Failure> {
         let mut errand = Errand {
-            make_body,
+            request,
             stream,
             headers,
             deadlines: self.deadlines,
@@ -70,24 +78,36 @@ impl Router {
             ends: Instant::now().checked_add(self.deadlines.total),
             attempts: 0,
         };
-        let mut failed = Failure::because(FailureKind::Rejected, "the plan is empty");
+        let mut failed: Option<Failure> = None;
         for (place, candidate) in plan.candidates.iter().enumerate() {
-            match errand.candidate(candidate).await {
+            let failure = match errand.candidate(candidate).await {
                 Ok(reply) => return Ok(errand.answered(reply, plan, place)),
-                Err(failure) => failed = failure,
+                Err(failure) => failure,
+            };
+            let ends = failure.remedy() == Remedy::Nothing;
+            // What one dialect lacks says nothing of why the others failed.
+            if failed.is_none() || failure.kind != FailureKind::Inexpressible {
+                failed = Some(failure);
             }
-            if failed.remedy() == Remedy::Nothing {
+            if ends {
                 break;
             }
         }
-        Err(failed)
+        let empty = || Failure::because(FailureKind::Rejected, "the plan is empty");
+        Err(failed.unwrap_or_else(empty))
     }
 }
 
 impl Errand<'_> {
     /// Tries one candidate until it answers or is not worth another try.
     async fn candidate(&mut self, candidate: &Candidate) -> Result<Reply, Failure> {
-        let body = (self.make_body)(&candidate.model);
+        let target = Target {
+            model: &candidate.model,
+            stream: self.stream,
+            max_tokens: MAX_TOKENS,
+        };
+        let body = candidate.provider.body(self.request, &target);
+        let body = body.map_err(inexpressible)?;
         let mut tries = 0;
         loop {
             tries += 1;
@@ -108,13 +128,18 @@ impl Errand<'_> {
     }
 
     /// One call, up to the first event that says something.
-    async fn attempt(&mut self, candidate: &Candidate, body: Bytes) -> Result<Reply, Failure> {
+    async fn attempt(
+        &mut self,
+        candidate: &Candidate,
+        body: bytes::Bytes,
+    ) -> Result<Reply, Failure> {
         let left = self.left();
         if left.is_zero() {
             return Err(Failure::new(FailureKind::TotalTimeout));
         }
         self.attempts += 1;
         let call = Call {
+            model: candidate.model.clone(),
             body,
             stream: self.stream,
             headers: self.headers.clone(),
@@ -175,11 +200,25 @@ impl Errand<'_> {
             reply,
             provider: candidate.provider.name().to_owned(),
             model: candidate.model.clone(),
+            dialect: candidate.provider.dialect(),
             attempt: self.attempts,
             fallback: place > 0,
             other_model: candidate.model != plan.candidates[0].model,
             demo: candidate.provider.is_demo(),
         }
+    }
+}
+
+fn inexpressible(field: InvalidRequest) -> Failure {
+    Failure {
+        upstream: Some(Box::new(UpstreamError {
+            status: 400,
+            message: field.message,
+            kind: None,
+            code: None,
+            param: field.param,
+        })),
+        ..Failure::new(FailureKind::Inexpressible)
     }
 }
 

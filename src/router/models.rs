@@ -120,8 +120,11 @@ impl Router {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chat::{ChatRequest, Dialect, InvalidRequest};
+    use crate::dialect::Target;
     use crate::provider::{Call, Deadlines, Provider, Reply};
     use crate::router::{Retry, RouterConfig};
+    use bytes::Bytes;
     use futures_util::FutureExt;
     use futures_util::future::BoxFuture;
     use std::sync::Arc;
@@ -137,6 +140,12 @@ mod tests {
         }
         fn base_url(&self) -> &'static str {
             "http://h"
+        }
+        fn dialect(&self) -> Dialect {
+            Dialect::Chat
+        }
+        fn body(&self, _: &ChatRequest, _: &Target<'_>) -> Result<Bytes, InvalidRequest> {
+            unreachable!("nothing is asked")
         }
         fn chat(&self, _: Call) -> BoxFuture<'_, Result<Reply, Failure>> {
             unreachable!("only lists are asked for")

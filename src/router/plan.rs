@@ -220,7 +220,10 @@ fn candidate(provider: &Arc<dyn Provider>, model: &str) -> Candidate {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chat::{ChatRequest, Dialect, InvalidRequest};
+    use crate::dialect::Target;
     use crate::provider::{Call, Failure, Reply};
+    use bytes::Bytes;
     use futures_util::future::{BoxFuture, FutureExt};
     use std::time::Duration;
 
@@ -232,6 +235,12 @@ mod tests {
         }
         fn base_url(&self) -> &'static str {
             "http://h/v1"
+        }
+        fn dialect(&self) -> Dialect {
+            Dialect::Chat
+        }
+        fn body(&self, _: &ChatRequest, _: &Target<'_>) -> Result<Bytes, InvalidRequest> {
+            unreachable!("nothing is asked")
         }
         fn chat(&self, _: Call) -> BoxFuture<'_, Result<Reply, Failure>> {
             unreachable!("a plan makes no calls")

@@ -7,8 +7,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::address::Address;
-use super::{Door, body, openai, reply};
-use crate::chat::RequestId;
+use super::talk::talk;
+use super::{Door, body, reply};
+use crate::chat::{Dialect, RequestId};
 use crate::gateway::error::{ApiError, Code};
 use crate::identity::{Caller, RegistryError, Role, TenantId, shown};
 
@@ -91,7 +92,7 @@ async fn chat(request: HttpRequest, payload: web::Payload, door: web::Data<Door>
             key_id: Some(OPERATOR.into()),
         })
         .map_err(|_| ApiError::new(Code::InvalidHeader, "`x-reprise-tenant` is no tenant."));
-    openai::chat_as(who, request, payload, door).await
+    talk(Dialect::Chat, who, request, payload, door).await
 }
 
 fn finish(id: RequestId, outcome: Result<Value, RegistryError>) -> HttpResponse {

@@ -16,6 +16,7 @@ mod ops;
 mod refusal;
 mod reply;
 mod stall;
+mod talk;
 mod turn;
 
 use std::sync::Arc;

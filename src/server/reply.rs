@@ -6,13 +6,12 @@ use actix_web::http::header::{
     AGE, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER,
 };
 use actix_web::{HttpResponse, HttpResponseBuilder};
-use bytes::Bytes;
 use futures_util::stream;
 use serde::Serialize;
 
 use super::drain::{Drain, UnderWay};
 use crate::cache::entry::label;
-use crate::chat::RequestId;
+use crate::chat::{Dialect, RequestId};
 use crate::gateway::error::{ApiError, Code};
 use crate::gateway::via::Stale;
 use crate::gateway::{Body, LiveAnswer, Outcome, Piece, Served, Via};
@@ -52,7 +51,13 @@ pub(super) fn answer(
 
 /// An error, with the ids and hints that clients act on.
 pub(super) fn error(id: RequestId, error: &ApiError) -> HttpResponse {
-    let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    error_in(Dialect::Chat, id, error)
+}
+
+/// The same for a client of `dialect`.
+pub(super) fn error_in(dialect: Dialect, id: RequestId, error: &ApiError) -> HttpResponse {
+    let status =
+        StatusCode::from_u16(error.status_in(dialect)).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = HttpResponse::build(status);
     identify(&mut response, id);
     if let Some(after) = error.retry_after {
@@ -72,7 +77,7 @@ pub(super) fn error(id: RequestId, error: &ApiError) -> HttpResponse {
     if let Some(via) = &error.via {
         describe(&mut response, via);
     }
-    response.json(error.openai())
+    response.json(error.body(dialect, id))
 }
 
 /// An error of a request that got no further than its address.
@@ -191,7 +196,7 @@ fn live_body(
         let piece = tokio::select! {
             biased;
             piece = live.answer.next() => piece,
-            () = live.drain.cut() => Piece::Last(stopping()),
+            () = live.drain.cut() => live.answer.broken(&stopping()),
         };
         let next = match piece {
             Piece::Bytes(bytes) => (bytes, Some(live)),
@@ -201,9 +206,7 @@ fn live_body(
     })))
 }
 
-fn stopping() -> Bytes {
-    crate::gateway::error_event(&ApiError::new(
-        Code::ShuttingDown,
-        "The gateway is stopping; send the request again.",
-    ))
+fn stopping() -> ApiError {
+    let message = "The gateway is stopping; send the request again.";
+    ApiError::new(Code::ShuttingDown, message)
 }

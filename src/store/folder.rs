@@ -97,6 +97,12 @@ impl DataFolder {
         self.root.join("evidence")
     }
 
+    /// Work that must outlive the process; made by whoever writes there first.
+    #[must_use]
+    pub fn work(&self) -> PathBuf {
+        self.root.join("work")
+    }
+
     /// Bytes this user may still write here.
     ///
     /// # Errors

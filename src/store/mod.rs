@@ -1,10 +1,12 @@
 //! The truth on disk. Knows folders, records and checksums; knows nothing of HTTP, runtimes, embeddings or policies.
 //!
-//! Four kinds of data live under one data folder, because losing them means four different things:
+//! Five kinds of data live under one data folder, because losing them means five different things:
 //! - `cache/` ([`CacheStore`]): entries and vectors. Losing one costs money, so any doubt becomes a miss and a
 //!   folder that cannot be opened is put aside.
 //! - `state/` ([`StateStore`]): keys and policies. Losing one is a breach, so any doubt stops the start.
 //! - `audit/` ([`AuditLog`]): append-only. A broken record is reported and the rest stays readable.
+//! - `work/` ([`WorkStore`]): responses that may be continued, files, batches, jobs. Losing one breaks a promise to a
+//!   client, so it is synced before it is promised.
 //! - `evidence/` ([`Journal`]): decisions and labels. Losing one costs knowledge, so a broken line is left out.
 //!
 //! Everything here blocks; call it from threads that may wait.
@@ -32,6 +34,7 @@ mod state_mark;
 mod terms;
 mod trees;
 mod vectors;
+mod work;
 mod writer;
 
 #[cfg(test)]
@@ -55,3 +58,4 @@ pub use terms::{
     VectorsMayGo,
 };
 pub use vectors::Vector;
+pub use work::{MAX_ROW, Table, WorkChange, WorkError, WorkStore};

@@ -13,7 +13,7 @@ use crate::cache::controls::Controls;
 use crate::chat::{Answer, ChatRequest, DONE, RequestId};
 use crate::gateway::ask::Ask;
 use crate::gateway::error::ApiError;
-use crate::gateway::{Body, Gateway, LiveAnswer, Outcome, Piece};
+use crate::gateway::{Body, Gateway, LiveAnswer, Outcome, Piece, Voice};
 use crate::identity::{Caller, Role, TenantId};
 use crate::provider::local::{Local, LocalReply};
 
@@ -122,6 +122,7 @@ impl InProcess {
         let ask = Ask {
             id: RequestId::fresh(),
             caller: self.caller.clone(),
+            voice: Voice::of(request),
             request: request.clone(),
             controls: self.controls.clone(),
             end_user: None,

@@ -77,6 +77,7 @@ async fn the_request_carries_our_key_and_only_listed_client_headers() {
         .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
         .collect();
     let call = Call {
+        model: "m".into(),
         body: body("m", false).to_string().into(),
         stream: false,
         headers: owned.into(),
@@ -309,6 +310,7 @@ async fn nobody_at_the_address_is_a_connect_failure() {
     drop(free);
     let nobody = provider("nobody", &format!("http://{address}/v1"));
     let call = Call {
+        model: "m".into(),
         body: body("m", false).to_string().into(),
         stream: false,
         headers: [].into(),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
+use reprise::chat::ChatRequest;
 use reprise::provider::{Deadlines, Demo, Failure, FailureKind, Provider};
 use reprise::router::{Answered, Retry, Route, Router, RouterConfig, RouterError};
 
@@ -70,8 +70,8 @@ fn router(upstreams: &[&Upstream], routes: Vec<Route>, deadlines: Deadlines) -> 
 
 async fn send(router: &Router, model: &str, stream: bool) -> Result<Answered, Failure> {
     let plan = router.plan(model).unwrap();
-    let make_body = move |model: &str| Bytes::from(body(model, stream).to_string());
-    router.send(&plan, &make_body, stream, no_headers()).await
+    let request = ChatRequest::parse(body(model, stream).to_string()).unwrap();
+    router.send(&plan, &request, stream, no_headers()).await
 }
 
 #[tokio::test]

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt;
 use reprise::chat::{Answer, Recorder};
 use reprise::provider::{
-    Call, ClientHeaders, Deadlines, Event, EventStream, Failure, OpenAi, Provider, Reply,
+    Call, ClientHeaders, Deadlines, Event, EventStream, Failure, KeyHeader, Provider, Remote,
+    Reply, Setup, openai,
 };
 use serde_json::{Value, json};
 
@@ -22,9 +23,15 @@ pub(crate) const PATIENT: Deadlines = Deadlines {
     total: Duration::from_secs(60),
 };
 
-pub(crate) fn provider(name: &str, base_url: &str) -> OpenAi {
-    let key = Some(KEY.to_owned().into());
-    OpenAi::new(name, base_url, key, Duration::from_secs(5)).unwrap()
+pub(crate) fn provider(name: &str, base_url: &str) -> Remote {
+    openai(Setup {
+        name: name.into(),
+        base_url: base_url.into(),
+        key: Some(KEY.to_owned().into()),
+        key_header: KeyHeader::Bearer,
+        connect: Duration::from_secs(5),
+    })
+    .unwrap()
 }
 
 pub(crate) fn body(model: &str, stream: bool) -> Value {
@@ -44,7 +51,7 @@ pub(crate) fn no_headers() -> ClientHeaders {
 /// A mock with a provider in front of it.
 pub(crate) struct Upstream {
     pub(crate) mock: Mock,
-    pub(crate) provider: Arc<OpenAi>,
+    pub(crate) provider: Arc<Remote>,
 }
 
 impl Upstream {
@@ -61,6 +68,7 @@ impl Upstream {
         deadlines: Deadlines,
     ) -> Result<Reply, Failure> {
         let call = Call {
+            model: model.into(),
             body: body(model, stream).to_string().into(),
             stream,
             headers: no_headers(),

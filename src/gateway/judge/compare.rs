@@ -85,10 +85,9 @@ impl Gateway {
         let price = self.prices.cost(model, tokens, 16).ok_or("unpriced")?;
         let spend = &self.judge.spend;
         let held = spend.hold(price, unix_ms()).ok_or("over_budget")?;
-        let body = |model: &str| request.upstream_body(model);
         let answered = self
             .router
-            .send(&route, &body, false, std::sync::Arc::default());
+            .send(&route, &request, false, std::sync::Arc::default());
         let Ok(Reply::Whole { answer, .. }) = answered.await.map(|a| a.reply) else {
             held.settle(None);
             return Err("judge_failed");

@@ -171,9 +171,8 @@ impl Gateway {
     /// A fresh answer to a request that was answered from memory.
     async fn ask_again(&self, plan: &Plan) -> Option<Answer> {
         let request = &plan.ask.request;
-        let body = |model: &str| request.plain_body(model);
         let headers = plan.ask.headers.clone();
-        let asked = self.router.send(&plan.route, &body, false, headers).await;
+        let asked = self.router.send(&plan.route, request, false, headers).await;
         match asked.ok()?.reply {
             Reply::Whole { answer, .. } => Some(answer),
             Reply::Stream { .. } => None,

@@ -1,0 +1,64 @@
+//! What a dialect has to say for a provider to be spoken to over HTTP: addresses, bodies, answers, events.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use reqwest::Url;
+use reqwest::header::{HeaderName, HeaderValue};
+use serde_json::{Map, Value};
+
+use super::events::Tongue;
+use super::refusal::Scrub;
+use crate::chat::{Answer, ChatRequest, Dialect, InvalidRequest};
+use crate::dialect::{Fault, Target};
+
+/// One dialect over HTTP.
+pub(super) trait Wire: Send + Sync {
+    /// Its name.
+    fn dialect(&self) -> Dialect;
+
+    /// Where an answer of `model` is asked for, under the provider's base URL.
+    fn url(&self, base: &Url, model: &str, stream: bool) -> Url;
+
+    /// Headers of each call beside the credential.
+    fn fixed_headers(&self) -> Vec<(HeaderName, HeaderValue)> {
+        Vec::new()
+    }
+
+    /// Whether a client's header of that name, in lower case, goes along.
+    fn forwards(&self, header: &str) -> bool;
+
+    /// The body of a request.
+    ///
+    /// # Errors
+    /// The field that the dialect cannot express.
+    fn body(&self, request: &ChatRequest, target: &Target<'_>) -> Result<Bytes, InvalidRequest>;
+
+    /// Reads a whole answer.
+    ///
+    /// # Errors
+    /// It is none, or the provider says in it that it failed.
+    fn answer(&self, body: &Bytes) -> Result<Answer, Fault>;
+
+    /// Understands the events of one stream.
+    fn tongue(&self, model: &str, scrub: &Arc<Scrub>) -> Box<dyn Tongue>;
+
+    /// Where the models are listed; none if they are nowhere.
+    fn models_url(&self, base: &Url) -> Option<Url>;
+
+    /// The models of a list, in OpenAI's form; none if it is no list.
+    fn models(&self, list: &Value) -> Option<Vec<Value>>;
+}
+
+/// A body as bytes.
+pub(super) fn written(body: Map<String, Value>) -> Bytes {
+    Value::Object(body).to_string().into()
+}
+
+/// A whole answer in the canonical form.
+///
+/// # Errors
+/// It has no choices.
+pub(super) fn canonical(members: Map<String, Value>) -> Result<Answer, Fault> {
+    Answer::from_members(members).map_err(|e| Fault::Malformed(e.to_string()))
+}

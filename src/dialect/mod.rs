@@ -24,6 +24,8 @@
 //! it by name.
 
 pub mod chat;
+pub mod completions;
+pub mod responses;
 pub mod target;
 
 use serde_json::{Map, Value};

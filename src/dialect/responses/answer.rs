@@ -9,8 +9,7 @@ use super::writer::Writer;
 #[must_use]
 pub fn answer(members: &Map<String, Value>, echo: &Echo) -> Map<String, Value> {
     let mut writer = Writer::unheard(echo.clone());
-    writer.take(members, "message");
-    writer.end();
+    writer.whole(members);
     match writer.into_finished() {
         Some(Value::Object(response)) => response,
         _ => Map::new(),

@@ -71,3 +71,66 @@ fn referred(item: &Value) -> Option<&str> {
 fn id_of(item: &Value) -> Option<&str> {
     item.get("id").and_then(Value::as_str)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dialect::responses::{Echo, answer, request};
+    use serde_json::json;
+
+    fn object(value: &Value) -> &Object {
+        value.as_object().unwrap()
+    }
+
+    fn answered(body: &Value, message: &Value) -> Value {
+        let members = json!({"model": "m", "choices": [
+            {"index": 0, "message": message, "finish_reason": "stop"}]});
+        answer(object(&members), &Echo::new(object(body))).into()
+    }
+
+    fn message() -> Value {
+        json!({"role": "assistant", "content": "Grüße", "reasoning_content": "Hmm",
+            "thinking_blocks": [{"type": "thinking", "thinking": "Hmm", "signature": "s"}],
+            "tool_calls": [{"id": "c1", "type": "function",
+                "function": {"name": "f", "arguments": "{}"}}]})
+    }
+
+    #[test]
+    fn the_turns_are_all_that_was_said_but_the_instructions() {
+        let body = json!({"model": "m", "instructions": "Be brief.",
+            "input": [{"role": "system", "content": "a"}, {"role": "user", "content": "b"}]});
+        let earlier = [json!({"role": "user", "content": "0"})];
+        let canonical = request(object(&body), &earlier).unwrap();
+        let response = answered(&body, &message());
+        let turns = turns(object(&body), &canonical, &response);
+        assert_eq!(
+            json!(turns),
+            json!([{"role": "user", "content": "0"},
+            {"role": "system", "content": "a"}, {"role": "user", "content": "b"}, message()])
+        );
+    }
+
+    #[test]
+    fn an_item_that_is_referred_to_is_as_good_as_sent() {
+        let body = json!({"model": "m", "input": "b"});
+        let response = answered(&body, &message());
+        let output = response["output"].as_array().unwrap();
+        let refer = |item: &Value| json!({"type": "item_reference", "id": item["id"]});
+        let mut next = json!({"model": "m", "input": [{"role": "user", "content": "b"},
+            refer(&output[0]), {"id": output[1]["id"]}, output[2],
+            {"type": "function_call_output", "call_id": "c1", "output": "3"}]});
+        assert_eq!(
+            references(object(&next)),
+            [response["id"].as_str().unwrap()]
+        );
+        let mut resolved = object(&next).clone();
+        resolve(&mut resolved, std::slice::from_ref(&response));
+        let told = request(&resolved, &[]).unwrap();
+        assert_eq!(told["messages"][1], message());
+        next["input"][1]["id"] = json!("rs_of_another");
+        let mut unresolved = object(&next).clone();
+        resolve(&mut unresolved, &[response]);
+        let fault = request(&unresolved, &[]).unwrap_err();
+        assert_eq!(fault.param.unwrap(), "input[1].id");
+    }
+}

@@ -54,6 +54,9 @@ impl Echo {
         for name in AS_GIVEN {
             members.insert(name.into(), value(name).unwrap_or_else(|| usual(name)));
         }
+        if let Some(Value::Array(tools)) = members.get_mut("tools") {
+            tools.iter_mut().for_each(complete);
+        }
         let nothing = json!({});
         let member = |of: &str, name: &str| {
             let of = given(body, of).unwrap_or(&nothing);
@@ -129,6 +132,15 @@ impl Echo {
     }
 }
 
+/// Adds what a tool always has in a response.
+fn complete(tool: &mut Value) {
+    if let Value::Object(tool) = tool {
+        for name in ["description", "parameters", "strict"] {
+            tool.entry(name).or_insert(Value::Null);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -141,7 +153,8 @@ mod tests {
     fn what_was_asked_is_repeated() {
         let body = json!({"model": "m", "input": "hi", "instructions": "Be brief.",
             "max_output_tokens": 9, "temperature": 0.5, "metadata": {"a": "b"},
-            "tools": [{"type": "function", "name": "f", "parameters": {}}],
+            "tools": [{"type": "function", "name": "f", "description": null, "parameters": {},
+                "strict": null}],
             "tool_choice": "required", "parallel_tool_calls": false, "store": false,
             "text": {"verbosity": "low"}, "reasoning": {"effort": "low", "summary": "auto"},
             "previous_response_id": "resp_0", "user": "u", "service_tier": "flex",
@@ -155,6 +168,14 @@ mod tests {
             }
         }
         assert_eq!(echoed["text"]["verbosity"], "low");
+    }
+
+    #[test]
+    fn a_tool_has_all_its_members() {
+        let echoed = echoed(&json!({"tools": [{"type": "function", "name": "f"}]}));
+        let whole = json!([{"type": "function", "name": "f", "description": null,
+            "parameters": null, "strict": null}]);
+        assert_eq!(echoed["tools"], whole);
     }
 
     #[test]

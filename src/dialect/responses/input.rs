@@ -280,6 +280,31 @@ mod tests {
     }
 
     #[test]
+    fn thoughts_between_calls_are_of_one_turn_and_empty_ones_of_none() {
+        let thought = |text: &str| {
+            let summary = json!([{"type": "summary_text", "text": text}]);
+            json!({"type": "reasoning", "id": "rs_1", "summary": summary})
+        };
+        let items = json!([
+            thought("a"),
+            call("c1"),
+            thought("b"),
+            call("c2"),
+            output("c1"),
+            output("c2")
+        ]);
+        let messages = told(&items);
+        assert_eq!(messages[0]["reasoning_content"], "a\n\nb");
+        assert_eq!(messages[0]["tool_calls"].as_array().unwrap().len(), 2);
+        let next = told(&json!([said("x"), thought("a"), said("y")]));
+        let second = json!({"role": "assistant", "content": "y", "reasoning_content": "a"});
+        assert_eq!(next[1], second);
+        let empty = json!({"type": "reasoning", "id": "rs_1", "summary": []});
+        let hi = json!({"role": "user", "content": "hi"});
+        assert_eq!(told(&json!([empty, hi])), json!([hi]));
+    }
+
+    #[test]
     fn a_tool_may_answer_with_an_image() {
         let mut item = output("c1");
         item["output"] = json!([{"type": "input_image", "image_url": "data:,x"}]);

@@ -317,3 +317,130 @@ fn flat(annotation: &Value) -> Value {
     }
     flat
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(deltas: &[Value]) -> Vec<Value> {
+        let (mut output, mut events) = (Output::new(), Events::default());
+        for delta in deltas {
+            output.take(delta.as_object().unwrap(), Vec::new(), &mut events);
+        }
+        output.end(false, &mut events);
+        output.items()
+    }
+
+    fn fragment(index: u64, id: &str, name: &str, arguments: &str) -> Value {
+        let function = json!({"name": name, "arguments": arguments});
+        json!({"tool_calls": [{"index": index, "id": id, "type": "function", "function": function}]})
+    }
+
+    fn calls(items: &[Value]) -> Vec<[&str; 3]> {
+        let names = ["call_id", "name", "arguments"];
+        let calls = items.iter();
+        calls
+            .map(|item| names.map(|name| item[name].as_str().unwrap()))
+            .collect()
+    }
+
+    #[test]
+    fn fragments_of_calls_may_alternate() {
+        let items = of(&[
+            fragment(0, "c0", "f", ""),
+            fragment(1, "c1", "g", "{\"y\""),
+            fragment(0, "", "", "{}"),
+            fragment(1, "", "", ":2}"),
+        ]);
+        assert_eq!(calls(&items), [["c0", "f", "{}"], ["c1", "g", "{\"y\":2}"]]);
+    }
+
+    #[test]
+    fn calls_with_one_index_and_two_ids_are_two() {
+        let items = of(&[fragment(0, "c0", "f", "{}"), fragment(0, "c1", "f", "{}")]);
+        assert_eq!(calls(&items), [["c0", "f", "{}"], ["c1", "f", "{}"]]);
+    }
+
+    #[test]
+    fn a_call_opens_once_it_is_known_what_it_calls() {
+        let items = of(&[fragment(0, "c0", "", "{"), fragment(0, "", "f", "}")]);
+        assert_eq!(calls(&items), [["c0", "f", "{}"]]);
+        let items = of(&[fragment(0, "", "f", "{}")]);
+        assert!(calls(&items)[0][0].starts_with("call_"));
+    }
+
+    #[test]
+    fn items_stand_in_the_order_they_were_said() {
+        let items = of(&[
+            json!({"reasoning_content": "a"}),
+            json!({"content": "b"}),
+            fragment(0, "c0", "f", "{}"),
+            json!({"reasoning_content": "d"}),
+            json!({"content": "e"}),
+        ]);
+        let kinds: Vec<_> = items
+            .iter()
+            .map(|item| item["type"].as_str().unwrap())
+            .collect();
+        assert_eq!(
+            kinds,
+            [
+                "reasoning",
+                "message",
+                "function_call",
+                "reasoning",
+                "message"
+            ]
+        );
+        assert!(items.iter().all(|item| item["status"] == "completed"));
+    }
+
+    #[test]
+    fn what_blocks_said_is_not_said_again() {
+        let block = |text| json!({"type": "thinking", "thinking": text, "signature": ""});
+        let items = of(&[
+            json!({"thinking_blocks": [block("a")]}),
+            json!({"thinking_blocks": [block("b")], "reasoning_content": "b"}),
+        ]);
+        assert_eq!(items[0]["summary"][0]["text"], "ab");
+    }
+
+    #[test]
+    fn an_answer_without_a_word_is_an_empty_text() {
+        let items = of(&[json!({"role": "assistant", "content": ""})]);
+        assert_eq!(items[0]["content"][0]["text"], "");
+    }
+
+    #[test]
+    fn a_citation_is_flat_and_text_in_parts_is_one() {
+        let cited = json!({"type": "url_citation", "url_citation": {"url": "https://a.b", "title": "t",
+            "start_index": 0, "end_index": 1}});
+        let items = of(&[
+            json!({"content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}],
+            "annotations": [cited]}),
+        ]);
+        let part = &items[0]["content"][0];
+        assert_eq!(part["text"], "ab");
+        assert_eq!(
+            part["annotations"],
+            json!([{"type": "url_citation", "url": "https://a.b",
+            "title": "t", "start_index": 0, "end_index": 1}])
+        );
+    }
+
+    #[test]
+    fn an_items_id_leads_to_its_response() {
+        let output = Output::new();
+        let item = output.place(3).id;
+        assert_eq!(response_of(&item), Some(output.id()));
+        for other in [
+            "msg_67ccd2",
+            "resp_1",
+            "fc_ä",
+            &format!("{item}x"),
+            &output.id(),
+        ] {
+            assert_eq!(response_of(other), None, "{other}");
+        }
+    }
+}

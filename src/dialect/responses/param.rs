@@ -142,7 +142,7 @@ mod tests {
             {"role": "user", "content": [{"type": "input_text", "text": "a"},
                 {"type": "input_image", "image_url": "data:,x"},
                 {"type": "input_file", "file_data": "data:,y"}]},
-            {"type": "reasoning", "summary": []},
+            {"type": "reasoning", "summary": [{"type": "summary_text", "text": "t"}]},
             {"role": "assistant", "content": "b"}, call("c1"), call("c2"),
             {"type": "function_call_output", "call_id": "c1",
                 "output": [{"type": "input_image", "image_url": "data:,x"}]},

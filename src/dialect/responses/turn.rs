@@ -66,6 +66,10 @@ impl Messages {
 
     /// What the model thought, and signed blocks of the same.
     pub(super) fn thought(&mut self, text: String, blocks: Vec<Value>, item: usize) {
+        // Without text it stands for what another server keeps, and says nothing here.
+        if text.is_empty() && blocks.is_empty() {
+            return;
+        }
         let turn = self.thinking(item);
         turn.thought.extend((!text.is_empty()).then_some(text));
         turn.blocks.extend(blocks);

@@ -245,6 +245,12 @@ mod tests {
             json!({"role": "assistant", "content": "And", "tool_calls": calls})
         );
         assert_eq!(messages[2]["tool_call_id"], "c2");
+        let again = told(&json!([said("a"), call("c1"), said("b"), output("c1")]));
+        let both = json!([{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]);
+        assert_eq!(
+            (&again[0]["content"], &again[1]["role"]),
+            (&both, &json!("tool"))
+        );
         let alone = told(&json!([call("c1"), output("c1")]));
         assert_eq!(alone[0]["content"], Value::Null);
     }

@@ -353,6 +353,11 @@ mod tests {
             fragment(1, "", "", ":2}"),
         ]);
         assert_eq!(calls(&items), [["c0", "f", "{}"], ["c1", "g", "{\"y\":2}"]]);
+        let (mut output, mut events) = (Output::new(), Events::default());
+        for delta in [fragment(0, "c0", "f", ""), fragment(1, "c1", "g", "")] {
+            output.take(delta.as_object().unwrap(), Vec::new(), &mut events);
+        }
+        assert!(!events.take().contains(".done"));
     }
 
     #[test]
@@ -365,6 +370,11 @@ mod tests {
     fn a_call_opens_once_it_is_known_what_it_calls() {
         let items = of(&[fragment(0, "c0", "", "{"), fragment(0, "", "f", "}")]);
         assert_eq!(calls(&items), [["c0", "f", "{}"]]);
+        let (mut output, mut events) = (Output::new(), Events::default());
+        let nameless = fragment(0, "c0", "", "{");
+        output.take(nameless.as_object().unwrap(), Vec::new(), &mut events);
+        assert_eq!(events.take(), "");
+        assert_eq!(calls(&of(&[nameless])), [["c0", "", "{"]]);
         let items = of(&[fragment(0, "", "f", "{}")]);
         assert!(calls(&items)[0][0].starts_with("call_"));
     }

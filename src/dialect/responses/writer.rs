@@ -372,6 +372,21 @@ mod tests {
     }
 
     #[test]
+    fn a_refusal_may_follow_a_text_and_a_second_answer_is_not_told() {
+        let mut second = said(&json!({"content": "second"}));
+        second["choices"][0]["index"] = json!(1);
+        let refused = said(&json!({"refusal": "No."}));
+        let (events, finished) = written(&[said(&json!({"content": "a"})), second, refused]);
+        let parts = &finished["output"][0]["content"];
+        assert_eq!(
+            (&parts[0]["text"], &parts[1]["refusal"]),
+            (&json!("a"), &json!("No."))
+        );
+        assert_eq!(events[8]["type"], "response.refusal.delta");
+        assert_eq!(events[8]["content_index"], 1);
+    }
+
+    #[test]
     fn an_answer_cut_short_says_why() {
         for (finish, reason) in [
             ("length", "max_output_tokens"),
@@ -415,11 +430,13 @@ mod tests {
 
     #[test]
     fn probabilities_come_with_their_text() {
-        let token = json!({"token": "a", "logprob": -0.5, "bytes": null, "top_logprobs": []});
+        let other = json!({"token": "b", "logprob": -1.5, "bytes": null});
+        let token = json!({"token": "a", "logprob": -0.5, "bytes": null, "top_logprobs": [other]});
         let mut chunk = said(&json!({"content": "a"}));
         chunk["choices"][0]["logprobs"] = json!({"content": [token], "refusal": null});
         let (events, finished) = written(&[chunk]);
-        let told = json!([{"token": "a", "logprob": -0.5, "bytes": [], "top_logprobs": []}]);
+        let other = json!({"token": "b", "logprob": -1.5, "bytes": []});
+        let told = json!([{"token": "a", "logprob": -0.5, "bytes": [], "top_logprobs": [other]}]);
         assert_eq!(events[4]["logprobs"], told);
         assert_eq!(finished["output"][0]["content"][0]["logprobs"], told);
     }

@@ -14,8 +14,9 @@ use crate::identity::{Access, KeyFacts, Keyring, bootstrap_key, start_rule};
 use crate::ledger::Prices;
 use crate::router::Router;
 use crate::server::{Door, Drain, Limits};
-use crate::store::{DataFolder, StateStore};
+use crate::store::{DataFolder, StateStore, WorkStore};
 use crate::telemetry::Recorder;
+use crate::work::Responses;
 
 use super::StartError;
 use super::asker_key::asker_key;
@@ -110,6 +111,8 @@ pub(super) fn build_around(
         audit,
         reembedding,
         upkeep: Arc::new(upkeep),
+        responses: open_work(&folder)
+            .map(|work| Arc::new(Responses::new(work, config.responses.ttl()))),
         recorder,
         drain: Arc::new(Drain::default()),
         limits: limits(config),
@@ -122,6 +125,13 @@ pub(super) fn build_around(
         door,
         _folder: folder,
     })
+}
+
+/// Without it requests are answered all the same, but nothing is kept of them.
+fn open_work(folder: &DataFolder) -> Option<Arc<WorkStore>> {
+    let opened = WorkStore::open(folder);
+    let told = opened.map_err(|error| tracing::error!(%error, "no responses are kept"));
+    told.ok().map(Arc::new)
 }
 
 fn limits(config: &Config) -> Limits {

@@ -142,6 +142,13 @@ impl Recorder {
             .entry("role")
             .or_insert_with(|| json!("assistant"));
         self.message.entry("content").or_insert(Value::Null);
+        // What was thought came before what was said, and is told again in that order.
+        for (place, key) in (1..).zip(["reasoning", "reasoning_content", "thinking_blocks"]) {
+            if let Some(thought) = self.message.shift_remove(key) {
+                let place = place.min(self.message.len());
+                self.message.shift_insert(place, key.into(), thought);
+            }
+        }
         if !self.tools.is_empty() {
             let tools = self.tools.into_iter().map(Value::Object).collect();
             self.message.insert("tool_calls".into(), tools);

@@ -16,8 +16,8 @@ const ROLES: [&str; 6] = [
     "function",
 ];
 
-/// OpenAI's part types and those that compatible servers added.
-const PART_TYPES: [&str; 8] = [
+/// OpenAI's part types, those that compatible servers added, and what only another dialect has a word for.
+const PART_TYPES: [&str; 9] = [
     "text",
     "image_url",
     "input_audio",
@@ -26,6 +26,7 @@ const PART_TYPES: [&str; 8] = [
     "audio_url",
     "video_url",
     "thinking",
+    "foreign",
 ];
 
 /// Checks all known fields and gives back the model name.

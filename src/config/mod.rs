@@ -24,7 +24,7 @@ pub use providers::ResolvedProvider;
 pub use reading::Reading;
 pub use sections::{
     Cache, Candidate, Data, Deadlines, Decide, Embedding, Index, Ineligible, Judge, Log, LogFormat,
-    Namespace, Price, Provider, ProviderKind, Retry, Route, Server, Store, TtlClass,
+    Namespace, Price, Provider, ProviderKind, Responses, Retry, Route, Server, Store, TtlClass,
 };
 
 use layers::Layers;
@@ -43,6 +43,7 @@ pub struct Config {
     pub index: Index,
     pub store: Store,
     pub cache: Cache,
+    pub responses: Responses,
     pub judge: Judge,
     pub deadlines: Deadlines,
     pub retry: Retry,

@@ -184,6 +184,14 @@ pub struct Cache {
     pub labels: usize,
 }
 
+/// `[responses]`: what can be continued.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "default.toml documents each setting")]
+pub struct Responses {
+    pub ttl_s: u64,
+}
+
 /// `[judge]`: checking what was decided, in the background.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -378,6 +386,7 @@ durations! {
         similar_wait = from_millis(similar_wait_ms),
         lookup_deadline = from_millis(lookup_deadline_ms),
     }
+    Responses { ttl = from_secs(ttl_s) }
     Deadlines {
         connect = from_millis(connect_ms),
         first_byte = from_millis(first_byte_ms),

@@ -24,6 +24,8 @@ pub fn body(
         match key.as_str() {
             "foreign" => return Err(foreign(value)),
             "top_k" if !value.is_null() => return Err(inexpressible(key, NAME)),
+            // What is stored is stored here.
+            "store" | "metadata" => {}
             "top_k" | "cache_control" | "stream" | "stream_options" => {}
             "thinking" => {
                 let given = request

@@ -42,6 +42,8 @@ pub enum Code {
     HeadersTooLarge,
     /// Changed by somebody else meanwhile.
     Conflict,
+    /// The response that is to be continued is not there.
+    PreviousResponseNotFound,
     /// `If-Match` is missing.
     PreconditionRequired,
     /// `only` was asked and nothing is remembered.
@@ -103,6 +105,9 @@ impl Code {
             Self::OpenModeRefused => row("open_mode_refused", 403, "permission_error", false),
             Self::ModelNotFound => row("model_not_found", 404, INVALID, false),
             Self::NotFound => row("not_found", 404, INVALID, false),
+            Self::PreviousResponseNotFound => {
+                row("previous_response_not_found", 400, INVALID, false)
+            }
             Self::MethodNotAllowed => row("method_not_allowed", 405, INVALID, false),
             Self::RequestTimeout => row("request_timeout", 408, INVALID, true),
             Self::Conflict => row("conflict", 409, INVALID, false),

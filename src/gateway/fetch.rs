@@ -150,7 +150,7 @@ impl Fetch<'_> {
                 // The router has warned of each attempt by now.
                 tracing::debug!(request = %self.plan.ask.id, kind = failure.kind.label(),
                     "no provider answered");
-                ApiError::from(&failure)
+                self.in_the_clients_words(ApiError::from(&failure))
             })?;
         let Answered {
             reply,
@@ -194,6 +194,18 @@ impl Fetch<'_> {
                 Ok((End::Streamed(whole.ok().map(Arc::new)), from))
             }
         }
+    }
+
+    /// Names the field that cannot be expressed as the client knows it.
+    fn in_the_clients_words(&self, mut error: ApiError) -> ApiError {
+        if let (Code::UnsupportedField, Some(path)) = (error.code, &error.param) {
+            let own = self.plan.ask.voice.param(path);
+            error.message = error
+                .message
+                .replace(&format!("`{path}`"), &format!("`{own}`"));
+            error.param = Some(own);
+        }
+        error
     }
 
     /// Passes a stream on and puts it together.

@@ -1,11 +1,17 @@
 //! How an answer is put to the client: in the dialect of its request, whole or as a stream. What a provider of the
 //! same dialect says goes on as it came; everything else is written anew from the canonical form.
 
+use std::fmt;
+use std::sync::Arc;
+
 use bytes::Bytes;
+use serde_json::{Map, Value};
 
 use super::error::ApiError;
-use crate::chat::{ChatRequest, DONE, Dialect, Frame, InvalidRequest, Replay, RequestId};
-use crate::dialect::Writer;
+use crate::chat::{
+    ChatRequest, DONE, Dialect, Frame, InvalidRequest, Replay, RequestId, parse_object,
+};
+use crate::dialect::{Writer, completions, responses};
 
 /// Says answers to one client.
 #[derive(Debug, Clone)]
@@ -15,17 +21,46 @@ pub enum Voice {
         /// Whether the client wants the usage as a last chunk of a stream.
         include_usage: bool,
     },
+    /// In OpenAI's older completions.
+    Completions {
+        /// Whether the client wants the usage as a last chunk of a stream.
+        include_usage: bool,
+    },
+    /// In OpenAI's responses.
+    Responses(Arc<Responding>),
 }
 
+/// A response that is being made.
+pub struct Responding {
+    /// The client's request.
+    body: Map<String, Value>,
+    /// The same in the canonical form.
+    request: Map<String, Value>,
+    echo: responses::Echo,
+    /// Messages in front of its own.
+    earlier: usize,
+    keep: Option<Keep>,
+}
+
+/// Is given a finished response and the messages up to it, without instructions.
+pub type Keep = Box<dyn Fn(&Value, Vec<Value>) + Send + Sync>;
+
 impl Voice {
-    /// Reads the body of a request in `dialect`; what no client speaks is read as chat completions.
+    /// Reads the body of a request in `dialect`; what no client speaks, and what needs more than its body, is read as
+    /// chat completions.
     ///
     /// # Errors
     /// What is wrong with it, in the client's words.
-    pub fn read(_dialect: Dialect, body: Bytes) -> Result<(ChatRequest, Self), InvalidRequest> {
-        let request = ChatRequest::parse(body)?;
-        let voice = Self::of(&request);
-        Ok((request, voice))
+    pub fn read(dialect: Dialect, raw: Bytes) -> Result<(ChatRequest, Self), InvalidRequest> {
+        if dialect != Dialect::Completions {
+            let request = ChatRequest::parse(raw)?;
+            let voice = Self::of(&request);
+            return Ok((request, voice));
+        }
+        let canonical = completions::request(&parse_object(&raw)?)?;
+        let request = ChatRequest::translated(dialect, raw, canonical)?;
+        let include_usage = request.include_usage();
+        Ok((request, Self::Completions { include_usage }))
     }
 
     /// The voice for a request in chat completions.
@@ -36,20 +71,51 @@ impl Voice {
         }
     }
 
-    /// The dialect.
-    #[must_use]
-    pub fn dialect(&self) -> Dialect {
-        match self {
-            Self::Chat { .. } => Dialect::Chat,
-        }
+    /// Reads the body of a request for a response that continues after the messages `earlier`; `keep` is given it once
+    /// it is finished.
+    ///
+    /// # Errors
+    /// What is wrong with it, in the client's words.
+    pub fn responses(
+        raw: Bytes,
+        body: Map<String, Value>,
+        earlier: &[Value],
+        keep: Keep,
+    ) -> Result<(ChatRequest, Self), InvalidRequest> {
+        let canonical = responses::request(&body, earlier)?;
+        let echo = responses::Echo::new(&body);
+        let request = ChatRequest::translated(Dialect::Responses, raw, canonical)?;
+        let voice = Responding {
+            keep: echo.store().then_some(keep),
+            echo,
+            body,
+            request: request.body().clone(),
+            earlier: earlier.len(),
+        };
+        Ok((request, Self::Responses(Arc::new(voice))))
     }
 
     /// A whole answer as the body of a plain reply; none if it cannot be read.
     #[must_use]
     pub fn json(&self, replay: &Replay) -> Option<Bytes> {
-        match self {
-            Self::Chat { .. } => Some(replay.json()),
+        let answer = replay.answer();
+        if matches!(self, Self::Chat { .. }) {
+            return Some(replay.json());
         }
+        if !answer.is_readable() {
+            return None;
+        }
+        let body = match self {
+            Self::Chat { .. } => return None,
+            Self::Completions { .. } => completions::answer(&answer.members()),
+            Self::Responses(responding) => {
+                let response = responses::answer(&answer.members(), &responding.echo);
+                let response = Value::Object(response);
+                responding.keep(&response);
+                return Some(response.to_string().into());
+            }
+        };
+        Some(Value::Object(body).to_string().into())
     }
 
     /// The same as the body of an event stream.
@@ -57,6 +123,25 @@ impl Voice {
     pub fn events(&self, replay: &Replay) -> Option<Bytes> {
         match self {
             Self::Chat { include_usage } => replay.events(*include_usage),
+            Self::Completions { include_usage } => {
+                let mut writer = completions::Writer::new(*include_usage);
+                let mut said = String::new();
+                replay.chunks(*include_usage, |chunk| said.push_str(&writer.chunk(chunk)))?;
+                said.push_str(&writer.end());
+                Some(said.into())
+            }
+            Self::Responses(responding) => {
+                let answer = replay.answer();
+                let mut writer = responses::Writer::new(responding.echo.clone());
+                let mut said = answer
+                    .is_readable()
+                    .then(|| writer.whole(&answer.members()))?;
+                said.push_str(&writer.end());
+                if let Some(response) = writer.finished() {
+                    responding.keep(response);
+                }
+                Some(said.into())
+            }
         }
     }
 
@@ -67,7 +152,82 @@ impl Voice {
             Self::Chat { include_usage } => Speech::Chat {
                 include_usage: *include_usage,
             },
+            Self::Completions { include_usage } => {
+                Speech::Written(Box::new(completions::Writer::new(*include_usage)))
+            }
+            Self::Responses(responding) => Speech::Written(Box::new(Streamed {
+                writer: responses::Writer::new(responding.echo.clone()),
+                responding: responding.clone(),
+            })),
         }
+    }
+
+    /// The client's own name for the field at `path` of the canonical form.
+    #[must_use]
+    pub fn param(&self, path: &str) -> String {
+        match self {
+            Self::Chat { .. } => path.to_owned(),
+            Self::Completions { .. } => completions::param(path),
+            Self::Responses(responding) => {
+                responses::param(path, &responding.body, responding.earlier)
+            }
+        }
+    }
+}
+
+impl Responding {
+    fn keep(&self, response: &Value) {
+        if let Some(keep) = &self.keep {
+            keep(
+                response,
+                responses::turns(&self.body, &self.request, response),
+            );
+        }
+    }
+}
+
+impl fmt::Debug for Responding {
+    /// Without what was said.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Responding").finish_non_exhaustive()
+    }
+}
+
+/// A response in events, which is kept at its end.
+struct Streamed {
+    writer: responses::Writer,
+    responding: Arc<Responding>,
+}
+
+impl Writer for Streamed {
+    fn chunk(&mut self, chunk: &Map<String, Value>) -> String {
+        self.writer.chunk(chunk)
+    }
+
+    fn end(&mut self) -> String {
+        let said = self.writer.end();
+        if let Some(response) = self.writer.finished() {
+            self.responding.keep(response);
+        }
+        said
+    }
+
+    fn error(&mut self, error: &Value, _status: u16) -> String {
+        self.writer.error(error)
+    }
+}
+
+impl Writer for completions::Writer {
+    fn chunk(&mut self, chunk: &Map<String, Value>) -> String {
+        self.chunk(chunk)
+    }
+
+    fn end(&mut self) -> String {
+        self.end()
+    }
+
+    fn error(&mut self, error: &Value, _status: u16) -> String {
+        self.error(error)
     }
 }
 

@@ -15,6 +15,7 @@ mod openai;
 mod ops;
 mod refusal;
 mod reply;
+mod responses;
 mod stall;
 mod talk;
 mod turn;
@@ -30,6 +31,7 @@ use crate::gateway::Gateway;
 use crate::identity::Registry;
 use crate::store::{AuditLog, StateStore};
 use crate::telemetry::Recorder;
+use crate::work::Responses;
 use address::Address;
 
 pub use drain::Drain;
@@ -49,6 +51,8 @@ pub struct Door {
     pub reembedding: Option<Reembedding>,
     /// Looks after the index.
     pub upkeep: Arc<Upkeep>,
+    /// Finished responses; none where the disk has no room for them.
+    pub responses: Option<Arc<Responses>>,
     /// What was counted.
     pub recorder: Recorder,
     /// Whether the gateway is stopping.
@@ -85,6 +89,14 @@ pub struct Limits {
 fn routes(config: &mut web::ServiceConfig) {
     config
         .service(Address::at("/v1/chat/completions").post(web::to(openai::chat)))
+        .service(Address::at("/v1/completions").post(web::to(openai::completions)))
+        .service(Address::at("/v1/responses").post(web::to(responses::create)))
+        .service(
+            Address::at("/v1/responses/{id}")
+                .get(web::to(responses::retrieve))
+                .delete(web::to(responses::delete)),
+        )
+        .service(Address::at("/v1/responses/{id}/input_items").get(web::to(responses::input)))
         .service(Address::at("/v1/feedback").post(web::to(feedback::feedback)))
         .service(Address::at("/v1/models").get(web::to(openai::models)))
         .service(Address::at("/v1/models/{id:.+}").get(web::to(openai::model)))

@@ -19,6 +19,16 @@ pub(super) async fn chat(
     talk(Dialect::Chat, who, request, payload, door).await
 }
 
+/// `POST /v1/completions`
+pub(super) async fn completions(
+    request: HttpRequest,
+    payload: web::Payload,
+    door: web::Data<Door>,
+) -> HttpResponse {
+    let who = caller::caller(&request, &door);
+    talk(Dialect::Completions, who, request, payload, door).await
+}
+
 /// `GET /v1/models`
 pub(super) async fn models(request: HttpRequest, door: web::Data<Door>) -> HttpResponse {
     let id = RequestId::fresh();

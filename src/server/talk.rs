@@ -9,7 +9,7 @@ use actix_web::http::header::HeaderValue;
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 
-use super::{Door, body, refusal, reply};
+use super::{Door, body, refusal, reply, responses};
 use crate::cache::controls::Controls;
 use crate::cache::tags;
 use crate::chat::{ChatRequest, Dialect, RequestId};
@@ -95,7 +95,13 @@ async fn read(
     let body = body::read(request, payload, door.limits).await?;
     known(request)?;
     let controls = Controls::parse(|name| joined(request, name))?;
-    let (parsed, voice) = parse(dialect, body).await?;
+    let (parsed, voice) = match dialect {
+        Dialect::Responses => {
+            let (kept, who) = (door.responses.clone(), caller.clone());
+            beside(move || responses::read(kept.as_ref(), &who, body)).await?
+        }
+        _ => parse(dialect, body).await?,
+    };
     Ok(Ask {
         id,
         caller,
@@ -116,9 +122,16 @@ async fn parse(dialect: Dialect, body: Bytes) -> Result<(ChatRequest, Voice), Ap
     if body.len() <= LARGE_BYTES {
         return Ok(Voice::read(dialect, body)?);
     }
-    let parsed = tokio::task::spawn_blocking(move || Voice::read(dialect, body)).await;
+    beside(move || Ok(Voice::read(dialect, body)?)).await
+}
+
+/// Reads a body beside the worker.
+async fn beside(
+    read: impl FnOnce() -> Result<(ChatRequest, Voice), ApiError> + Send + 'static,
+) -> Result<(ChatRequest, Voice), ApiError> {
+    let parsed = tokio::task::spawn_blocking(read).await;
     // Only a panic or the end of the process leaves it without a result.
-    Ok(parsed.map_err(|_| refusal::error(Code::Internal))??)
+    parsed.map_err(|_| refusal::error(Code::Internal))?
 }
 
 /// Counts a request when it is over, also when its client left before that.

@@ -26,6 +26,7 @@
 pub mod chat;
 pub mod completions;
 pub mod responses;
+pub mod anthropic;
 pub mod target;
 
 use serde_json::{Map, Value};

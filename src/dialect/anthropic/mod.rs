@@ -19,6 +19,7 @@
 
 mod answer;
 mod answer_of;
+mod blocks;
 mod body;
 mod content;
 mod error;
@@ -68,6 +69,4 @@ fn fresh(prefix: &str) -> String {
 }
 
 #[cfg(test)]
-mod answer_tests;
-#[cfg(test)]
-mod request_tests;
+mod tests;

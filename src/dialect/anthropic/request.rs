@@ -4,11 +4,11 @@
 use serde_json::{Map, Value, json};
 
 use super::NAME;
-use super::content;
 use super::fields::{
     array, boolean, copy_object, given, missing, object, path, required, required_object,
     says_nothing, text, unknown, wrong,
 };
+use super::{blocks, content};
 use crate::chat::InvalidRequest;
 
 /// Reads `body`.
@@ -44,7 +44,7 @@ fn messages(body: &Map<String, Value>) -> Result<Vec<Value>, InvalidRequest> {
     }
     let mut canonical = Vec::with_capacity(given_messages.len() + 1);
     if let Some(system) = given(body, "system").filter(|system| !says_nothing(system)) {
-        canonical.push(json!({"role": "system", "content": content::parts("system", system)?}));
+        canonical.push(json!({"role": "system", "content": blocks::content("system", system)?}));
     }
     for (i, message) in given_messages.iter().enumerate() {
         content::message(i, message, &mut canonical)?;

@@ -1,20 +1,22 @@
-//! Canonical chunks as the server-sent events of Anthropic's Messages API. Blocks come one after the other there:
-//! pieces of a call that would stand inside another wait until that is complete.
+//! Canonical chunks as the server-sent events of Anthropic's Messages API.
+
+mod calls;
+mod replay;
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
 use super::BESIDE;
-use super::answer::{Block, blocks, ending, first_choice, opening, stop, text_block, tool_use};
+use super::answer::{opening, stop, text_block};
 use super::error::error;
 use super::fields::text;
 use super::usage::{Ending, to_anthropic};
+use calls::Call;
+
+pub use replay::replay;
 
 type Members = Map<String, Value>;
-
-/// Bytes of text in one event of a whole answer, so that a client which shows what it reads shows progress.
-const PIECE: usize = 256;
 
 /// Writes one stream.
 #[derive(Debug, Default)]
@@ -43,17 +45,6 @@ enum Open {
     /// By the index of the call.
     Call(u64),
     Foreign,
-}
-
-/// A call of a tool as it comes.
-#[derive(Debug, Default)]
-struct Call {
-    members: Members,
-    name: String,
-    arguments: String,
-    /// How much of the arguments is written.
-    written: usize,
-    complete: bool,
 }
 
 impl Writer {
@@ -310,144 +301,4 @@ impl Writer {
             _ => {}
         }
     }
-
-    fn call(&mut self, fragment: &Value) {
-        let Some(fragment) = fragment.as_object() else {
-            return;
-        };
-        self.ending.calls = true;
-        let unnumbered = || self.calls.len() as u64;
-        let index = fragment.get("index").and_then(Value::as_u64);
-        let index = index.unwrap_or_else(unnumbered);
-        let call = self.calls.entry(index).or_default();
-        let function = fragment.get("function");
-        let of = |name: &str| function.and_then(|function| function.get(name)?.as_str());
-        if call.name.is_empty() {
-            of("name").unwrap_or_default().clone_into(&mut call.name);
-        }
-        call.arguments.push_str(of("arguments").unwrap_or_default());
-        for (name, value) in fragment.iter().filter(|(_, value)| !value.is_null()) {
-            if !call.members.contains_key(name) {
-                call.members.insert(name.clone(), value.clone());
-            }
-        }
-        if call.complete && call.written < call.arguments.len() {
-            let told =
-                json!({"message": "The model went on with a call of a tool that was complete."});
-            let event = self.error(&told, 500);
-            self.out = event;
-            return;
-        }
-        self.write_waiting(false);
-    }
-
-    /// Writes what there is of the calls, the first that is not complete as far as it goes; at the end, all.
-    fn write_waiting(&mut self, end: bool) {
-        loop {
-            let next = self.calls.iter().find(|(_, call)| !call.complete);
-            let Some((&index, call)) = next else {
-                return;
-            };
-            if call.name.is_empty() && !end {
-                return;
-            }
-            if self.open != Some(Open::Call(index)) {
-                let id = text(&call.members, "id");
-                let block = tool_use(id, Some(&call.name), Some(&call.members));
-                self.start(Open::Call(index), block);
-            }
-            self.write_arguments(index);
-            let another = self.calls.range(index + 1..).next().is_some();
-            if !another || (!end && !self.is_whole(index)) {
-                return;
-            }
-            self.close();
-        }
-    }
-
-    fn write_arguments(&mut self, index: u64) {
-        let Some(call) = self.calls.get_mut(&index) else {
-            return;
-        };
-        let more = call
-            .arguments
-            .get(call.written..)
-            .unwrap_or_default()
-            .to_owned();
-        call.written = call.arguments.len();
-        if !more.is_empty() {
-            self.piece(json!({"type": "input_json_delta", "partial_json": more}));
-        }
-    }
-
-    /// Whether the arguments of a call can be taken for all of them.
-    fn is_whole(&self, index: u64) -> bool {
-        let call = self.calls.get(&index);
-        call.is_some_and(|call| {
-            serde_json::from_str::<serde::de::IgnoredAny>(&call.arguments).is_ok()
-        })
-    }
-}
-
-/// A whole answer as a stream.
-#[must_use]
-pub fn replay(members: &Members) -> String {
-    let choice = first_choice(members);
-    let mut writer = Writer::new(members.get("usage"));
-    writer.ending = ending(members, choice);
-    for name in BESIDE {
-        if let Some(value) = members.get(name) {
-            writer.beside.insert(name.into(), value.clone());
-        }
-    }
-    writer.begin(members.get("model"));
-    let message = choice.and_then(|choice| choice.get("message")?.as_object());
-    for block in message.map(blocks).unwrap_or_default() {
-        writer.block(block);
-    }
-    writer.end()
-}
-
-impl Writer {
-    fn block(&mut self, block: Block<'_>) {
-        match block {
-            Block::Whole(block) if block.get("type").is_some_and(|kind| kind == "thinking") => {
-                self.close();
-                let thought = text_of(&block, "thinking");
-                pieces(thought).for_each(|piece| self.think(piece));
-                self.foretold.clear();
-                self.thinking_block(&block, true);
-            }
-            Block::Whole(block) => self.start(Open::Foreign, block),
-            Block::Text(said, cited) => {
-                self.start(Open::Text, text_block("", None));
-                pieces(said).for_each(|piece| self.say(piece));
-                for citation in cited.and_then(Value::as_array).into_iter().flatten() {
-                    self.piece(json!({"type": "citations_delta", "citation": citation}));
-                }
-            }
-            Block::Call { head, arguments } => {
-                self.start(Open::Foreign, head);
-                pieces(arguments).for_each(|piece| {
-                    self.piece(json!({"type": "input_json_delta", "partial_json": piece}));
-                });
-            }
-        }
-        self.close();
-    }
-}
-
-fn text_of<'a>(block: &'a Value, name: &str) -> &'a str {
-    block.get(name).and_then(Value::as_str).unwrap_or_default()
-}
-
-/// Cuts a text between characters.
-fn pieces(text: &str) -> impl Iterator<Item = &str> {
-    let mut rest = text;
-    std::iter::from_fn(move || {
-        let end = (PIECE.min(rest.len())..=rest.len()).find(|end| rest.is_char_boundary(*end))?;
-        let (piece, after) = rest.split_at_checked(end)?;
-        rest = after;
-        (!piece.is_empty()).then_some(piece)
-    })
 }

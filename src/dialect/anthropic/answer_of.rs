@@ -36,10 +36,9 @@ pub fn answer_of(body: &[u8]) -> Result<Map<String, Value>, Fault> {
     }
     let mut lost = message.lost.clone();
     let mut canonical = Map::new();
-    canonical.insert(
-        "model".into(),
-        whole.get("model").cloned().unwrap_or_default(),
-    );
+    if let Some(model) = text(&whole, "model") {
+        canonical.insert("model".into(), model.into());
+    }
     let mut choice = json!({"index": 0, "message": message.whole(), "logprobs": null});
     ending(&whole, stop, &mut choice);
     canonical.insert("choices".into(), json!([choice]));

@@ -10,16 +10,15 @@ use crate::chat::InvalidRequest;
 use crate::dialect::inexpressible;
 
 type Part = Map<String, Value>;
-type Blocks = Result<Vec<Value>, InvalidRequest>;
 
 /// Kinds of image that the API takes.
 const IMAGES: [&str; 4] = ["image/jpeg", "image/png", "image/gif", "image/webp"];
 
-/// The content at `at` as blocks.
-pub(super) fn blocks(at: &str, content: &Value) -> Blocks {
+/// The content at `at` as Anthropic writes it: a string stays one, parts become blocks.
+pub(super) fn content(at: &str, content: &Value) -> Result<Value, InvalidRequest> {
     match content {
-        Value::Null => Ok(Vec::new()),
-        Value::String(text) => Ok(vec![text_block(text)]),
+        Value::Null => Ok(json!([])),
+        Value::String(_) => Ok(content.clone()),
         Value::Array(parts) => {
             let parts = parts.iter().enumerate();
             let parts = parts.filter(|(_, part)| members_of_message(part).is_none());
@@ -31,11 +30,12 @@ pub(super) fn blocks(at: &str, content: &Value) -> Blocks {
     }
 }
 
-/// The same, but a string stays one.
-pub(super) fn content(at: &str, content: &Value) -> Result<Value, InvalidRequest> {
+/// Content as [`content`] gives it, as blocks.
+pub(super) fn blocks_of(content: Value) -> Vec<Value> {
     match content {
-        Value::String(_) => Ok(content.clone()),
-        _ => blocks(at, content).map(Value::Array),
+        Value::String(text) => vec![text_block(&text)],
+        Value::Array(blocks) => blocks,
+        _ => Vec::new(),
     }
 }
 

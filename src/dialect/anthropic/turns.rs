@@ -2,13 +2,16 @@
 
 use serde_json::{Map, Value, json};
 
-use super::fields::{given, object, path, required, required_object, text, unknown, wrong};
+use super::fields::{given, object, path, required, required_object, says_nothing, text, wrong};
 use super::order::{BLOCK_ORDER, Place, places};
 use super::{TITLE, parts};
 use crate::chat::{InvalidRequest, parse_strict};
 use crate::dialect::inexpressible;
 
 type Message = Map<String, Value>;
+
+/// Members of a message that is only said.
+const SPOKEN: [&str; 3] = ["role", "content", "cache_control"];
 
 /// System prompt and messages.
 #[derive(Debug, Default)]
@@ -47,28 +50,39 @@ fn prompt(messages: &[Value]) -> Result<Option<Value>, InvalidRequest> {
     for (i, message) in messages.iter().enumerate() {
         let at = format!("messages[{i}]");
         let message = object(&at, message)?;
-        only(&at, message, &["role", "content"])?;
+        only(&at, message, &SPOKEN)?;
         let content = given(message, "content").unwrap_or(&Value::Null);
         let at = path(&at, "content");
+        let content = marked(message, parts::content(&at, content)?);
         if messages.len() == 1 {
-            return parts::content(&at, content).map(Some);
+            return Ok(Some(content));
         }
-        blocks.extend(parts::blocks(&at, content)?);
+        blocks.extend(parts::blocks_of(content));
     }
     Ok((!blocks.is_empty()).then_some(blocks.into()))
 }
 
-/// Refuses a member that is none of `known`.
+/// Refuses a member that is none of `known` and says something; an empty text says as little as nothing.
 fn only(at: &str, message: &Message, known: &[&str]) -> Result<(), InvalidRequest> {
-    match unknown(message, known) {
-        Some(name) if said(message, name) => Err(inexpressible(path(at, name), TITLE)),
-        _ => Ok(()),
+    let mut others = message.iter().filter(|(name, value)| {
+        !known.contains(&name.as_str()) && !says_nothing(value) && *value != ""
+    });
+    match others.next() {
+        Some((name, _)) => Err(inexpressible(path(at, name), TITLE)),
+        None => Ok(()),
     }
 }
 
-/// An empty text says as little as nothing.
-fn said(message: &Message, name: &str) -> bool {
-    text(message, name) != Some("")
+/// Puts a mark for the provider's cache that stands at the message on its last block.
+fn marked(message: &Message, content: Value) -> Value {
+    let Some(mark) = given(message, "cache_control") else {
+        return content;
+    };
+    let mut blocks = parts::blocks_of(content);
+    if let Some(Value::Object(last)) = blocks.last_mut() {
+        last.entry("cache_control").or_insert_with(|| mark.clone());
+    }
+    blocks.into()
 }
 
 impl Turns {
@@ -83,21 +97,23 @@ impl Turns {
                 self.open = true;
             }
             "user" => {
-                only(at, message, &["role", "content"])?;
+                only(at, message, &SPOKEN)?;
+                let said = marked(message, parts::content(&inner, content)?);
                 if open {
-                    self.append(open, parts::blocks(&inner, content)?);
+                    self.append(open, parts::blocks_of(said));
                 } else {
-                    self.push("user", parts::content(&inner, content)?);
+                    self.push("user", said);
                 }
                 self.tell_more(content);
             }
             "system" | "developer" => {
-                only(at, message, &["role", "content"])?;
-                self.push("system", parts::content(&inner, content)?);
+                only(at, message, &SPOKEN)?;
+                let said = marked(message, parts::content(&inner, content)?);
+                self.push("system", said);
                 self.tell_more(content);
             }
             "assistant" => {
-                self.push("assistant", assistant(at, message)?);
+                self.push("assistant", marked(message, assistant(at, message)?));
                 self.tell_more(content);
             }
             _ => return Err(inexpressible(path(at, "role"), TITLE)),
@@ -165,6 +181,7 @@ fn assistant(at: &str, message: &Message) -> Result<Value, InvalidRequest> {
         "thinking_blocks",
         "reasoning_content",
         BLOCK_ORDER,
+        "cache_control",
     ];
     only(at, message, &known)?;
     check_thoughts(at, message)?;

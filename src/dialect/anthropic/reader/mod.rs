@@ -171,9 +171,12 @@ impl Reader {
             }
         }
         heard.chunks.push(last);
-        let mut usage = self.chunk(json!([]));
-        usage["usage"] = from_anthropic(&self.usage);
-        heard.chunks.push(usage);
+        // Counts that nobody made are not nought.
+        if !self.usage.is_empty() {
+            let mut usage = self.chunk(json!([]));
+            usage["usage"] = from_anthropic(&self.usage);
+            heard.chunks.push(usage);
+        }
         self.done = true;
         heard.done = true;
         Ok(())

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::dialect::anthropic::answer_of;
 
 #[test]
 fn words_of_another_dialect_are_refused_by_their_name() {
@@ -148,7 +149,6 @@ fn a_message_that_the_api_cannot_express_is_refused_by_its_place() {
             json!({"id": "c", "type": "function", "function": {"name": "f", "arguments": arguments}}),
         )
     };
-    let part = |part: Value| json!({"role": "user", "content": [part]});
     for (message, path) in [
         (
             json!({"role": "user", "content": "a", "name": "Ann"}),
@@ -158,7 +158,10 @@ fn a_message_that_the_api_cannot_express_is_refused_by_its_place() {
             json!({"role": "assistant", "content": "a", "refusal": "no"}),
             "refusal",
         ),
-        (json!({"role": "assistant", "audio": {"id": "a"}}), "audio"),
+        (
+            json!({"role": "assistant", "refusal": "", "audio": {"id": "a"}}),
+            "audio",
+        ),
         (
             json!({"role": "assistant", "content": "a", "block_order": [{"type": "tool_use"}]}),
             "block_order",
@@ -174,26 +177,6 @@ fn a_message_that_the_api_cannot_express_is_refused_by_its_place() {
             call(json!({"id": "c", "type": "custom", "custom": {}})),
             "tool_calls[0]",
         ),
-        (
-            part(json!({"type": "input_audio", "input_audio": {}})),
-            "content[0]",
-        ),
-        (
-            part(json!({"type": "image_url", "image_url": {"url": "data:image/tiff;base64,x"}})),
-            "content[0].image_url.url",
-        ),
-        (
-            part(json!({"type": "file", "file": {"file_id": "f"}})),
-            "content[0].file.file_id",
-        ),
-        (
-            part(json!({"type": "file", "file": {"file_data": "data:audio/wav;base64,x"}})),
-            "content[0].file.file_data",
-        ),
-        (
-            part(json!({"type": "text", "text": "a", "x": 1})),
-            "content[0].x",
-        ),
     ] {
         let canonical = chat(json!([{"role": "user", "content": "hi"}, message]));
         assert_eq!(refused(&canonical), format!("messages[1].{path}"));
@@ -201,4 +184,67 @@ fn a_message_that_the_api_cannot_express_is_refused_by_its_place() {
     let plain = json!([{"role": "assistant", "content": "", "refusal": null, "annotations": [], "audio": null,
         "tool_calls": []}]);
     assert_eq!(written(&chat(plain))["messages"][0]["content"], "");
+}
+
+#[test]
+fn a_part_that_the_api_cannot_express_is_refused_by_its_place() {
+    for (part, path) in [
+        (json!({"type": "input_audio", "input_audio": {}}), ""),
+        (
+            json!({"type": "image_url", "image_url": {"url": "data:image/tiff;base64,x"}}),
+            ".image_url.url",
+        ),
+        (
+            json!({"type": "image_url", "image_url": {"url": "gs://x"}}),
+            ".image_url.url",
+        ),
+        (
+            json!({"type": "file", "file": {"file_id": "f"}}),
+            ".file.file_id",
+        ),
+        (
+            json!({"type": "file", "file": {"file_data": "data:audio/wav;base64,x"}}),
+            ".file.file_data",
+        ),
+        (json!({"type": "text", "text": "a", "x": 1}), ".x"),
+    ] {
+        let canonical =
+            chat(json!([{"role": "user", "content": [{"type": "text", "text": "a"}, part]}]));
+        assert_eq!(refused(&canonical), format!("messages[0].content[1]{path}"));
+    }
+    let named = json!({"type": "file", "file": {"file_data": "data:application/pdf;base64,JVBE", "filename": "a.pdf"}});
+    let canonical = chat(json!([{"role": "user", "content": [named]}]));
+    assert_eq!(
+        written(&canonical)["messages"][0]["content"][0]["title"],
+        "a.pdf"
+    );
+}
+
+#[test]
+fn a_mark_for_the_cache_may_stand_at_a_message() {
+    let mark = json!({"type": "ephemeral"});
+    let messages = json!([{"role": "system", "content": "S", "cache_control": mark},
+        {"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}],
+            "cache_control": mark}]);
+    let body = written(&chat(messages));
+    assert_eq!(
+        body["system"],
+        json!([{"type": "text", "text": "S", "cache_control": mark}])
+    );
+    let said = &body["messages"][0]["content"];
+    assert_eq!(
+        (said[0].get("cache_control"), &said[1]["cache_control"]),
+        (None, &mark)
+    );
+}
+
+#[test]
+fn an_answer_that_a_client_sends_back_has_its_blocks_in_order() {
+    let content = json!([{"type": "thinking", "thinking": "x", "signature": "s"},
+        {"type": "text", "text": "é"}, {"type": "tool_use", "id": "t", "name": "f", "input": {"a": 1}},
+        {"type": "text", "text": "b"}]);
+    let answer = json!({"type": "message", "stop_reason": "tool_use", "content": content});
+    let answer = answer_of(answer.to_string().as_bytes()).unwrap();
+    let messages = json!([{"role": "user", "content": "hi"}, answer["choices"][0]["message"]]);
+    assert_eq!(written(&chat(messages))["messages"][1]["content"], content);
 }

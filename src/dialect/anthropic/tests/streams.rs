@@ -174,6 +174,18 @@ fn an_answer_that_says_nothing_is_an_answer() {
 }
 
 #[test]
+fn counts_that_nobody_made_are_not_told() {
+    let mut events = stream(vec![], "end_turn");
+    events[0]["message"]["usage"] = Value::Null;
+    events[1]["usage"] = Value::Null;
+    assert!(
+        chunks(&events)
+            .iter()
+            .all(|chunk| chunk.get("usage").is_none())
+    );
+}
+
+#[test]
 fn a_stream_that_just_stops_is_not_done() {
     let events = stream(vec![block(0, empty_text(), &[text("x")])], "end_turn");
     let mut reader = Reader::new("m");

@@ -27,6 +27,10 @@ pub mod chat;
 pub mod completions;
 pub mod responses;
 pub mod anthropic;
+mod chunks;
+pub mod gemini;
+mod media;
+mod members;
 pub mod target;
 
 use serde_json::{Map, Value};

@@ -1,0 +1,74 @@
+//! The chunks of one streamed answer in the canonical form, which all carry the same id, date and model, and the
+//! members of answers that are written alike in every dialect.
+
+use serde_json::{Map, Value, json};
+
+use crate::chat::{completion_id, unix_seconds};
+
+/// Writes the chunks of one stream.
+#[derive(Debug)]
+pub(super) struct Chunks {
+    id: String,
+    created: u64,
+    /// Who answers.
+    pub(super) model: String,
+}
+
+impl Chunks {
+    /// A stream that begins now.
+    pub(super) fn new(model: &str) -> Self {
+        Self {
+            id: completion_id(),
+            created: unix_seconds(),
+            model: model.to_owned(),
+        }
+    }
+
+    /// A piece of the choice with that index.
+    pub(super) fn delta(&self, index: u64, delta: Map<String, Value>, logprobs: Value) -> Value {
+        self.chunk(
+            json!([{"index": index, "delta": delta, "logprobs": logprobs,
+            "finish_reason": null}]),
+        )
+    }
+
+    /// The end of the choice with that index.
+    pub(super) fn finish(&self, index: u64, delta: Map<String, Value>, reason: &str) -> Value {
+        self.chunk(json!([{"index": index, "delta": delta, "logprobs": null,
+            "finish_reason": reason}]))
+    }
+
+    /// The last chunk, which counts the tokens.
+    pub(super) fn usage(&self, usage: Value) -> Value {
+        let mut chunk = self.chunk(json!([]));
+        if let Value::Object(chunk) = &mut chunk {
+            chunk.insert("usage".into(), usage);
+        }
+        chunk
+    }
+
+    fn chunk(&self, choices: Value) -> Value {
+        json!({"id": self.id, "object": "chat.completion.chunk", "created": self.created,
+            "model": self.model, "choices": choices})
+    }
+}
+
+/// Marks an answer, or a chunk of one, as less than what the provider said: `lost` names what of it has no place in
+/// the canonical form.
+pub(super) fn mark_lost(members: &mut Map<String, Value>, dialect: &str, lost: &[String]) {
+    if !lost.is_empty() {
+        members.insert("foreign".into(), json!({ dialect: lost }));
+    }
+}
+
+/// A provider's error as OpenAI writes one.
+pub(super) fn error(message: &str, status: Option<u64>, code: Value) -> Value {
+    let kind = match status {
+        Some(401) => "authentication_error",
+        Some(403) => "permission_error",
+        Some(429) => "rate_limit_error",
+        Some(400..=499) => "invalid_request_error",
+        _ => "server_error",
+    };
+    json!({"message": message, "type": kind, "param": null, "code": code})
+}

@@ -1,0 +1,346 @@
+//! The conversation: instructions apart from turns of a user and of the model, what tools gave among the user's.
+
+use serde_json::{Map, Value, json};
+
+use super::super::members::{items, object, only, only_in_message, says_something, text, wrong};
+use super::super::target::inexpressible;
+use super::NAME;
+use super::parts::{parts, texts};
+use crate::chat::{InvalidRequest, parse_strict};
+
+/// What was said.
+#[derive(Debug, Default)]
+pub(super) struct Contents {
+    /// Parts of the instructions.
+    pub(super) system: Vec<Value>,
+    /// All other turns.
+    pub(super) turns: Vec<Value>,
+}
+
+/// Reads the messages of a request.
+pub(super) fn read(messages: &[Value]) -> Result<Contents, InvalidRequest> {
+    let mut contents = Contents::default();
+    let mut after_tool = false;
+    for (i, message) in messages.iter().enumerate() {
+        let at = format!("messages[{i}]");
+        let message = object(message, &at)?;
+        let role = text(message, &at, "role")?;
+        match role {
+            // There is one place for instructions, before everything else.
+            "system" | "developer" if contents.turns.is_empty() => {
+                only_in_message(message, &at, &[], NAME)?;
+                contents.system.extend(texts(message, &at)?);
+            }
+            "user" => {
+                only_in_message(message, &at, &[], NAME)?;
+                contents.turns.push(turn("user", parts(message, &at)?));
+            }
+            "assistant" => contents.turns.push(turn("model", said(message, &at)?)),
+            "tool" => {
+                let earlier = messages.get(..i).unwrap_or_default();
+                let given = given(message, earlier, &at)?;
+                // What was called for together is given together.
+                match contents.turns.last_mut().and_then(|t| t.get_mut("parts")) {
+                    Some(Value::Array(parts)) if after_tool => parts.push(given),
+                    _ => contents.turns.push(turn("user", vec![given])),
+                }
+            }
+            _ => return Err(inexpressible(format!("{at}.role"), NAME)),
+        }
+        after_tool = role == "tool";
+    }
+    Ok(contents)
+}
+
+fn turn(role: &str, mut parts: Vec<Value>) -> Value {
+    if parts.is_empty() {
+        parts.push(json!({"text": ""}));
+    }
+    json!({"role": role, "parts": parts})
+}
+
+/// A turn of the model: thought, words, calls.
+fn said(message: &Map<String, Value>, at: &str) -> Result<Vec<Value>, InvalidRequest> {
+    let known = ["tool_calls", "reasoning_content", "thinking_blocks"];
+    only_in_message(message, at, &known, NAME)?;
+    let mut said: Vec<_> = thoughts(message)
+        .map(|thought| json!({"text": thought, "thought": true}))
+        .collect();
+    let mut words = parts(message, at)?;
+    let calls = items(message, at, "tool_calls")?;
+    let is_empty = |part: &Value| part.get("text").is_some_and(|text| text == "");
+    if !calls.is_empty() && words.iter().all(is_empty) {
+        words.clear();
+    }
+    if let Some(signature) = signature(message) {
+        if words.last().is_none_or(|last| last.get("text").is_none()) {
+            words.push(json!({"text": ""}));
+        }
+        if let Some(Value::Object(last)) = words.last_mut() {
+            last.insert("thoughtSignature".into(), signature.into());
+        }
+    }
+    said.append(&mut words);
+    for (j, called) in calls.iter().enumerate() {
+        said.push(call(called, &format!("{at}.tool_calls[{j}]"))?);
+    }
+    Ok(said)
+}
+
+/// What the model thought, as text. Signatures of other providers' mean nothing here.
+fn thoughts(message: &Map<String, Value>) -> impl Iterator<Item = &str> {
+    let plain = message.get("reasoning_content").and_then(Value::as_str);
+    let plain = plain.filter(|text| !text.is_empty());
+    let blocks = message.get("thinking_blocks").and_then(Value::as_array);
+    let blocks = blocks.filter(|_| plain.is_none()).into_iter().flatten();
+    let blocks = blocks.filter_map(|block| block.get("thinking")?.as_str());
+    plain.into_iter().chain(blocks)
+}
+
+/// The signature that this provider once gave a message or a call, without which it may refuse to go on.
+fn signature(of: &Map<String, Value>) -> Option<&str> {
+    let google = of.get("extra_content")?.get("google")?;
+    google.get("thought_signature")?.as_str()
+}
+
+fn call(call: &Value, at: &str) -> Result<Value, InvalidRequest> {
+    let call = object(call, at)?;
+    let known = ["id", "index", "type", "function", "extra_content"];
+    only(call, at, &known, NAME)?;
+    if call.get("type").is_some_and(|kind| kind != "function") {
+        return Err(inexpressible(format!("{at}.type"), NAME));
+    }
+    let mut written = Map::new();
+    if let Some(id) = call.get("id").filter(|id| id.is_string()) {
+        written.insert("id".into(), id.clone());
+    }
+    let at = format!("{at}.function");
+    let function = object(call.get("function").unwrap_or(&Value::Null), &at)?;
+    only(function, &at, &["name", "arguments"], NAME)?;
+    written.insert("name".into(), text(function, &at, "name")?.into());
+    let arguments = function.get("arguments").filter(|a| !a.is_null());
+    let arguments = arguments.map_or(Some("{}"), Value::as_str);
+    let at = format!("{at}.arguments");
+    let arguments = arguments.ok_or_else(|| wrong(at.as_str(), "a string"))?;
+    written.insert("args".into(), object_of(arguments, &at)?);
+    let mut part = json!({ "functionCall": written });
+    if let (Some(signature), Value::Object(part)) = (signature(call), &mut part) {
+        part.insert("thoughtSignature".into(), signature.into());
+    }
+    Ok(part)
+}
+
+/// Arguments as the object that they are written as; some models write none at all.
+fn object_of(arguments: &str, at: &str) -> Result<Value, InvalidRequest> {
+    if arguments.trim().is_empty() {
+        return Ok(json!({}));
+    }
+    let parsed = parse_strict(arguments.as_bytes()).ok();
+    let parsed = parsed.filter(Value::is_object);
+    parsed.ok_or_else(|| wrong(at, "a JSON object"))
+}
+
+/// What a tool gave. A text is the tool's whole output, whatever it looks like.
+fn given(
+    message: &Map<String, Value>,
+    earlier: &[Value],
+    at: &str,
+) -> Result<Value, InvalidRequest> {
+    let id = text(message, at, "tool_call_id")?;
+    let own = message.get("name").and_then(Value::as_str);
+    let Some(name) = name_of(id, earlier).or(own) else {
+        let at = format!("{at}.tool_call_id");
+        return Err(wrong(at, "the id of a call in an earlier message"));
+    };
+    let known = ["tool_call_id", "is_error"];
+    let named = [&known[..], &["name"]].concat();
+    let known = if own == Some(name) {
+        &named
+    } else {
+        &known[..]
+    };
+    only_in_message(message, at, known, NAME)?;
+    let (texts, media): (Vec<_>, Vec<_>) = parts(message, at)?
+        .into_iter()
+        .partition(|part| part.get("text").is_some());
+    let mut texts: Vec<_> = texts
+        .into_iter()
+        .filter_map(|mut part| part.get_mut("text").map(Value::take))
+        .collect();
+    let output = match texts.len() {
+        0 => Value::from(""),
+        1 => texts.remove(0),
+        _ => texts.into(),
+    };
+    let failed = message.get("is_error").and_then(Value::as_bool) == Some(true);
+    let key = if failed { "error" } else { "output" };
+    let mut response = json!({"id": id, "name": name, "response": {key: output}});
+    if let (false, Value::Object(response)) = (media.is_empty(), &mut response) {
+        response.insert("parts".into(), media.into());
+    }
+    Ok(json!({ "functionResponse": response }))
+}
+
+/// The name of the function that the last call with that id was for.
+fn name_of<'a>(id: &str, earlier: &'a [Value]) -> Option<&'a str> {
+    let calls = earlier.iter().rev().filter_map(|message| {
+        let calls = message.get("tool_calls").filter(|c| says_something(c));
+        calls?.as_array()
+    });
+    let mut calls = calls.flat_map(|calls| calls.iter().rev());
+    let call = calls.find(|call| call.get("id").is_some_and(|i| i == id))?;
+    call.pointer("/function/name")?.as_str()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(messages: Value) -> Result<Value, String> {
+        let contents = read(messages.as_array().unwrap());
+        let both = contents.map(|c| json!({"system": c.system, "turns": c.turns}));
+        both.map_err(|e| e.param.unwrap())
+    }
+
+    fn turns(messages: Value) -> Value {
+        of(messages).unwrap()["turns"].take()
+    }
+
+    fn call(id: &str, name: &str, arguments: &str) -> Value {
+        json!({"id": id, "type": "function", "function": {"name": name, "arguments": arguments}})
+    }
+
+    #[test]
+    fn instructions_stand_apart_from_the_turns() {
+        let messages = json!([{"role": "system", "content": "Be brief."},
+            {"role": "developer", "content": [{"type": "text", "text": "Be kind."}]},
+            {"role": "user", "content": "Hé?"}, {"role": "assistant", "content": "Hi."}]);
+        let contents = json!({"system": [{"text": "Be brief."}, {"text": "Be kind."}],
+            "turns": [{"role": "user", "parts": [{"text": "Hé?"}]},
+                {"role": "model", "parts": [{"text": "Hi."}]}]});
+        assert_eq!(of(messages).unwrap(), contents);
+    }
+
+    #[test]
+    fn calls_and_what_they_gave_belong_together_by_id() {
+        let messages = json!([{"role": "user", "content": "?"},
+            {"role": "assistant", "content": null,
+                "tool_calls": [call("a", "f", "{\"x\":1.5}"), call("b", "g", "")]},
+            {"role": "tool", "tool_call_id": "b", "content": "{\"y\": 1}"},
+            {"role": "tool", "tool_call_id": "a", "is_error": true, "content": [
+                {"type": "text", "text": "no"},
+                {"type": "image_url", "image_url": {"url": "data:image/png;base64,eA=="}}]},
+            {"role": "user", "content": "And?"}]);
+        let turns = turns(messages);
+        assert_eq!(turns.as_array().unwrap().len(), 4);
+        assert_eq!(
+            turns[1],
+            json!({"role": "model", "parts": [
+                {"functionCall": {"id": "a", "name": "f", "args": {"x": 1.5}}},
+                {"functionCall": {"id": "b", "name": "g", "args": {}}}]})
+        );
+        assert_eq!(
+            turns[2],
+            json!({"role": "user", "parts": [
+                {"functionResponse": {"id": "b", "name": "g", "response": {"output": "{\"y\": 1}"}}},
+                {"functionResponse": {"id": "a", "name": "f", "response": {"error": "no"},
+                    "parts": [{"inlineData": {"mimeType": "image/png", "data": "eA=="}}]}}]})
+        );
+    }
+
+    #[test]
+    fn an_id_that_comes_again_means_the_last_call() {
+        let asked = |name| json!({"role": "assistant", "tool_calls": [call("a", name, "{}")]});
+        let tool = json!({"role": "tool", "tool_call_id": "a", "content": "1"});
+        let turns = turns(json!([asked("f"), tool, asked("g"), tool]));
+        assert_eq!(turns[1]["parts"][0]["functionResponse"]["name"], "f");
+        assert_eq!(turns[3]["parts"][0]["functionResponse"]["name"], "g");
+    }
+
+    #[test]
+    fn thoughts_and_signatures_return_to_where_they_came_from() {
+        let sign = |signature: &str| json!({"google": {"thought_signature": signature}});
+        let mut signed = call("a", "f", "{}");
+        signed["extra_content"] = sign("c2ln");
+        let turns = turns(json!([
+            {"role": "assistant", "content": "Well.", "reasoning_content": "Hm.",
+                "thinking_blocks": [{"type": "thinking", "thinking": "Hm.", "signature": "x"}],
+                "extra_content": sign("dGV4dA=="), "tool_calls": [signed, call("b", "f", "{}")]},
+            {"role": "assistant", "content": "", "thinking_blocks": [
+                {"type": "redacted_thinking", "data": "x"}, {"type": "thinking", "thinking": "So."}],
+                "tool_calls": [call("c", "f", "{}")]},
+            {"role": "assistant", "content": null, "extra_content": sign("ZW5k")}]));
+        let called = |id: &str| json!({"id": id, "name": "f", "args": {}});
+        assert_eq!(
+            turns[0]["parts"],
+            json!([{"text": "Hm.", "thought": true},
+                {"text": "Well.", "thoughtSignature": "dGV4dA=="},
+                {"functionCall": called("a"), "thoughtSignature": "c2ln"},
+                {"functionCall": called("b")}])
+        );
+        assert_eq!(
+            turns[1]["parts"],
+            json!([{"text": "So.", "thought": true}, {"functionCall": called("c")}])
+        );
+        assert_eq!(
+            turns[2]["parts"],
+            json!([{"text": "", "thoughtSignature": "ZW5k"}])
+        );
+    }
+
+    #[test]
+    fn what_a_message_cannot_say_is_refused_by_name() {
+        let user = json!({"role": "user", "content": "?"});
+        let bad =
+            |arguments| json!([{"role": "assistant", "tool_calls": [call("a", "f", arguments)]}]);
+        for (messages, param) in [
+            (
+                json!([user, {"role": "system", "content": "x"}]),
+                "messages[1].role",
+            ),
+            (
+                json!([{"role": "function", "name": "f", "content": "x"}]),
+                "messages[0].role",
+            ),
+            (
+                json!([{"role": "user", "name": "Ann", "content": "x"}]),
+                "messages[0].name",
+            ),
+            (
+                json!([{"role": "assistant", "refusal": "no"}]),
+                "messages[0].refusal",
+            ),
+            (
+                json!([{"role": "assistant", "audio": {"id": "x"}}]),
+                "messages[0].audio",
+            ),
+            (
+                json!([{"role": "assistant", "function_call": {"name": "f"}}]),
+                "messages[0].function_call",
+            ),
+            (
+                json!([{"role": "tool", "tool_call_id": "z", "content": "x"}]),
+                "messages[0].tool_call_id",
+            ),
+            (
+                json!([{"role": "assistant", "tool_calls": [{"type": "custom"}]}]),
+                "messages[0].tool_calls[0].type",
+            ),
+            (bad("[1]"), "messages[0].tool_calls[0].function.arguments"),
+            (
+                bad("{\"a\":1,\"a\":2}"),
+                "messages[0].tool_calls[0].function.arguments",
+            ),
+            (
+                json!([{"role": "system", "content": [{"type": "image_url",
+                    "image_url": {"url": "data:image/png;base64,eA=="}}]}]),
+                "messages[0].content[0]",
+            ),
+        ] {
+            assert_eq!(of(messages.clone()).unwrap_err(), param, "{messages}");
+        }
+        let echoed = json!([{"role": "assistant", "content": "x", "refusal": null,
+            "annotations": [], "audio": null, "tool_calls": null, "function_call": null}]);
+        assert!(of(echoed).is_ok());
+    }
+}

@@ -1,6 +1,8 @@
 //! The chunks of one streamed answer in the canonical form, which all carry the same id, date and model, and the
 //! members of answers that are written alike in every dialect.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
 use crate::chat::{completion_id, unix_seconds};
@@ -12,6 +14,8 @@ pub(super) struct Chunks {
     created: u64,
     /// Who answers.
     pub(super) model: String,
+    /// Choices that have begun.
+    opened: BTreeSet<u64>,
 }
 
 impl Chunks {
@@ -21,21 +25,29 @@ impl Chunks {
             id: completion_id(),
             created: unix_seconds(),
             model: model.to_owned(),
+            opened: BTreeSet::new(),
         }
     }
 
-    /// A piece of the choice with that index.
-    pub(super) fn delta(&self, index: u64, delta: Map<String, Value>, logprobs: Value) -> Value {
+    /// A piece of the choice with that index; the first one says whose it is.
+    pub(super) fn delta(
+        &mut self,
+        index: u64,
+        delta: Map<String, Value>,
+        logprobs: Value,
+    ) -> Value {
+        let delta = self.opened(index, delta);
         self.chunk(
-            json!([{"index": index, "delta": delta, "logprobs": logprobs,
-            "finish_reason": null}]),
+            json!([{"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": null}]),
         )
     }
 
     /// The end of the choice with that index.
-    pub(super) fn finish(&self, index: u64, delta: Map<String, Value>, reason: &str) -> Value {
-        self.chunk(json!([{"index": index, "delta": delta, "logprobs": null,
-            "finish_reason": reason}]))
+    pub(super) fn finish(&mut self, index: u64, delta: Map<String, Value>, reason: &str) -> Value {
+        let delta = self.opened(index, delta);
+        self.chunk(
+            json!([{"index": index, "delta": delta, "logprobs": null, "finish_reason": reason}]),
+        )
     }
 
     /// The last chunk, which counts the tokens.
@@ -45,6 +57,13 @@ impl Chunks {
             chunk.insert("usage".into(), usage);
         }
         chunk
+    }
+
+    fn opened(&mut self, index: u64, mut delta: Map<String, Value>) -> Map<String, Value> {
+        if self.opened.insert(index) {
+            delta.shift_insert(0, "role".into(), "assistant".into());
+        }
+        delta
     }
 
     fn chunk(&self, choices: Value) -> Value {

@@ -19,9 +19,6 @@ const HINTS: [&str; 9] = [
     "cache_control",
 ];
 
-/// What a message may hold beside its content that is nothing that was said.
-const ABOUT_A_MESSAGE: [&str; 5] = ["role", "content", "cache_control", "order", "extra_content"];
-
 /// The members of a request that ask for something, hints and defaults left out.
 pub(super) fn asked(request: &Map<String, Value>) -> impl Iterator<Item = (&str, &Value)> {
     let has_tools = request.get("tools").is_some_and(says_something);
@@ -83,17 +80,6 @@ pub(super) fn only(
         .find(|(key, value)| says_something(value) && !known.contains(&key.as_str()))
         .map(|(key, _)| inexpressible(format!("{path}.{key}"), dialect));
     strange.map_or(Ok(()), Err)
-}
-
-/// The same for a message.
-pub(super) fn only_in_message(
-    message: &Map<String, Value>,
-    path: &str,
-    known: &[&str],
-    dialect: &str,
-) -> Result<(), InvalidRequest> {
-    let known = [&ABOUT_A_MESSAGE[..], known].concat();
-    only(message, path, &known, dialect)
 }
 
 /// The refusal of what only another dialect has a word for, by that word.

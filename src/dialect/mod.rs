@@ -28,9 +28,11 @@ pub mod completions;
 pub mod responses;
 pub mod anthropic;
 mod chunks;
+pub mod cohere;
 pub mod gemini;
 mod media;
 mod members;
+mod messages;
 pub mod target;
 
 use serde_json::{Map, Value};

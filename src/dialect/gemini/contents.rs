@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::members::{items, object, only, only_in_message, says_something, text, wrong};
+use super::super::members::{items, object, only, text, wrong};
+use super::super::messages::{called, only_in_message, only_in_tool_message, thoughts};
 use super::super::target::inexpressible;
 use super::NAME;
 use super::parts::{parts, texts};
@@ -81,20 +82,10 @@ fn said(message: &Map<String, Value>, at: &str) -> Result<Vec<Value>, InvalidReq
         }
     }
     said.append(&mut words);
-    for (j, called) in calls.iter().enumerate() {
-        said.push(call(called, &format!("{at}.tool_calls[{j}]"))?);
+    for (j, made) in calls.iter().enumerate() {
+        said.push(call(made, &format!("{at}.tool_calls[{j}]"))?);
     }
     Ok(said)
-}
-
-/// What the model thought, as text. Signatures of other providers' mean nothing here.
-fn thoughts(message: &Map<String, Value>) -> impl Iterator<Item = &str> {
-    let plain = message.get("reasoning_content").and_then(Value::as_str);
-    let plain = plain.filter(|text| !text.is_empty());
-    let blocks = message.get("thinking_blocks").and_then(Value::as_array);
-    let blocks = blocks.filter(|_| plain.is_none()).into_iter().flatten();
-    let blocks = blocks.filter_map(|block| block.get("thinking")?.as_str());
-    plain.into_iter().chain(blocks)
 }
 
 /// The signature that this provider once gave a message or a call, without which it may refuse to go on.
@@ -148,18 +139,11 @@ fn given(
 ) -> Result<Value, InvalidRequest> {
     let id = text(message, at, "tool_call_id")?;
     let own = message.get("name").and_then(Value::as_str);
-    let Some(name) = name_of(id, earlier).or(own) else {
+    let Some(name) = called(id, earlier).or(own) else {
         let at = format!("{at}.tool_call_id");
         return Err(wrong(at, "the id of a call in an earlier message"));
     };
-    let known = ["tool_call_id", "is_error"];
-    let named = [&known[..], &["name"]].concat();
-    let known = if own == Some(name) {
-        &named
-    } else {
-        &known[..]
-    };
-    only_in_message(message, at, known, NAME)?;
+    only_in_tool_message(message, at, Some(name), NAME)?;
     let (texts, media): (Vec<_>, Vec<_>) = parts(message, at)?
         .into_iter()
         .partition(|part| part.get("text").is_some());
@@ -179,17 +163,6 @@ fn given(
         response.insert("parts".into(), media.into());
     }
     Ok(json!({ "functionResponse": response }))
-}
-
-/// The name of the function that the last call with that id was for.
-fn name_of<'a>(id: &str, earlier: &'a [Value]) -> Option<&'a str> {
-    let calls = earlier.iter().rev().filter_map(|message| {
-        let calls = message.get("tool_calls").filter(|c| says_something(c));
-        calls?.as_array()
-    });
-    let mut calls = calls.flat_map(|calls| calls.iter().rev());
-    let call = calls.find(|call| call.get("id").is_some_and(|i| i == id))?;
-    call.pointer("/function/name")?.as_str()
 }
 
 #[cfg(test)]

@@ -23,7 +23,6 @@ pub struct Reader {
 /// What is known of a candidate so far.
 #[derive(Debug, Default)]
 struct Choice {
-    opened: bool,
     has_text: bool,
     calls: usize,
     signature: Option<String>,
@@ -67,7 +66,6 @@ impl Reader {
             let logprobs = said.logprobs.take();
             let delta = choice.delta(said);
             if !delta.is_empty() || !logprobs.is_null() {
-                let delta = choice.opened(delta);
                 chunks.push(self.chunks.delta(index, delta, logprobs));
             }
         }
@@ -101,11 +99,6 @@ impl Reader {
             if !choice.has_text && !calls && finish != Finish::Filtered {
                 delta.insert("content".into(), "".into());
             }
-            let delta = if choice.opened {
-                delta
-            } else {
-                choice.opened(delta)
-            };
             chunks.push(self.chunks.finish(*index, delta, finish.reason(calls)));
         }
         let Some(Value::Object(first)) = chunks.first_mut() else {
@@ -162,15 +155,6 @@ impl Choice {
             delta.insert("extra_content".into(), signed(&signature));
         }
         self.finish = said.finish.or(self.finish);
-        delta
-    }
-
-    /// The first delta of a choice says whose it is.
-    fn opened(&mut self, mut delta: Map<String, Value>) -> Map<String, Value> {
-        if !self.opened {
-            delta.shift_insert(0, "role".into(), "assistant".into());
-            self.opened = true;
-        }
         delta
     }
 }

@@ -1,0 +1,55 @@
+//! Reading the messages of a canonical request for another dialect.
+
+use serde_json::{Map, Value};
+
+use super::members::only;
+use crate::chat::InvalidRequest;
+
+/// What a message may hold beside its content that is nothing that was said: hints, and what another provider signed.
+const ABOUT: [&str; 5] = ["role", "content", "cache_control", "order", "extra_content"];
+
+/// Refuses what the message at `path` says beside its content and the `known` members.
+pub(super) fn only_in_message(
+    message: &Map<String, Value>,
+    path: &str,
+    known: &[&str],
+    dialect: &str,
+) -> Result<(), InvalidRequest> {
+    only(message, path, &[&ABOUT[..], known].concat(), dialect)
+}
+
+/// The same for what a tool gave, which may say the name of the tool again if that is the name that was called.
+pub(super) fn only_in_tool_message(
+    message: &Map<String, Value>,
+    path: &str,
+    called: Option<&str>,
+    dialect: &str,
+) -> Result<(), InvalidRequest> {
+    let own = message.get("name").and_then(Value::as_str);
+    let known = ["tool_call_id", "is_error", "name"];
+    let known = if own == called {
+        &known[..]
+    } else {
+        &known[..2]
+    };
+    only_in_message(message, path, known, dialect)
+}
+
+/// What the model thought, as text. Signatures of one provider mean nothing to another.
+pub(super) fn thoughts(message: &Map<String, Value>) -> impl Iterator<Item = &str> {
+    let plain = message.get("reasoning_content").and_then(Value::as_str);
+    let plain = plain.filter(|text| !text.is_empty());
+    let blocks = message.get("thinking_blocks").and_then(Value::as_array);
+    let blocks = blocks.filter(|_| plain.is_none()).into_iter().flatten();
+    let blocks = blocks.filter_map(|block| block.get("thinking")?.as_str());
+    plain.into_iter().chain(blocks)
+}
+
+/// The name of the function that the last call with that id was for, among `earlier` messages.
+pub(super) fn called<'a>(id: &str, earlier: &'a [Value]) -> Option<&'a str> {
+    let messages = earlier.iter().rev();
+    let calls = messages.filter_map(|message| message.get("tool_calls")?.as_array());
+    let mut calls = calls.flat_map(|calls| calls.iter().rev());
+    let call = calls.find(|call| call.get("id").is_some_and(|i| i == id))?;
+    call.pointer("/function/name")?.as_str()
+}

@@ -33,6 +33,7 @@ pub mod gemini;
 mod media;
 mod members;
 mod messages;
+pub mod converse;
 pub mod target;
 
 use serde_json::{Map, Value};

@@ -245,11 +245,13 @@ mod tests {
         );
         let elsewhere = |foreign| refused_at(&asking(json!({"foreign": foreign})), CLAUDE);
         assert_eq!(
-            elsewhere(json!({"gemini": {"safetySettings": []}})),
+            elsewhere(json!({"gemini": {"safetySettings": [1]}})),
             "safetySettings"
         );
+        let tier = json!({"serviceTier": {"type": "flex"}});
+        assert_eq!(elsewhere(json!({"gemini": tier})), "serviceTier");
         assert_eq!(
-            elsewhere(json!({"converse": {"promptVariables": {}}})),
+            elsewhere(json!({"converse": {"promptVariables": {"a": {}}}})),
             "promptVariables"
         );
     }
@@ -313,5 +315,22 @@ mod tests {
         );
         let torn = json!({"reasoning_effort": "none", "thinking": {"type": "adaptive"}});
         assert_eq!(refused_at(&asking(torn), CLAUDE), "reasoning_effort");
+    }
+    #[test]
+    fn an_answer_goes_back_as_it_came() {
+        let content = json!([
+            {"reasoningContent": {"reasoningText": {"text": "Hm.", "signature": "c2ln"}}},
+            {"reasoningContent": {"redactedContent": "AAEC"}},
+            {"text": "Schön 🦀"},
+            {"toolUse": {"toolUseId": "tooluse_a-1", "name": "f", "input": {"x": [1.5, null]}}},
+            {"toolUse": {"toolUseId": "tooluse_b-2", "name": "f", "input": {}}}]);
+        let answer = json!({"output": {"message": {"role": "assistant", "content": content}},
+            "stopReason": "tool_use", "metrics": {"latencyMs": 1},
+            "usage": {"inputTokens": 1, "outputTokens": 1, "totalTokens": 2}});
+        let members = crate::dialect::converse::answer(answer.to_string().as_bytes()).unwrap();
+        let said = Value::Object(members)["choices"][0]["message"].clone();
+        let request = json!({"tools": [tool("f")], "messages": [
+            {"role": "user", "content": "Go."}, said]});
+        assert_eq!(claude(&request)["messages"][1]["content"], content);
     }
 }

@@ -336,20 +336,23 @@ mod tests {
 
     #[test]
     fn an_id_that_bedrock_does_not_take_still_joins_call_and_result() {
-        let id = "call|ü".repeat(20);
-        let request = json!({"messages": [
-            {"role": "user", "content": "Go."},
-            {"role": "assistant", "tool_calls": [{"id": id, "type": "function",
-                "function": {"name": "f", "arguments": "{}"}}]},
-            {"role": "tool", "tool_call_id": id, "content": ""}]});
-        let read = read(&request);
-        let call = read
-            .pointer("/messages/1/content/0/toolUse/toolUseId")
-            .unwrap();
-        let result = read.pointer("/messages/2/content/0/toolResult").unwrap();
-        assert_eq!(&result["toolUseId"], call);
-        assert_eq!(call.as_str().unwrap().len(), 64);
-        assert_eq!(result["content"], json!([]));
+        let joined = |id: &str| {
+            let read = read(&json!({"messages": [
+                {"role": "user", "content": "Go."},
+                {"role": "assistant", "tool_calls": [{"id": id, "type": "function",
+                    "function": {"name": "f", "arguments": "{}"}}]},
+                {"role": "tool", "tool_call_id": id, "content": ""}]}));
+            let call = read.pointer("/messages/1/content/0/toolUse/toolUseId");
+            let result = read.pointer("/messages/2/content/0/toolResult").unwrap();
+            assert_eq!(call, result.get("toolUseId"));
+            assert_eq!(result["content"], json!([]));
+            call.unwrap().as_str().unwrap().to_owned()
+        };
+        assert_eq!(joined("toolu_bdrk_01.a:b-c"), "toolu_bdrk_01.a:b-c");
+        assert_eq!(joined("call|ü").len(), 64);
+        let long = "a".repeat(65);
+        assert_eq!(joined(&long).len(), 64);
+        assert_ne!(joined(&long), joined(&"a".repeat(66)));
     }
 
     #[test]
@@ -424,5 +427,21 @@ mod tests {
         }
         let alone = json!({"messages": [{"role": "system", "content": "Be brief."}]});
         assert_eq!(refused_at(&alone), "messages");
+    }
+    #[test]
+    fn a_cache_point_stands_behind_what_is_marked() {
+        let mark = json!({"type": "ephemeral"});
+        let read = read(&json!({"messages": [
+            {"role": "user", "content": "Go.", "cache_control": mark},
+            {"role": "tool", "tool_call_id": "a", "content": [
+                {"type": "text", "text": "1", "cache_control": mark}, {"type": "text", "text": "2"}]},
+            {"role": "tool", "tool_call_id": "b", "content": "3"}]}));
+        let point = json!({"cachePoint": {"type": "default"}});
+        assert_eq!(
+            read["messages"][0]["content"],
+            json!([{"text": "Go."}, point,
+                {"toolResult": {"toolUseId": "a", "content": [{"text": "1"}, {"text": "2"}]}}, point,
+                {"toolResult": {"toolUseId": "b", "content": [{"text": "3"}]}}])
+        );
     }
 }

@@ -107,7 +107,7 @@ impl Reader {
     /// # Errors
     /// [`Fault::Said`] for an exception, [`Fault::Malformed`] for what does not belong into a stream, or not there.
     pub fn event(&mut self, name: Option<&str>, data: &str) -> Result<Heard, Fault> {
-        let name = name.unwrap_or_default();
+        let name = name.ok_or_else(|| malformed("an event without a name"))?;
         if self.done {
             return Err(malformed(format!("{name} behind the end")));
         }
@@ -566,5 +566,43 @@ mod tests {
             reader.event(Some(name), data).unwrap();
         }
         assert!(reader.event(Some(END[1].0), END[1].1).is_err());
+        assert!(Reader::new("m").event(None, "{}").is_err());
+    }
+    #[test]
+    fn a_stream_says_what_a_whole_answer_says() {
+        let streamed = recorded(&stream(&[
+            (
+                "contentBlockDelta",
+                r#"{"contentBlockIndex":0,"delta":{"reasoningContent":{"text":"Hm."}}}"#,
+            ),
+            ("contentBlockStop", r#"{"contentBlockIndex":0}"#),
+            (
+                "contentBlockDelta",
+                r#"{"contentBlockIndex":1,"delta":{"text":"So"}}"#,
+            ),
+            (
+                "contentBlockDelta",
+                r#"{"contentBlockIndex":1,"delta":{"text":":"}}"#,
+            ),
+            ("contentBlockStop", r#"{"contentBlockIndex":1}"#),
+            (
+                "contentBlockStart",
+                r#"{"contentBlockIndex":2,"start":{"toolUse":{"toolUseId":"a","name":"f"}}}"#,
+            ),
+            (
+                "contentBlockDelta",
+                r#"{"contentBlockIndex":2,"delta":{"toolUse":{"input":"{\"x\":1}"}}}"#,
+            ),
+            ("contentBlockStop", r#"{"contentBlockIndex":2}"#),
+        ]));
+        let whole = r#"{"output":{"message":{"role":"assistant","content":[
+            {"reasoningContent":{"reasoningText":{"text":"Hm."}}},{"text":"So:"},
+            {"toolUse":{"toolUseId":"a","name":"f","input":{"x":1}}}]}},
+            "stopReason":"end_turn","usage":{"inputTokens":3,"outputTokens":5,"totalTokens":8}}"#;
+        let mut whole = Value::Object(crate::dialect::converse::answer(whole.as_bytes()).unwrap());
+        whole["model"] = "m".into();
+        let message = whole.pointer_mut("/choices/0/message").unwrap();
+        message.as_object_mut().unwrap().remove("refusal");
+        assert_eq!(streamed, whole);
     }
 }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::KEY;
 use super::family::Family;
-use super::fields::{given, object, object_in, only, refused, said, string_in, wrong};
+use super::fields::{given, object, object_in, only, refused, said, says, string_in, wrong};
 use crate::chat::InvalidRequest;
 
 /// Most pairs of `requestMetadata`, and most characters of a key or a value.
@@ -191,8 +191,10 @@ fn own(request: &Map<String, Value>, body: &mut Map<String, Value>) -> Result<()
     let Some(foreign) = said(request, "foreign") else {
         return Ok(());
     };
-    for (dialect, members) in object(foreign, "foreign")? {
-        for (name, value) in object(members, &format!("foreign.{dialect}"))? {
+    let foreign = object(foreign, "foreign")?;
+    for (dialect, members) in foreign.iter().filter(|(_, members)| says(members)) {
+        let members = object(members, &format!("foreign.{dialect}"))?;
+        for (name, value) in members.iter().filter(|(_, value)| says(value)) {
             if dialect != KEY || !OWN.contains(&name.as_str()) {
                 return Err(refused(name.as_str()));
             }

@@ -2,6 +2,7 @@
 //! vocabulary why it could not. The only module that knows an HTTP client; it
 //! does not know that there is more than one provider, and it never tries twice.
 
+pub mod aws;
 mod body;
 mod demo;
 mod events;

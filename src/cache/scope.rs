@@ -170,9 +170,10 @@ impl CacheKey {
     }
 }
 
-/// Client telemetry headers do not change an answer; the rest of the forwarded ones might.
+/// Client telemetry headers do not change an answer, nor does the version in which a request is written; the rest of
+/// the forwarded ones might.
 fn changes_answer(header: &str) -> bool {
-    !header.starts_with("x-stainless-")
+    !header.starts_with("x-stainless-") && header != "anthropic-version"
 }
 
 /// Starts the label of a shared namespace; no tenant's name can hold it.

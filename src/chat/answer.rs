@@ -57,7 +57,7 @@ impl Answer {
         let body = std::str::from_utf8(body).map_err(|_| AnswerError::NotAnObject)?;
         let members = members(body).map_err(|_| AnswerError::NotAnObject)?;
         let mut kept = Object::with_capacity(body.len());
-        let (mut model, mut tokens, mut failed) = (None, None, false);
+        let (mut model, mut tokens, mut failed, mut lacks) = (None, None, false, false);
         let mut choices = Err(AnswerError::NoChoices);
         for (name, value) in &members {
             match name.as_ref() {
@@ -65,6 +65,8 @@ impl Answer {
                 "model" => model = serde_json::from_str(value.get()).ok(),
                 "usage" => tokens = count(value),
                 "error" => failed = value.get() != "null",
+                // What another dialect said and this form cannot hold would be missing from it.
+                "foreign" => lacks = value.get() != "null",
                 "choices" => choices = storable(value),
                 _ => {}
             }
@@ -76,6 +78,7 @@ impl Answer {
         Ok(Self {
             storable: match storable {
                 _ if failed => Err(Unstorable::Error),
+                _ if lacks => Err(Unstorable::UnknownDelta),
                 Ok(()) | Err(Unstorable::ToolCalls) if !readable => Err(Unstorable::Unparseable),
                 other => other,
             },

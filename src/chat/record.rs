@@ -198,6 +198,15 @@ impl Recorder {
                 put(&mut self.message, key, text, TEXTS.contains(&key))
             }
             Value::Array(items) if items.is_empty() => Ok(()),
+            // Each block of what was thought comes once, whole.
+            Value::Array(blocks) if key == "thinking_blocks" => {
+                self.hold(&value.to_string())?;
+                match self.message.entry(key).or_insert_with(|| json!([])) {
+                    Value::Array(all) => all.extend(blocks.iter().cloned()),
+                    _ => return Err(Unstorable::UnknownDelta),
+                }
+                Ok(())
+            }
             _ => Err(Unstorable::UnknownDelta),
         }
     }

@@ -23,17 +23,17 @@
 //! is part of the cache key, a provider of the same dialect gets the client's own bytes, and every other one refuses
 //! it by name.
 
-pub mod chat;
-pub mod completions;
-pub mod responses;
 pub mod anthropic;
+pub mod chat;
 mod chunks;
 pub mod cohere;
+pub mod completions;
+pub mod converse;
 pub mod gemini;
 mod media;
 mod members;
 mod messages;
-pub mod converse;
+pub mod responses;
 pub mod target;
 
 use serde_json::{Map, Value};
@@ -78,6 +78,29 @@ pub trait Writer: Send {
 
     /// The end of one that cannot go on: `error` as OpenAI writes one, and the HTTP status that it would have had.
     fn error(&mut self, error: &Value, status: u16) -> String;
+}
+
+/// Makes a [`Listener`] of each reader.
+macro_rules! listeners {
+    ($($reader:ty),+ $(,)?) => {$(
+        impl Listener for $reader {
+            fn event(&mut self, name: Option<&str>, data: &str) -> Result<Heard, Fault> {
+                self.event(name, data)
+            }
+        }
+    )+};
+}
+
+listeners!(anthropic::Reader, cohere::Reader, converse::Reader);
+
+impl Listener for gemini::Reader {
+    fn event(&mut self, name: Option<&str>, data: &str) -> Result<Heard, Fault> {
+        self.event(name, data)
+    }
+
+    fn end(&mut self) -> Result<Heard, Fault> {
+        self.end()
+    }
 }
 
 /// Why a provider's event or answer cannot be taken.

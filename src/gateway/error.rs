@@ -9,6 +9,7 @@ use crate::cache::controls::BadControl;
 use crate::cache::policy::PolicyError;
 use crate::cache::scope::NamespaceError;
 use crate::chat::{Dialect, InvalidRequest, RequestId};
+use crate::dialect::anthropic;
 use crate::provider::{Failure, FailureKind};
 
 /// Everything that can be wrong, as `error.code` spells it.
@@ -206,8 +207,14 @@ impl ApiError {
 
     /// As a client of `dialect` reads it.
     #[must_use]
-    pub fn body(&self, _dialect: Dialect, _id: RequestId) -> serde_json::Value {
-        self.openai()
+    pub fn body(&self, dialect: Dialect, id: RequestId) -> serde_json::Value {
+        match dialect {
+            Dialect::Messages => {
+                let id = id.to_string();
+                anthropic::error(self.status_in(dialect), &self.message, Some(&id))
+            }
+            _ => self.openai(),
+        }
     }
 
     /// The HTTP status that a client of `dialect` expects.

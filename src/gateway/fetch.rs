@@ -199,7 +199,8 @@ impl Fetch<'_> {
     /// Names the field that cannot be expressed as the client knows it.
     fn in_the_clients_words(&self, mut error: ApiError) -> ApiError {
         if let (Code::UnsupportedField, Some(path)) = (error.code, &error.param) {
-            let own = self.plan.ask.voice.param(path);
+            let ask = &self.plan.ask;
+            let own = ask.voice.param(path, &ask.request);
             error.message = error
                 .message
                 .replace(&format!("`{path}`"), &format!("`{own}`"));

@@ -11,7 +11,7 @@ use super::error::ApiError;
 use crate::chat::{
     ChatRequest, DONE, Dialect, Frame, InvalidRequest, Replay, RequestId, parse_object,
 };
-use crate::dialect::{Writer, completions, responses};
+use crate::dialect::{Writer, anthropic, completions, responses};
 
 /// Says answers to one client.
 #[derive(Debug, Clone)]
@@ -26,6 +26,8 @@ pub enum Voice {
         /// Whether the client wants the usage as a last chunk of a stream.
         include_usage: bool,
     },
+    /// In Anthropic's messages.
+    Messages,
     /// In OpenAI's responses.
     Responses(Arc<Responding>),
 }
@@ -52,15 +54,24 @@ impl Voice {
     /// # Errors
     /// What is wrong with it, in the client's words.
     pub fn read(dialect: Dialect, raw: Bytes) -> Result<(ChatRequest, Self), InvalidRequest> {
-        if dialect != Dialect::Completions {
-            let request = ChatRequest::parse(raw)?;
-            let voice = Self::of(&request);
-            return Ok((request, voice));
+        match dialect {
+            Dialect::Completions => {
+                let canonical = completions::request(&parse_object(&raw)?)?;
+                let request = ChatRequest::translated(dialect, raw, canonical)?;
+                let include_usage = request.include_usage();
+                Ok((request, Self::Completions { include_usage }))
+            }
+            Dialect::Messages => {
+                let canonical = anthropic::request(&parse_object(&raw)?)?;
+                let request = ChatRequest::translated(dialect, raw, canonical)?;
+                Ok((request, Self::Messages))
+            }
+            _ => {
+                let request = ChatRequest::parse(raw)?;
+                let voice = Self::of(&request);
+                Ok((request, voice))
+            }
         }
-        let canonical = completions::request(&parse_object(&raw)?)?;
-        let request = ChatRequest::translated(dialect, raw, canonical)?;
-        let include_usage = request.include_usage();
-        Ok((request, Self::Completions { include_usage }))
     }
 
     /// The voice for a request in chat completions.
@@ -108,6 +119,7 @@ impl Voice {
         let body = match self {
             Self::Chat { .. } => return None,
             Self::Completions { .. } => completions::answer(&answer.members()),
+            Self::Messages => anthropic::answer(&answer.members()),
             Self::Responses(responding) => {
                 let response = responses::answer(&answer.members(), &responding.echo);
                 let response = Value::Object(response);
@@ -130,6 +142,11 @@ impl Voice {
                 said.push_str(&writer.end());
                 Some(said.into())
             }
+            Self::Messages => {
+                let answer = replay.answer();
+                let readable = answer.is_readable();
+                readable.then(|| anthropic::replay(&answer.members()).into())
+            }
             Self::Responses(responding) => {
                 let answer = replay.answer();
                 let mut writer = responses::Writer::new(responding.echo.clone());
@@ -147,7 +164,7 @@ impl Voice {
 
     /// Says an answer that is still coming from a provider of the dialect `upstream`.
     #[must_use]
-    pub fn speech(&self, _upstream: Dialect) -> Speech {
+    pub fn speech(&self, upstream: Dialect) -> Speech {
         match self {
             Self::Chat { include_usage } => Speech::Chat {
                 include_usage: *include_usage,
@@ -155,6 +172,8 @@ impl Voice {
             Self::Completions { include_usage } => {
                 Speech::Written(Box::new(completions::Writer::new(*include_usage)))
             }
+            Self::Messages if upstream == Dialect::Messages => Speech::Native(upstream),
+            Self::Messages => Speech::Written(Box::new(anthropic::Writer::new(None))),
             Self::Responses(responding) => Speech::Written(Box::new(Streamed {
                 writer: responses::Writer::new(responding.echo.clone()),
                 responding: responding.clone(),
@@ -162,12 +181,13 @@ impl Voice {
         }
     }
 
-    /// The client's own name for the field at `path` of the canonical form.
+    /// The client's own name for the field at `path` of its request in the canonical form.
     #[must_use]
-    pub fn param(&self, path: &str) -> String {
+    pub fn param(&self, path: &str, request: &ChatRequest) -> String {
         match self {
             Self::Chat { .. } => path.to_owned(),
             Self::Completions { .. } => completions::param(path),
+            Self::Messages => anthropic::param(path, request.body()),
             Self::Responses(responding) => {
                 responses::param(path, &responding.body, responding.earlier)
             }
@@ -214,6 +234,20 @@ impl Writer for Streamed {
 
     fn error(&mut self, error: &Value, _status: u16) -> String {
         self.writer.error(error)
+    }
+}
+
+impl Writer for anthropic::Writer {
+    fn chunk(&mut self, chunk: &Map<String, Value>) -> String {
+        self.chunk(chunk)
+    }
+
+    fn end(&mut self) -> String {
+        self.end()
+    }
+
+    fn error(&mut self, error: &Value, status: u16) -> String {
+        self.error(error, status)
     }
 }
 

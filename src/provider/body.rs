@@ -61,7 +61,10 @@ impl Clock {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Content {
     Json,
+    /// Server-sent events.
     Events,
+    /// Messages of AWS's event streams.
+    Frames,
     Other,
 }
 
@@ -90,6 +93,8 @@ impl Body {
             Content::Json
         } else if is("text/event-stream") {
             Content::Events
+        } else if is("application/vnd.amazon.eventstream") {
+            Content::Frames
         } else {
             Content::Other
         }

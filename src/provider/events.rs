@@ -1,21 +1,30 @@
 //! Turns the body of a streamed answer into events, and notices when it ends too early.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use futures_util::{StreamExt, stream};
+use serde::Deserialize;
 
-use super::body::Body;
+use super::aws::{FrameError, Frames};
+use super::body::{Body, Content};
 use super::failure::{Failure, FailureKind};
 use super::refusal::{Scrub, in_stream};
 use super::sse::{Splitter, SseError};
 use super::{Event, EventStream};
 use crate::chat::{Chunk, DONE};
+use crate::dialect::{Fault, Heard, Listener};
 
 /// Understands the events of one stream.
 pub(super) trait Tongue: Send {
-    /// Adds what an event's data says to `said`.
-    fn hear(&mut self, data: &str, said: &mut VecDeque<Event>) -> Result<(), Failure>;
+    /// Adds what an event says to `said`; `name` is its type where that stands beside the data.
+    fn hear(
+        &mut self,
+        name: Option<&str>,
+        data: &str,
+        said: &mut VecDeque<Event>,
+    ) -> Result<(), Failure>;
 
     /// The same at the end of the body; `rest` is an event that the end left without its blank line.
     fn end(&mut self, rest: Option<&str>, said: &mut VecDeque<Event>) -> Result<(), Failure>;
@@ -24,8 +33,11 @@ pub(super) trait Tongue: Send {
 /// The events of `body`.
 pub(super) fn events(body: Body, tongue: Box<dyn Tongue>) -> EventStream {
     let reader = Reader {
+        cut: match body.content() {
+            Content::Frames => Cut::Frames(Frames::default()),
+            _ => Cut::Lines(Splitter::default()),
+        },
         body: Some(body),
-        splitter: Splitter::default(),
         tongue,
         said: VecDeque::new(),
     };
@@ -40,7 +52,7 @@ pub(super) fn events(body: Body, tongue: Box<dyn Tongue>) -> EventStream {
 struct Reader {
     /// Gone once the stream has ended, well or badly.
     body: Option<Body>,
-    splitter: Splitter,
+    cut: Cut,
     tongue: Box<dyn Tongue>,
     /// What was heard and not yet given out.
     said: VecDeque<Event>,
@@ -63,25 +75,159 @@ impl Reader {
             if let Some(event) = self.said.pop_front() {
                 return Ok(event);
             }
-            if let Some(data) = self.splitter.next() {
-                let data = data.map_err(unreadable)?;
-                // Some servers keep the connection warm with empty events.
-                if !data.is_empty() {
-                    self.tongue.hear(data, &mut self.said)?;
-                }
+            if self.hear()? {
                 continue;
             }
             match body.chunk().await? {
-                Some(bytes) => self.splitter.push(&bytes),
-                None => {
-                    let rest = self.splitter.rest().and_then(Result::ok);
-                    self.tongue.end(rest, &mut self.said)?;
-                    let nothing = || Failure::because(FailureKind::Reset, "no end");
-                    return self.said.pop_front().ok_or_else(nothing);
-                }
+                Some(bytes) => match &mut self.cut {
+                    Cut::Lines(splitter) => splitter.push(&bytes),
+                    Cut::Frames(frames) => frames.push(&bytes),
+                },
+                None => return self.end(),
             }
         }
     }
+
+    /// Hears the next event that has come; says whether there was one.
+    fn hear(&mut self) -> Result<bool, Failure> {
+        match &mut self.cut {
+            Cut::Lines(splitter) => {
+                let Some(data) = splitter.next() else {
+                    return Ok(false);
+                };
+                let data = data.map_err(unreadable)?;
+                // Some servers keep the connection warm with empty events.
+                if !data.is_empty() {
+                    self.tongue.hear(None, data, &mut self.said)?;
+                }
+            }
+            Cut::Frames(frames) => {
+                let Some(frame) = frames.next_frame() else {
+                    return Ok(false);
+                };
+                let damaged = |e: FrameError| Failure::because(FailureKind::Malformed, e.to_string());
+                let frame = frame.map_err(damaged)?;
+                self.tongue
+                    .hear(Some(&frame.name), &frame.data, &mut self.said)?;
+            }
+        }
+        Ok(true)
+    }
+
+    fn end(&mut self) -> Result<Event, Failure> {
+        let rest = match &mut self.cut {
+            Cut::Lines(splitter) => splitter.rest().and_then(Result::ok),
+            Cut::Frames(_) => None,
+        };
+        self.tongue.end(rest, &mut self.said)?;
+        let nothing = || Failure::because(FailureKind::Reset, "no end");
+        self.said.pop_front().ok_or_else(nothing)
+    }
+}
+
+/// How bytes are cut into events.
+enum Cut {
+    Lines(Splitter),
+    Frames(Frames),
+}
+
+/// Another dialect's events, as chunks.
+pub(super) struct Translated {
+    listener: Box<dyn Listener>,
+    scrub: Arc<Scrub>,
+    /// Whether its own events go along for clients of the same dialect.
+    keeps_events: bool,
+}
+
+impl Translated {
+    pub(super) fn new(listener: Box<dyn Listener>, scrub: Arc<Scrub>) -> Self {
+        Self {
+            listener,
+            scrub,
+            keeps_events: false,
+        }
+    }
+
+    /// The same for a dialect that clients speak as well: each event's type is the `type` of its data.
+    pub(super) fn with_events(self) -> Self {
+        Self {
+            keeps_events: true,
+            ..self
+        }
+    }
+
+    fn take(
+        &self,
+        heard: Heard,
+        event: Option<String>,
+        said: &mut VecDeque<Event>,
+    ) -> Result<(), Failure> {
+        let mut chunks = Vec::with_capacity(heard.chunks.len());
+        for chunk in heard.chunks {
+            let made = Chunk::made(chunk);
+            chunks.push(made.map_err(|e| Failure::because(FailureKind::Malformed, e.to_string()))?);
+        }
+        if let Some(event) = event {
+            let first = if chunks.is_empty() {
+                Chunk::silent()
+            } else {
+                chunks.remove(0)
+            };
+            chunks.insert(0, first.with_native(event));
+        }
+        said.extend(chunks.into_iter().map(Event::Chunk));
+        if heard.done {
+            said.push_back(Event::Done);
+        }
+        Ok(())
+    }
+
+    fn failed(&self, fault: Fault) -> Failure {
+        match fault {
+            Fault::Said(error) => in_stream(&error, &self.scrub),
+            Fault::Malformed(why) => Failure::because(FailureKind::Malformed, why),
+        }
+    }
+}
+
+impl Tongue for Translated {
+    fn hear(
+        &mut self,
+        name: Option<&str>,
+        data: &str,
+        said: &mut VecDeque<Event>,
+    ) -> Result<(), Failure> {
+        let heard = self.listener.event(name, data);
+        let heard = heard.map_err(|fault| self.failed(fault))?;
+        let event = self.keeps_events.then(|| as_it_came(data)).flatten();
+        self.take(heard, event, said)
+    }
+
+    fn end(&mut self, rest: Option<&str>, said: &mut VecDeque<Event>) -> Result<(), Failure> {
+        if let Some(data) = rest.filter(|data| !data.trim().is_empty()) {
+            self.hear(None, data, said)?;
+            if !said.is_empty() {
+                return Ok(());
+            }
+        }
+        match self.listener.end() {
+            Ok(heard) => self.take(heard, None, said),
+            Err(Fault::Malformed(why)) => Err(Failure::because(FailureKind::Reset, why)),
+            Err(fault) => Err(self.failed(fault)),
+        }
+    }
+}
+
+/// An event as text again, in lines that no line end inside of it can break.
+fn as_it_came(data: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Typed<'a> {
+        #[serde(rename = "type", borrow)]
+        kind: Cow<'a, str>,
+    }
+    let kind = serde_json::from_str::<Typed<'_>>(data).ok()?.kind;
+    let data: String = data.chars().filter(|c| !matches!(c, '\n' | '\r')).collect();
+    Some(format!("event: {kind}\ndata: {data}\n\n"))
 }
 
 /// OpenAI's chunks.
@@ -96,7 +242,12 @@ impl Chat {
 }
 
 impl Tongue for Chat {
-    fn hear(&mut self, data: &str, said: &mut VecDeque<Event>) -> Result<(), Failure> {
+    fn hear(
+        &mut self,
+        _name: Option<&str>,
+        data: &str,
+        said: &mut VecDeque<Event>,
+    ) -> Result<(), Failure> {
         if data.trim_end() == DONE {
             said.push_back(Event::Done);
             return Ok(());

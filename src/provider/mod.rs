@@ -3,10 +3,15 @@
 //! does not know that there is more than one provider, and it never tries twice.
 
 pub mod aws;
+mod anthropic;
+pub mod aws;
+mod bedrock;
 mod body;
+mod cohere;
 mod demo;
 mod events;
 mod failure;
+mod gemini;
 mod headers;
 mod http;
 pub mod local;
@@ -30,8 +35,12 @@ use serde_json::Value;
 use crate::chat::{Answer, ChatRequest, Chunk, Dialect, InvalidRequest};
 use crate::dialect::Target;
 
+pub use anthropic::anthropic;
+pub use bedrock::bedrock;
+pub use cohere::cohere;
 pub use demo::Demo;
 pub use failure::{Failure, FailureKind, Remedy, UpstreamError};
+pub use gemini::gemini;
 pub use headers::forwardable;
 pub use http::{KeyHeader, ProviderError};
 pub use openai::openai;

@@ -91,10 +91,11 @@ impl Remote {
         let forwarded = |name: &str| self.wire.forwards(name);
         forward(&call.headers, forwarded, request.headers_mut());
         *request.body_mut() = Some(call.body.into());
+        self.wire.sign(&mut request)?;
         let mut body = self.execute(request, call.deadlines).await?;
         let headers = passed_back(body.response().headers());
         match body.content() {
-            Content::Events if stream => {
+            Content::Events | Content::Frames if stream => {
                 let tongue = self.wire.tongue(&call.model, &self.scrub);
                 Ok(Reply::Stream {
                     events: events(body, tongue),
@@ -110,7 +111,7 @@ impl Remote {
                     headers,
                 })
             }
-            Content::Events | Content::Other => Err(Failure::because(
+            Content::Events | Content::Frames | Content::Other => Err(Failure::because(
                 FailureKind::Malformed,
                 "the content type is not what was asked for",
             )),

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use reqwest::Url;
+use reqwest::{Request, Url};
 use reqwest::header::{HeaderName, HeaderValue};
 use serde_json::{Map, Value};
 
 use super::events::Tongue;
+use super::failure::Failure;
 use super::refusal::Scrub;
 use crate::chat::{Answer, ChatRequest, Dialect, InvalidRequest};
 use crate::dialect::{Fault, Target};
@@ -27,6 +28,14 @@ pub(super) trait Wire: Send + Sync {
 
     /// Whether a client's header of that name, in lower case, goes along.
     fn forwards(&self, header: &str) -> bool;
+
+    /// Adds what only the finished request can tell to its head.
+    ///
+    /// # Errors
+    /// It cannot be told.
+    fn sign(&self, _request: &mut Request) -> Result<(), Failure> {
+        Ok(())
+    }
 
     /// The body of a request.
     ///

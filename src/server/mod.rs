@@ -90,6 +90,7 @@ fn routes(config: &mut web::ServiceConfig) {
     config
         .service(Address::at("/v1/chat/completions").post(web::to(openai::chat)))
         .service(Address::at("/v1/completions").post(web::to(openai::completions)))
+        .service(Address::at("/v1/messages").post(web::to(openai::messages)))
         .service(Address::at("/v1/responses").post(web::to(responses::create)))
         .service(
             Address::at("/v1/responses/{id}")

@@ -29,6 +29,16 @@ pub(super) async fn completions(
     talk(Dialect::Completions, who, request, payload, door).await
 }
 
+/// `POST /v1/messages`, Anthropic's.
+pub(super) async fn messages(
+    request: HttpRequest,
+    payload: web::Payload,
+    door: web::Data<Door>,
+) -> HttpResponse {
+    let who = caller::caller(&request, &door);
+    talk(Dialect::Messages, who, request, payload, door).await
+}
+
 /// `GET /v1/models`
 pub(super) async fn models(request: HttpRequest, door: web::Data<Door>) -> HttpResponse {
     let id = RequestId::fresh();

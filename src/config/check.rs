@@ -248,8 +248,13 @@ impl Found<'_> {
 
     fn prices(&mut self, config: &Config) {
         for (i, price) in config.prices.iter().enumerate() {
-            for (field, usd) in [("input", price.input), ("output", price.output)] {
-                if usd < 0.0 {
+            for (field, usd) in [
+                ("input", Some(price.input)),
+                ("cached_input", price.cached_input),
+                ("cache_write", price.cache_write),
+                ("output", Some(price.output)),
+            ] {
+                if usd.is_some_and(|usd| usd < 0.0) {
                     self.add(&format!("prices[{i}].{field}"), "must not be negative");
                 }
             }

@@ -60,7 +60,7 @@ pub struct Faults(pub Vec<Fault>);
 impl Faults {
     /// Adds one, unless this source's value at this path has one already: what
     /// is of the wrong type need not also be called out of range.
-    pub(super) fn add(&mut self, path: &str, origin: Origin, message: impl Into<String>) {
+    pub(crate) fn add(&mut self, path: &str, origin: Origin, message: impl Into<String>) {
         let told = |fault: &Fault| fault.path == path && fault.origin == origin;
         if path.is_empty() || !self.0.iter().any(told) {
             self.0.push(Fault {
@@ -72,7 +72,7 @@ impl Faults {
     }
 
     /// `value` when there is nothing to correct.
-    pub(super) fn or<T>(self, value: T) -> Result<T, Self> {
+    pub(crate) fn or<T>(self, value: T) -> Result<T, Self> {
         if self.0.is_empty() {
             Ok(value)
         } else {
@@ -91,7 +91,7 @@ impl Faults {
     }
 
     /// Whether a whole source could not be read, so that it may say anything.
-    pub(super) fn unread(&self) -> bool {
+    pub(crate) fn unread(&self) -> bool {
         self.0.iter().any(|fault| fault.path.is_empty())
     }
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 use toml::{Table, Value};
 
 use super::faults::{Faults, Origin};
+use super::presets;
 use super::schema::{self, Kind};
 
 const DEFAULTS: &str = include_str!("default.toml");
@@ -164,6 +165,10 @@ impl Layers {
             return self.faults.add(path, origin.clone(), message);
         };
         let value = match read(kind) {
+            Ok(mut value) if path == "providers" => {
+                presets::fill(&mut value, origin, &mut self.faults);
+                schema::fit(kind, value, path, origin, &mut self.faults)
+            }
             Ok(value) => schema::fit(kind, value, path, origin, &mut self.faults),
             Err(message) => return self.faults.add(path, origin.clone(), message),
         };
@@ -191,7 +196,7 @@ fn path_of(variable: &str) -> String {
 }
 
 /// Parses TOML; a fault names the line but does not quote it, as it may hold a secret.
-fn parse(text: &str) -> Result<Table, String> {
+pub(super) fn parse(text: &str) -> Result<Table, String> {
     toml::from_str(text).map_err(|e: toml::de::Error| {
         let line = e.span().map_or(1, |span| {
             1 + text

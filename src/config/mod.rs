@@ -6,6 +6,7 @@ mod faults;
 mod layers;
 mod model_dir;
 mod pattern;
+mod presets;
 mod providers;
 mod reading;
 mod schema;
@@ -20,11 +21,13 @@ use serde::Deserialize;
 pub use faults::{Fault, Faults, Origin};
 pub use model_dir::{ModelDirError, find_model_dir, model_search_starts};
 pub use pattern::{BadPattern, Pattern};
+pub use presets::{Endpoint, KeyHeader, Preset, StreamUsage, preset, presets};
 pub use providers::ResolvedProvider;
 pub use reading::Reading;
+pub(crate) use schema::{Field, Kind, optional, read_data, required};
 pub use sections::{
-    Cache, Candidate, Data, Deadlines, Decide, Embedding, Index, Ineligible, Judge, Log, LogFormat,
-    Namespace, Price, Provider, ProviderKind, Responses, Retry, Route, Server, Store, TtlClass,
+    Cache, Candidate, Catalogue, Data, Deadlines, Decide, Embedding, Index, Ineligible, Judge, Log,
+    LogFormat, Namespace, Price, Provider, ProviderKind, Responses, Retry, Route, Server, Store, TtlClass,
 };
 
 use layers::Layers;
@@ -48,6 +51,7 @@ pub struct Config {
     pub deadlines: Deadlines,
     pub retry: Retry,
     pub log: Log,
+    pub catalogue: Catalogue,
     #[serde(default)]
     pub namespaces: Vec<Namespace>,
     #[serde(default)]

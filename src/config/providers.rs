@@ -8,6 +8,7 @@ use secrecy::SecretString;
 use super::Config;
 use super::faults::{Faults, Origin};
 use super::pattern::Pattern;
+use super::presets::{KeyHeader, Preset, preset, preset_at};
 use super::sections::{Provider, ProviderKind};
 
 /// A provider ready to be called. Its `Debug` hides the key.
@@ -17,6 +18,8 @@ pub struct ResolvedProvider {
     pub name: String,
     /// Its dialect.
     pub kind: ProviderKind,
+    /// What is known of such servers, if anything: by the preset's name, else by the address.
+    pub preset: Option<&'static Preset>,
     /// Without a trailing slash; empty for `demo`.
     pub base_url: String,
     /// Sent as its credential; `None` for servers that ask for none.
@@ -25,9 +28,41 @@ pub struct ResolvedProvider {
     pub models: Vec<Pattern>,
 }
 
+impl ResolvedProvider {
+    fn new(written: Provider, key: Option<String>) -> Self {
+        let base_url = written.base_url.trim_end_matches('/').to_owned();
+        let named = written.preset.as_deref().and_then(preset);
+        Self {
+            name: written.name,
+            kind: written.kind,
+            preset: named.or_else(|| preset_at(written.kind, &base_url)),
+            base_url,
+            key: key.map(SecretString::from),
+            models: written.models,
+        }
+    }
+
+    /// The header in which its key goes.
+    #[must_use]
+    pub fn key_header(&self) -> KeyHeader {
+        self.preset
+            .map_or_else(|| KeyHeader::of(self.kind), |preset| preset.key_header)
+    }
+
+    /// The family of its models in the catalogue; `None` where nothing tells, and that of a name that is not in the
+    /// catalogue where they are none of its models.
+    #[must_use]
+    pub fn family(&self) -> Option<&str> {
+        let preset = self.preset?;
+        Some(preset.catalogue.as_deref().unwrap_or(&preset.name))
+    }
+}
+
 impl Config {
     /// The providers to call, in order. Without `[[providers]]`: OpenAI (or the
-    /// server at `OPENAI_BASE_URL`) when `OPENAI_API_KEY` is set, else the demo.
+    /// server at `OPENAI_BASE_URL`) when `OPENAI_API_KEY` is set, Anthropic (or
+    /// the server at `ANTHROPIC_BASE_URL`) for `claude-*` when
+    /// `ANTHROPIC_API_KEY` is, and the demo when neither is.
     /// `env` looks up an environment variable.
     ///
     /// # Errors
@@ -57,7 +92,7 @@ impl Config {
         let mut faults = Faults::default();
         let written = match self.providers.as_slice() {
             [] if !knows("providers[0]") => Vec::new(),
-            [] => vec![undeclared(&env, &mut faults)],
+            [] => undeclared(&env, &mut faults),
             written => written.to_vec(),
         };
         let mut resolved = Vec::with_capacity(written.len());
@@ -76,49 +111,107 @@ impl Config {
                     faults.add(&path, Origin::Env(provider.api_key_env.clone()), message);
                 }
             } else if knows(&place) {
-                resolved.push(ResolvedProvider {
-                    name: provider.name,
-                    kind: provider.kind,
-                    base_url: provider.base_url.trim_end_matches('/').to_owned(),
-                    key: key.map(SecretString::from),
-                    models: provider.models,
-                });
+                resolved.push(ResolvedProvider::new(provider, key));
             }
         }
         (resolved, faults)
     }
 }
 
-/// What a start without `[[providers]]` talks to.
-fn undeclared(env: &impl Fn(&str) -> Option<String>, faults: &mut Faults) -> Provider {
-    let models = vec![Pattern::any()];
-    let (key, base_url) = (env("OPENAI_API_KEY"), env("OPENAI_BASE_URL"));
-    if key.is_none() && base_url.is_none() {
-        let (base_url, api_key_env) = (String::new(), String::new());
-        return Provider {
+/// The models that are Anthropic's where nobody says whose they are.
+const CLAUDE: &str = "claude-";
+
+/// What a start without `[[providers]]` talks to: never two for one name, so that no failure at the one is answered
+/// by the other's not knowing the model.
+fn undeclared(env: &impl Fn(&str) -> Option<String>, faults: &mut Faults) -> Vec<Provider> {
+    let anthropic = anthropic(env, faults);
+    let rest = match anthropic {
+        Some(_) => all_but(CLAUDE),
+        None => Pattern::any(),
+    };
+    let mut providers: Vec<_> = openai(env, rest, faults).into_iter().collect();
+    providers.extend(anthropic);
+    if providers.is_empty() {
+        providers.push(Provider {
+            preset: None,
             name: "demo".into(),
             kind: ProviderKind::Demo,
-            base_url,
-            api_key_env,
-            models,
-        };
+            base_url: String::new(),
+            api_key_env: String::new(),
+            models: vec![Pattern::any()],
+        });
     }
-    let usual = || "https://api.openai.com/v1".to_owned();
-    let mut base_url = base_url.unwrap_or_else(usual);
-    if let Some(message) = url_fault(&base_url) {
-        faults.add("", Origin::Env("OPENAI_BASE_URL".into()), message);
-        // The key is still looked at.
-        base_url = usual();
+    providers
+}
+
+fn openai(
+    env: &impl Fn(&str) -> Option<String>,
+    models: Pattern,
+    faults: &mut Faults,
+) -> Option<Provider> {
+    let (key, base_url) = (env("OPENAI_API_KEY"), env("OPENAI_BASE_URL"));
+    if key.is_none() && base_url.is_none() {
+        return None;
     }
-    let (name, kind) = ("openai".into(), ProviderKind::Openai);
-    Provider {
-        name,
-        kind,
+    // A server of one's own may want no key.
+    let api_key_env = key.map_or("", |_| "OPENAI_API_KEY");
+    let base_url = checked(base_url, "OPENAI_BASE_URL", faults);
+    Some(of_preset("openai", base_url, api_key_env, models))
+}
+
+/// Only its key adds it: others set the address alone, for tools that are to ask this gateway.
+fn anthropic(env: &impl Fn(&str) -> Option<String>, faults: &mut Faults) -> Option<Provider> {
+    env("ANTHROPIC_API_KEY")?;
+    let base_url = checked(env("ANTHROPIC_BASE_URL"), "ANTHROPIC_BASE_URL", faults);
+    let models = Pattern::parse(&format!("{CLAUDE}*")).ok()?;
+    Some(of_preset(
+        "anthropic",
         base_url,
-        // A server of one's own may want none.
-        api_key_env: key.map_or_else(String::new, |_| "OPENAI_API_KEY".into()),
+        "ANTHROPIC_API_KEY",
         models,
+    ))
+}
+
+/// A base URL from the environment; without a sound one the usual stands in, so that the key is still looked at.
+fn checked(base_url: Option<String>, variable: &str, faults: &mut Faults) -> Option<String> {
+    let base_url = base_url?;
+    match url_fault(&base_url) {
+        None => Some(base_url),
+        Some(message) => {
+            faults.add("", Origin::Env(variable.into()), message);
+            None
+        }
     }
+}
+
+fn of_preset(
+    name: &str,
+    base_url: Option<String>,
+    api_key_env: &str,
+    models: Pattern,
+) -> Provider {
+    let preset = preset(name);
+    let usual = || preset.map_or_else(String::new, |preset| preset.base_url.clone());
+    Provider {
+        preset: Some(name.into()),
+        name: name.into(),
+        kind: preset.map_or_else(ProviderKind::default, |preset| preset.kind),
+        base_url: base_url.unwrap_or_else(usual),
+        api_key_env: api_key_env.into(),
+        models: vec![models],
+    }
+}
+
+/// Every name that does not begin with `prefix`: patterns have no other way to say so than by the first letter that
+/// differs, or by a name that ends before it could.
+fn all_but(prefix: &str) -> Pattern {
+    let differing = prefix
+        .char_indices()
+        .map(|(i, letter)| format!("{}[!{letter}]*", &prefix[..i]));
+    let ending = prefix.char_indices().skip(1);
+    let ending = ending.map(|(i, _)| prefix[..i].to_owned());
+    let ways: Vec<_> = differing.chain(ending).collect();
+    Pattern::parse(&format!("{{{}}}", ways.join(","))).unwrap_or_else(|_| Pattern::any())
 }
 
 /// Why `url` cannot be a base URL. The URL is not repeated: people put keys in them.
@@ -218,6 +311,69 @@ mod tests {
             told,
             "environment OPENAI_BASE_URL: must start with http:// or https://"
         );
+    }
+
+    #[test]
+    fn an_anthropic_key_alone_means_anthropic_for_claude_and_nobody_for_the_rest() {
+        let providers = resolve("", &[("ANTHROPIC_API_KEY", "sk-ant")]).unwrap();
+        assert_eq!(providers.len(), 1);
+        let anthropic = &providers[0];
+        assert_eq!(
+            (anthropic.name.as_str(), anthropic.kind),
+            ("anthropic", ProviderKind::Anthropic)
+        );
+        assert_eq!(anthropic.base_url, "https://api.anthropic.com");
+        assert_eq!(anthropic.key.as_ref().unwrap().expose_secret(), "sk-ant");
+        assert_eq!(claiming(&providers, "claude-opus-5"), ["anthropic"]);
+        assert!(claiming(&providers, "gpt-4o").is_empty());
+    }
+
+    /// The names of the providers that answer `model`.
+    fn claiming<'a>(providers: &'a [ResolvedProvider], model: &str) -> Vec<&'a str> {
+        let claims = |p: &&ResolvedProvider| p.models.iter().any(|m| m.matches(model));
+        let names = providers.iter().filter(claims);
+        names.map(|p| p.name.as_str()).collect()
+    }
+
+    #[test]
+    fn with_both_keys_each_name_has_one_provider() {
+        let env = [("ANTHROPIC_API_KEY", "a"), ("OPENAI_API_KEY", "o")];
+        let providers = resolve("", &env).unwrap();
+        assert_eq!(providers.len(), 2);
+        for name in ["claude-opus-5", "claude-", "claude-/x"] {
+            assert_eq!(claiming(&providers, name), ["anthropic"], "{name}");
+        }
+        for name in [
+            "gpt-4o", "c", "cl", "clau", "claude", "claudex", "clause-1", "Claude-opus-5", "x/claude-y", "ä",
+        ] {
+            assert_eq!(claiming(&providers, name), ["openai"], "{name}");
+        }
+    }
+
+    #[test]
+    fn anthropic_base_url_points_at_a_server_of_ones_own_where_there_is_a_key() {
+        let url = ("ANTHROPIC_BASE_URL", "http://127.0.0.1:1/");
+        let with_key = resolve("", &[url, ("ANTHROPIC_API_KEY", "k")]).unwrap();
+        assert_eq!(with_key[0].base_url, "http://127.0.0.1:1");
+        assert_eq!(resolve("", &[url]).unwrap()[0].kind, ProviderKind::Demo);
+        let env = [("ANTHROPIC_API_KEY", "k"), ("ANTHROPIC_BASE_URL", "ftp://x")];
+        assert_eq!(
+            resolve("", &env).unwrap_err(),
+            "environment ANTHROPIC_BASE_URL: must start with http:// or https://"
+        );
+    }
+
+    #[test]
+    fn what_is_known_of_a_server_is_found_by_preset_or_address() {
+        let file = "[[providers]]\npreset='groq'\nbase_url='http://127.0.0.1:1'\n\
+                    [[providers]]\nname='x'\nbase_url='https://api.x.ai/v1/'\n\
+                    [[providers]]\npreset='vllm'\n\
+                    [[providers]]\nname='own'\nkind='gemini'\nbase_url='http://10.0.0.9'";
+        let providers = resolve(file, &[]).unwrap();
+        let family = |i: usize| providers[i].family();
+        assert_eq!((family(0), family(1)), (Some("groq"), Some("xai")));
+        assert_eq!((family(2), family(3)), (Some("vllm"), None));
+        assert_eq!(providers[3].key_header(), KeyHeader::Google);
     }
 
     #[test]

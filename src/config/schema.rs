@@ -9,7 +9,7 @@ use super::pattern::Pattern;
 
 /// What a value has to be.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Text,
     Whole,
     Number,
@@ -18,18 +18,21 @@ pub(super) enum Kind {
     Pattern,
     Patterns,
     Texts,
+    /// A list of some of these words.
+    Words(&'static [&'static str]),
+    Table(&'static [Field]),
     Tables(&'static [Field]),
 }
 
-/// A field of a list's items.
+/// A field of a table.
 #[derive(Debug)]
-pub(super) struct Field {
-    pub(super) name: &'static str,
-    pub(super) kind: Kind,
-    pub(super) required: bool,
+pub(crate) struct Field {
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
+    pub(crate) required: bool,
 }
 
-const fn required(name: &'static str, kind: Kind) -> Field {
+pub(crate) const fn required(name: &'static str, kind: Kind) -> Field {
     Field {
         name,
         kind,
@@ -37,7 +40,7 @@ const fn required(name: &'static str, kind: Kind) -> Field {
     }
 }
 
-const fn optional(name: &'static str, kind: Kind) -> Field {
+pub(crate) const fn optional(name: &'static str, kind: Kind) -> Field {
     Field {
         name,
         kind,
@@ -48,6 +51,15 @@ const fn optional(name: &'static str, kind: Kind) -> Field {
 const CANDIDATE: &[Field] = &[
     required("provider", Kind::Text),
     optional("model", Kind::Text),
+];
+
+const KINDS: &[&str] = &[
+    "openai",
+    "anthropic",
+    "gemini",
+    "bedrock",
+    "cohere",
+    "demo",
 ];
 
 const TTL_CLASSES: &[&str] = &["static", "default", "time_sensitive", "never"];
@@ -65,8 +77,9 @@ pub(super) const LISTS: &[Field] = &[
     optional(
         "providers",
         Kind::Tables(&[
+            optional("preset", Kind::Text),
             required("name", Kind::Text),
-            optional("kind", Kind::Choice(&["openai", "demo"])),
+            optional("kind", Kind::Choice(KINDS)),
             optional("base_url", Kind::Text),
             optional("api_key_env", Kind::Text),
             optional("models", Kind::Patterns),
@@ -88,6 +101,8 @@ pub(super) const LISTS: &[Field] = &[
         Kind::Tables(&[
             required("model", Kind::Pattern),
             required("input", Kind::Number),
+            optional("cached_input", Kind::Number),
+            optional("cache_write", Kind::Number),
             required("output", Kind::Number),
         ]),
     ),
@@ -145,7 +160,7 @@ pub(super) fn read_text(kind: Kind, text: &str) -> Result<Value, String> {
             .parse()
             .map(Value::Boolean)
             .map_err(|_| expected(kind)),
-        Kind::Patterns | Kind::Texts | Kind::Tables(_) => {
+        Kind::Patterns | Kind::Texts | Kind::Words(_) | Kind::Table(_) | Kind::Tables(_) => {
             let wrapped: Result<Table, _> = toml::from_str(&format!("value = {trimmed}"));
             let value = wrapped.ok().and_then(|mut table| table.remove("value"));
             value.ok_or_else(|| format!("{}, written as TOML", expected(kind)))
@@ -174,6 +189,7 @@ pub(super) fn fit(
                 items.into_iter().enumerate().map(item).collect(),
             ))
         }
+        (Kind::Table(fields), value) => Some(fit_item(fields, value, path, origin, faults)),
         (kind, value) => match scalar_fault(kind, &value) {
             None => Some(value),
             Some(message) => {
@@ -193,6 +209,10 @@ fn scalar_fault(kind: Kind, value: &Value) -> Option<String> {
         (Kind::Choice(words), Value::String(word)) if words.contains(&word.as_str()) => None,
         (Kind::Pattern, Value::String(text)) => Pattern::parse(text).err().map(|e| e.to_string()),
         (Kind::Texts, Value::Array(items)) if items.iter().all(Value::is_str) => None,
+        (Kind::Words(words), Value::Array(items)) => {
+            let known = |item: &Value| item.as_str().is_some_and(|word| words.contains(&word));
+            (!items.iter().all(known)).then(|| expected(kind))
+        }
         (Kind::Patterns, Value::Array(items)) if items.iter().all(Value::is_str) => {
             let mut texts = items.iter().filter_map(Value::as_str);
             texts
@@ -200,6 +220,23 @@ fn scalar_fault(kind: Kind, value: &Value) -> Option<String> {
                 .map(|e| e.to_string())
         }
         _ => Some(expected(kind)),
+    }
+}
+
+/// The text of a data file with these members at its top, and every fault of it; stand-ins for faulty parts are in
+/// their place so that checking can go on.
+pub(crate) fn read_data(text: &str, fields: &[Field], origin: &Origin) -> (Table, Faults) {
+    let mut faults = Faults::default();
+    let table = match super::layers::parse(text) {
+        Ok(table) => fit_item(fields, Value::Table(table), "", origin, &mut faults),
+        Err(message) => {
+            faults.add("", origin.clone(), message);
+            Value::Table(Table::new())
+        }
+    };
+    match table {
+        Value::Table(table) => (table, faults),
+        _ => (Table::new(), faults),
     }
 }
 
@@ -219,7 +256,7 @@ fn fit_item(
     };
     let mut fitted = Table::new();
     for (name, value) in given {
-        let place = format!("{path}.{name}");
+        let place = inside(path, &name);
         match fields.iter().find(|field| field.name == name) {
             Some(field) => {
                 let value = fit(field.kind, value, &place, origin, faults);
@@ -233,15 +270,18 @@ fn fit_item(
     }
     for field in fields.iter().filter(|field| field.required) {
         if !fitted.contains_key(field.name) {
-            faults.add(
-                &format!("{path}.{}", field.name),
-                origin.clone(),
-                "is missing",
-            );
+            faults.add(&inside(path, field.name), origin.clone(), "is missing");
             fitted.insert(field.name.to_owned(), stand_in(field.kind));
         }
     }
     Value::Table(fitted)
+}
+
+fn inside(path: &str, name: &str) -> String {
+    match path {
+        "" => name.to_owned(),
+        path => format!("{path}.{name}"),
+    }
 }
 
 /// A value of the right type in place of a faulty one; its fault is already told.
@@ -253,7 +293,10 @@ fn stand_in(kind: Kind) -> Value {
         Kind::Whole => Value::Integer(0),
         Kind::Number => Value::Float(0.0),
         Kind::Flag => Value::Boolean(false),
-        Kind::Patterns | Kind::Texts | Kind::Tables(_) => Value::Array(Vec::new()),
+        Kind::Table(_) => Value::Table(Table::new()),
+        Kind::Patterns | Kind::Texts | Kind::Words(_) | Kind::Tables(_) => {
+            Value::Array(Vec::new())
+        }
     }
 }
 
@@ -265,24 +308,29 @@ fn expected(kind: Kind) -> String {
         Kind::Flag => "must be true or false".into(),
         Kind::Choice(words) => format!("must be one of \"{}\"", words.join("\", \"")),
         Kind::Patterns | Kind::Texts => "must be a list of texts".into(),
+        Kind::Words(words) => format!("must be a list out of \"{}\"", words.join("\", \"")),
+        Kind::Table(_) => "must be a table".into(),
         Kind::Tables(_) => "must be a list of tables".into(),
     }
 }
 
 /// Says that `name` is unknown, and which of `known` was probably meant.
 pub(super) fn unknown(name: &str, known: impl IntoIterator<Item = String>) -> String {
+    match nearest(name, known) {
+        Some(path) => format!("is not a setting; did you mean `{path}`?"),
+        None => "is not a setting".into(),
+    }
+}
+
+/// Which of `known` was probably meant by `name`.
+pub(super) fn nearest(name: &str, known: impl IntoIterator<Item = String>) -> Option<String> {
     let key = |path: &str| path.rsplit('.').next().unwrap_or_default().to_owned();
     let nearest = known.into_iter().min_by_key(|path| {
         // A key right but for its section beats a mere resemblance.
         let moved = key(path) == key(name);
         if moved { 1 } else { distance(path, name) }
     });
-    match nearest {
-        Some(path) if key(&path) == key(name) || distance(&path, name) <= name.len() / 3 => {
-            format!("is not a setting; did you mean `{path}`?")
-        }
-        _ => "is not a setting".into(),
-    }
+    nearest.filter(|path| key(path) == key(name) || distance(path, name) <= name.len() / 3)
 }
 
 /// Levenshtein's edit distance, in characters.

@@ -2,6 +2,7 @@
 //! is what it is stand in `default.toml`; here are only the types.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -244,6 +245,22 @@ pub struct Log {
     pub format: LogFormat,
 }
 
+/// `[catalogue]`: what is known of models.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "default.toml documents each setting")]
+pub struct Catalogue {
+    pub file: String,
+}
+
+impl Catalogue {
+    /// The file of one's own, if there is one.
+    #[must_use]
+    pub fn own(&self) -> Option<PathBuf> {
+        (!self.file.is_empty()).then(|| PathBuf::from(&self.file))
+    }
+}
+
 /// One of `[[namespaces]]`: shared between tenants.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -279,14 +296,40 @@ pub enum ProviderKind {
     /// OpenAI and every compatible server.
     #[default]
     Openai,
+    /// Anthropic's messages.
+    Anthropic,
+    /// Google's `generateContent`.
+    Gemini,
+    /// AWS Bedrock's Converse.
+    Bedrock,
+    /// Cohere's chat, version 2.
+    Cohere,
     /// Built in, deterministic, needs nothing.
     Demo,
+}
+
+impl ProviderKind {
+    /// As it is written.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Openai => "openai",
+            Self::Anthropic => "anthropic",
+            Self::Gemini => "gemini",
+            Self::Bedrock => "bedrock",
+            Self::Cohere => "cohere",
+            Self::Demo => "demo",
+        }
+    }
 }
 
 /// One of `[[providers]]` as written; `Config::providers_or_default` adds its key.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Provider {
+    /// The preset that fills what is left out.
+    #[serde(default)]
+    pub preset: Option<String>,
     /// Unique name, used by routes, headers and metrics.
     pub name: String,
     /// Its dialect.
@@ -352,6 +395,12 @@ pub struct Price {
     pub model: Pattern,
     /// Prompt tokens.
     pub input: f64,
+    /// Prompt tokens read from the provider's cache; `None` = as any other.
+    #[serde(default)]
+    pub cached_input: Option<f64>,
+    /// Prompt tokens written to the provider's cache; `None` = as any other.
+    #[serde(default)]
+    pub cache_write: Option<f64>,
     /// Completion tokens.
     pub output: f64,
 }

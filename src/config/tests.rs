@@ -46,12 +46,7 @@ fn an_empty_file_gives_the_defaults() {
     assert_eq!(config.cache.ineligible, Ineligible::Exact);
     assert_eq!(config.log.format, LogFormat::Text);
     assert!(config.providers.is_empty() && config.routes.is_empty());
-    assert!(
-        config
-            .prices
-            .iter()
-            .any(|p| p.model.as_str() == "gpt-4o-mini")
-    );
+    assert!(config.prices.is_empty() && config.catalogue.own().is_none());
 }
 
 #[test]
@@ -247,7 +242,8 @@ fn faults_inside_lists_name_the_item_and_field() {
     for line in [
         "providers[0].name (file r.toml): is missing",
         "providers[0].api_kee_env (file r.toml): is not a setting; did you mean `api_key_env`?",
-        "providers[1].kind (file r.toml): must be one of \"openai\", \"demo\"",
+        "providers[1].kind (file r.toml): must be one of \"openai\", \"anthropic\", \"gemini\", \"bedrock\", \
+         \"cohere\", \"demo\"",
         "providers[1].models (file r.toml): is not a pattern: ",
         "routes[0].candidates[0].provider (file r.toml): is not the name of a provider",
         "routes[0].candidates[1].provider (file r.toml): is missing",
@@ -380,11 +376,13 @@ fn a_value_of_the_wrong_type_is_told_with_the_right_one() {
 }
 
 #[test]
-fn a_list_in_the_file_replaces_the_default_list() {
-    let config = from_file("[[prices]]\nmodel = 'mine'\ninput = 1\noutput = 2").unwrap();
-    assert_eq!(config.prices.len(), 1);
-    assert_eq!(config.prices[0].output.to_bits(), 2.0_f64.to_bits());
-    assert!(from_file("prices = []").unwrap().prices.is_empty());
+fn a_price_may_tell_what_a_providers_cache_costs() {
+    let price = "[[prices]]\nmodel = 'mine'\ninput = 1\noutput = 2";
+    let config = from_file(&format!("{price}\ncached_input = 0.5\n{price}")).unwrap();
+    let cached = config.prices.iter().map(|price| price.cached_input);
+    assert_eq!(cached.collect::<Vec<_>>(), [Some(0.5), None]);
+    let Faults(told) = from_file(&format!("{price}\ncache_write = -1")).unwrap_err();
+    assert_eq!(told[0].path, "prices[0].cache_write");
 }
 
 proptest::proptest! {

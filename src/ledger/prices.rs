@@ -1,26 +1,15 @@
-//! What a model's tokens cost, by list price. An estimate: it does not know
-//! discounts, cached input or batch rates.
+//! What a model's tokens cost: by `[[prices]]` of the configuration where it
+//! says, else by the catalogue's list price. An estimate in either case.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
+use serde_json::{Map, Value};
 
+use super::catalogue::LiveCatalogue;
+use super::memo::Memo;
+use super::rate::{ListPrice, Rate, Usage};
 use crate::config::{Pattern, Price};
-
-/// Names remembered, each up to [`MAX_NAME`] bytes: clients invent model
-/// names, so what they can make us keep is bounded.
-const MAX_NAMES: usize = 512;
-const MAX_NAME: usize = 128;
-
-/// USD per token.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Rate {
-    input: f64,
-    output: f64,
-}
-
-type Known = HashMap<Box<str>, Option<Rate>>;
 
 /// The price list. Each hit asks it, so what a name resolved to is remembered
 /// and read without a lock.
@@ -28,7 +17,9 @@ type Known = HashMap<Box<str>, Option<Rate>>;
 pub struct Prices {
     exact: HashMap<Box<str>, Rate>,
     globs: Vec<(Pattern, Rate)>,
-    known: ArcSwap<Known>,
+    known: Memo<Rate>,
+    /// Asked for what the list has no price for.
+    catalogue: Option<Arc<LiveCatalogue>>,
 }
 
 impl Prices {
@@ -38,79 +29,109 @@ impl Prices {
     pub fn new(prices: &[Price]) -> Self {
         let mut exact = HashMap::new();
         let mut globs = Vec::new();
-        for Price {
-            model,
-            input,
-            output,
-        } in prices
-        {
+        for price in prices {
             let rate = Rate {
-                input: input / 1e6,
-                output: output / 1e6,
+                input: price.input,
+                cached_input: price.cached_input,
+                cache_write: price.cache_write,
+                output: price.output,
             };
-            if model.is_exact() {
-                exact.entry(model.as_str().into()).or_insert(rate);
+            if price.model.is_exact() {
+                exact.entry(price.model.as_str().into()).or_insert(rate);
             } else {
-                globs.push((model.clone(), rate));
+                globs.push((price.model.clone(), rate));
             }
         }
         Self {
             exact,
             globs,
-            known: ArcSwap::default(),
+            known: Memo::default(),
+            catalogue: None,
         }
     }
 
-    /// USD for this many tokens of `model`; `None` when the list has no price for it.
+    /// The same over a catalogue, which is asked for what the list has no price for.
+    #[must_use]
+    pub fn over(self, catalogue: Arc<LiveCatalogue>) -> Self {
+        Self {
+            catalogue: Some(catalogue),
+            ..self
+        }
+    }
+
+    /// USD for this many tokens of `model`, whoever answers, none of them from a provider's cache; `None` when
+    /// neither list has a price for it.
     #[must_use]
     pub fn cost(&self, model: &str, prompt_tokens: u64, completion_tokens: u64) -> Option<f64> {
-        let Rate { input, output } = self.rate(model)?;
-        #[allow(
-            clippy::cast_precision_loss,
-            reason = "token counts are far below 2^53"
-        )]
-        Some(prompt_tokens as f64 * input + completion_tokens as f64 * output)
+        let usage = Usage {
+            prompt: prompt_tokens,
+            completion: completion_tokens,
+            ..Usage::default()
+        };
+        self.cost_at(None, model, &usage)
+    }
+
+    /// USD for these tokens of `model` at a provider of this family, as in [`super::Catalogue::find`].
+    #[must_use]
+    pub fn cost_at(&self, family: Option<&str>, model: &str, usage: &Usage) -> Option<f64> {
+        self.price(family, model).map(|price| price.cost(usage))
+    }
+
+    /// What is told of `model` in a list of models: what the catalogue knows, and its price. Empty for a model
+    /// of which nothing is known.
+    #[must_use]
+    pub fn describe(&self, family: Option<&str>, model: &str) -> Map<String, Value> {
+        let mut told = match &self.catalogue {
+            Some(live) => live
+                .current()
+                .find(family, model)
+                .map_or_else(Map::new, |entry| entry.describe()),
+            None => Map::new(),
+        };
+        if let Some(rate) = self.rate(model) {
+            told.insert("price".to_owned(), ListPrice::of(rate).describe());
+        }
+        told
+    }
+
+    fn price(&self, family: Option<&str>, model: &str) -> Option<ListPrice> {
+        let own = self.rate(model).map(ListPrice::of);
+        own.or_else(|| self.catalogue.as_ref()?.current().find(family, model)?.price)
     }
 
     fn rate(&self, model: &str) -> Option<Rate> {
         if let Some(rate) = self.exact.get(model) {
             return Some(*rate);
         }
-        if let Some(known) = self.known.load().get(model) {
-            return *known;
+        if self.globs.is_empty() {
+            return None;
         }
-        let rate = self
-            .globs
-            .iter()
-            .find(|(glob, _)| glob.matches(model))
-            .map(|(_, rate)| *rate);
-        self.remember(model, rate);
-        rate
-    }
-
-    /// Copies the map to add to it: new names are rare and readers never wait.
-    fn remember(&self, model: &str, rate: Option<Rate>) {
-        if model.len() > MAX_NAME || self.known.load().len() >= MAX_NAMES {
-            return;
-        }
-        self.known.rcu(|known| {
-            let mut known = Known::clone(known);
-            known.insert(model.into(), rate);
-            Arc::new(known)
-        });
+        self.known.get(model, || {
+            let mut globs = self.globs.iter();
+            globs
+                .find(|(glob, _)| glob.matches(model))
+                .map(|(_, rate)| *rate)
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     fn price(model: &str, input: f64, output: f64) -> Price {
         Price {
             model: Pattern::parse(model).unwrap(),
             input,
+            cached_input: None,
+            cache_write: None,
             output,
         }
+    }
+
+    fn over_the_built_in(prices: &[Price]) -> Prices {
+        Prices::new(prices).over(Arc::new(LiveCatalogue::built_in()))
     }
 
     #[test]
@@ -146,18 +167,43 @@ mod tests {
     }
 
     #[test]
-    fn invented_names_do_not_fill_the_memory() {
-        let prices = Prices::new(&[price("*", 1.0, 1.0)]);
-        for i in 0..2 * MAX_NAMES {
-            assert!(prices.cost(&format!("model-{i}"), 1, 1).is_some());
-        }
-        assert!(prices.cost(&"x".repeat(MAX_NAME + 1), 1, 1).is_some());
-        assert_eq!(prices.known.load().len(), MAX_NAMES);
-        assert!(
-            !prices
-                .known
-                .load()
-                .contains_key("x".repeat(MAX_NAME + 1).as_str())
+    fn what_the_configuration_says_goes_before_the_catalogue() {
+        let million = |prices: &Prices, model| prices.cost(model, 1_000_000, 0).map(f64::round);
+        let prices = over_the_built_in(&[price("gpt-4o", 77.0, 0.0), price("gpt-4.1*", 78.0, 0.0)]);
+        assert_eq!(million(&prices, "gpt-4o"), Some(77.0));
+        assert_eq!(million(&prices, "gpt-4.1-mini"), Some(78.0));
+        assert_eq!(million(&prices, "claude-sonnet-4-6"), Some(3.0));
+        assert_eq!(million(&prices, "mock-plain"), None);
+        assert_eq!(million(&Prices::new(&[]), "gpt-4o"), None);
+    }
+
+    #[test]
+    fn a_price_of_ones_own_takes_nothing_from_the_catalogues() {
+        let usage = Usage {
+            prompt: 1_000_000,
+            cached: 1_000_000,
+            ..Usage::default()
+        };
+        let cost = |own: &[Price]| over_the_built_in(own).cost_at(Some("openai"), "gpt-4o", &usage);
+        assert_eq!(cost(&[]), Some(1.25));
+        assert_eq!(cost(&[price("gpt-4o", 2.0, 8.0)]), Some(2.0));
+        let half = Price {
+            cached_input: Some(0.2),
+            ..price("gpt-4o", 2.0, 8.0)
+        };
+        assert_eq!(cost(&[half]), Some(0.2));
+    }
+
+    #[test]
+    fn a_model_is_described_with_the_price_that_counts() {
+        let told = over_the_built_in(&[price("gpt-4o", 1.0, 2.0)]).describe(None, "gpt-4o");
+        assert_eq!(told["context_window"], 128_000);
+        assert_eq!(
+            told["price"],
+            json!({"input": 1.0, "output": 2.0, "unit": "usd_per_million_tokens"})
         );
+        assert!(over_the_built_in(&[]).describe(None, "mock-plain").is_empty());
+        let only_priced = Prices::new(&[price("m", 1.0, 2.0)]).describe(None, "m");
+        assert_eq!(only_priced.len(), 1);
     }
 }

@@ -11,7 +11,7 @@ use crate::evidence::{Evidence, EvidenceConfig};
 use crate::gateway::judge::JudgeConfig;
 use crate::gateway::{Gateway, GatewayConfig, Parts};
 use crate::identity::{Access, KeyFacts, Keyring, bootstrap_key, start_rule};
-use crate::ledger::Prices;
+use crate::ledger::{LiveCatalogue, Prices};
 use crate::router::Router;
 use crate::server::{Door, Drain, Limits};
 use crate::store::{DataFolder, StateStore, WorkStore};
@@ -100,7 +100,7 @@ pub(super) fn build_around(
             keyring,
             policies,
             evidence: Arc::new(evidence),
-            prices: Arc::new(Prices::new(&config.prices)),
+            prices: Arc::new(prices(config)?),
             metrics,
         },
     );
@@ -165,6 +165,12 @@ fn evidence_config(config: &Config, folder: &DataFolder) -> EvidenceConfig {
         decisions: config.cache.decisions,
         labels: config.cache.labels,
     }
+}
+
+/// `[[prices]]` over the catalogue, the file of one's own in it.
+pub(super) fn prices(config: &Config) -> Result<Prices, StartError> {
+    let catalogue = LiveCatalogue::open(config.catalogue.own())?;
+    Ok(Prices::new(&config.prices).over(Arc::new(catalogue)))
 }
 
 fn gateway_config(config: &Config, asker_key: [u8; 32]) -> GatewayConfig {

@@ -10,13 +10,14 @@ use super::router::{build_providers, build_router};
 use crate::config::{Config, Reading};
 use crate::embed::{self, EmbedError};
 use crate::identity::bootstrap_key;
+use crate::ledger::LiveCatalogue;
 use crate::telemetry;
 
 /// What decides whether there is an encoder at all.
 const SWITCHES: [&str; 3] = ["cache.enabled", "cache.semantic", "embedding.enabled"];
 
 /// Checks what a start would read: the configuration, the admin key, the log's filter, the providers
-/// with their keys and routes, the encoder's files and its runtime. Whatever is at fault, what does
+/// with their keys and routes, the catalogue's own file, the encoder's files and its runtime. Whatever is at fault, what does
 /// not rest on it is looked at. So is the encoder that is to come next, without which a start goes
 /// on. Gives the names of the providers.
 ///
@@ -51,6 +52,9 @@ fn check_start(
     };
     if reading.knows("log.filter") {
         note(&mut faults, telemetry::check_log(&settings.log));
+    }
+    if reading.knows("catalogue.file") {
+        note(&mut faults, LiveCatalogue::open(settings.catalogue.own()));
     }
     // Routes rest on the whole of the providers.
     let names = match sound {

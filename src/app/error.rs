@@ -6,6 +6,7 @@ use super::data::DataError;
 use crate::config::{Faults, ModelDirError};
 use crate::embed::EmbedError;
 use crate::identity::{BootstrapError, StartRefused};
+use crate::ledger::CatalogueFault;
 use crate::provider::ProviderError;
 use crate::router::RouterError;
 use crate::store::StoreError;
@@ -17,6 +18,8 @@ use crate::telemetry::{LogError, RecorderError};
 pub enum StartError {
     #[error(transparent)]
     Config(#[from] Faults),
+    #[error(transparent)]
+    Catalogue(#[from] CatalogueFault),
     #[error(transparent)]
     Log(#[from] LogError),
     #[error(transparent)]

@@ -3,8 +3,12 @@
 use std::sync::Arc;
 
 use super::error::{Lines, StartError};
-use crate::config::{Config, ProviderKind, ResolvedProvider};
-use crate::provider::{Deadlines, Demo, KeyHeader, Provider, ProviderError, Setup, openai};
+use crate::config::{Config, ProviderKind, ResolvedProvider, StreamUsage};
+use crate::dialect::chat::Taste;
+use crate::provider::aws::Access;
+use crate::provider::{
+    Deadlines, Demo, Provider, ProviderError, Setup, anthropic, bedrock, cohere, gemini, openai,
+};
 use crate::router::{Keeping, Retry, Route, Router, RouterConfig};
 
 /// A provider and the patterns of the models that it answers.
@@ -70,7 +74,7 @@ pub(super) fn build_providers(
     for resolved in resolved {
         let patterns = resolved.models.iter().map(|p| p.as_str().to_owned());
         let patterns = patterns.collect();
-        match provider(resolved, config) {
+        match provider(resolved, config, env) {
             Ok(provider) => providers.push((provider, patterns)),
             Err(fault) => unfit.push(fault),
         }
@@ -92,15 +96,52 @@ pub(super) fn build_providers(
 fn provider(
     resolved: ResolvedProvider,
     config: &Config,
+    env: &impl Fn(&str) -> Option<String>,
 ) -> Result<Arc<dyn Provider>, ProviderError> {
+    let taste = taste(&resolved);
+    let setup = Setup {
+        key_header: resolved.key_header(),
+        query: resolved
+            .preset
+            .map_or_else(Vec::new, |p| p.query.clone().into_iter().collect()),
+        name: resolved.name,
+        base_url: resolved.base_url,
+        key: resolved.key,
+        connect: config.deadlines.connect(),
+    };
     Ok(match resolved.kind {
         ProviderKind::Demo => Arc::new(Demo::default()),
-        ProviderKind::Openai => Arc::new(openai(Setup {
-            name: resolved.name,
-            base_url: resolved.base_url,
-            key: resolved.key,
-            key_header: KeyHeader::Bearer,
-            connect: config.deadlines.connect(),
-        })?),
+        ProviderKind::Openai => Arc::new(openai(setup, taste)?),
+        ProviderKind::Anthropic => Arc::new(anthropic(setup)?),
+        ProviderKind::Gemini => Arc::new(gemini(setup)?),
+        ProviderKind::Cohere => Arc::new(cohere(setup)?),
+        ProviderKind::Bedrock => {
+            let access = match &setup.key {
+                Some(key) => Some(Access::Bearer(key.clone())),
+                None => Access::from_env(env),
+            };
+            let region = region(&setup.base_url).or_else(|| env("AWS_REGION"));
+            let region = region.or_else(|| env("AWS_DEFAULT_REGION")).unwrap_or_default();
+            Arc::new(bedrock(setup, region, access)?)
+        }
     })
+}
+
+/// What is known of how a server differs from OpenAI's own.
+fn taste(resolved: &ResolvedProvider) -> Taste {
+    let Some(preset) = resolved.preset else {
+        return Taste::default();
+    };
+    Taste {
+        asks_usage: preset.stream_usage == StreamUsage::Asked,
+        extra: preset.extra.clone(),
+        newer_length: preset.catalogue.as_deref() == Some("openai"),
+    }
+}
+
+/// The region in `https://bedrock-runtime.REGION.amazonaws.com`.
+fn region(base_url: &str) -> Option<String> {
+    let host = base_url.split_once("://")?.1;
+    let region = host.strip_prefix("bedrock-runtime.")?.split('.').next()?;
+    Some(region.to_owned())
 }

@@ -11,13 +11,13 @@ use secrecy::SecretString;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
+use super::build::prices;
 use super::encoder::embed_config;
 use super::{Built, Environment, StartError, build, socket};
 use crate::chat::unix_seconds;
 use crate::config::{Config, Faults, ProviderKind, Route};
 use crate::embed::{EmbedConfig, Embedder};
 use crate::identity::TenantId;
-use crate::ledger::Prices;
 use crate::provider::local::{Local, LocalError};
 use crate::warm::journal::Lives;
 use crate::warm::{
@@ -130,7 +130,7 @@ pub async fn warm(args: WarmArgs, config: &Config) -> Result<Report, WarmError> 
         path: folder,
         source,
     })?;
-    let tariff = Tariff::new(Prices::new(&config.prices), gateway.routes.clone());
+    let tariff = Tariff::new(prices(config)?, gateway.routes.clone());
     let job = Job {
         driver: gateway.driver.as_ref(),
         concurrency: args.concurrency.get(),

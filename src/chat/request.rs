@@ -25,6 +25,9 @@ const NOT_IN_SCOPE: [&str; 8] = [
     "prompt_cache_key",
 ];
 
+/// Names of the longest answer: whichever of them is used, it means the same.
+const LENGTHS: [&str; 2] = ["max_tokens", "max_completion_tokens"];
+
 /// A fault in a request body, worded for the client.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
@@ -169,8 +172,14 @@ impl ChatRequest {
     /// and the last message without its text.
     pub fn hash_settings(&self, hasher: &mut CanonicalHasher) {
         hasher.object(&self.body, |key, value| {
-            key != "messages" && !NOT_IN_SCOPE.contains(&key) && !value.is_null()
+            let apart = key == "messages" || LENGTHS.contains(&key);
+            !apart && !NOT_IN_SCOPE.contains(&key) && !value.is_null()
         });
+        for length in LENGTHS.iter().filter_map(|name| self.body.get(*name)) {
+            if !length.is_null() {
+                hasher.text("length").value(length);
+            }
+        }
         // The parsed form does not tell these apart: they must be written alike, in the same places.
         for (place, number) in &self.inexact {
             hasher.bytes(&place.to_le_bytes()).text(number);
@@ -229,11 +238,12 @@ impl ChatRequest {
     }
 
     /// The body to send to a provider of the client's own dialect: the client's own bytes, but with the
-    /// provider's model name, and in one piece unless `stream`.
+    /// provider's model name, and in one piece unless `stream`. A stream of chat completions is asked for its token
+    /// counts if `asks_usage`.
     #[must_use]
-    pub fn native_body(&self, model: &str, stream: bool) -> Bytes {
+    pub fn native_body(&self, model: &str, stream: bool, asks_usage: bool) -> Bytes {
         match (self.dialect, stream == self.stream()) {
-            (Dialect::Chat, true) => self.chat_body(model),
+            (Dialect::Chat, true) if asks_usage => self.chat_body(model),
             (Dialect::Chat, false) => {
                 // Options of a stream are refused where there is none; as nothing they are allowed.
                 self.changed(model, &[("stream", "false"), ("stream_options", "null")])
@@ -454,7 +464,7 @@ mod tests {
     fn the_upstream_body_keeps_unknown_fields_and_asks_for_usage() {
         let mut body = with("stream", json!(true));
         body["x_vendor"] = json!({"deep": [1, 2]});
-        let sent: Value = serde_json::from_slice(&parse(&body).native_body("up", true)).unwrap();
+        let sent: Value = serde_json::from_slice(&parse(&body).native_body("up", true, true)).unwrap();
         assert_eq!(sent["model"], "up");
         assert_eq!(sent["x_vendor"], json!({"deep": [1, 2]}));
         assert_eq!(sent["stream_options"], json!({"include_usage": true}));
@@ -465,15 +475,15 @@ mod tests {
         let text = r#"{ "model":"m", "x":1e2,"y":0.30000000000000004441,
             "messages":[{"role":"user","content":"Hi?"}]}"#;
         let request = ChatRequest::parse(text).unwrap();
-        assert_eq!(request.native_body("m", false), text);
-        let other = request.native_body("up", false);
+        assert_eq!(request.native_body("m", false, true), text);
+        let other = request.native_body("up", false, true);
         let other = std::str::from_utf8(&other).unwrap();
         assert!(
             other.contains(r#""x":1e2,"y":0.30000000000000004441,"#),
             "{other}"
         );
         let streamed = text.replace("{ ", r#"{"stream":true,"stream_options":{"a":1e2},"#);
-        let sent = ChatRequest::parse(streamed).unwrap().native_body("m", true);
+        let sent = ChatRequest::parse(streamed).unwrap().native_body("m", true, true);
         let sent = std::str::from_utf8(&sent).unwrap();
         assert!(
             sent.contains(r#""stream_options":{"a":1e2,"include_usage":true}"#),

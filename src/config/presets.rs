@@ -160,7 +160,9 @@ fn parse(text: &str) -> Result<Vec<Preset>, toml::de::Error> {
 /// left to the checks of types.
 pub(super) fn fill(providers: &mut Value, origin: &Origin, faults: &mut Faults) {
     let items = providers.as_array_mut().into_iter().flatten();
-    let tables = items.enumerate().filter_map(|(i, item)| Some((i, item.as_table_mut()?)));
+    let tables = items
+        .enumerate()
+        .filter_map(|(i, item)| Some((i, item.as_table_mut()?)));
     for (i, provider) in tables {
         let Some(name) = provider.get("preset").and_then(Value::as_str) else {
             continue;
@@ -226,7 +228,11 @@ mod tests {
         assert!(parse(include_str!("presets.toml")).is_ok());
         for preset in presets() {
             let name = &preset.name;
-            assert_ne!(preset.base_url.is_empty(), preset.base_url_form.is_empty(), "{name}");
+            assert_ne!(
+                preset.base_url.is_empty(),
+                preset.base_url_form.is_empty(),
+                "{name}"
+            );
             assert!(!preset.base_url.ends_with('/'), "{name}");
             assert!(preset.endpoints.contains(&Endpoint::Chat), "{name}");
             let same = presets().iter().filter(|other| other.name == *name);
@@ -289,8 +295,10 @@ mod tests {
     fn where_everybody_has_their_own_address_it_is_asked_for() {
         assert_eq!(
             told("[[providers]]\npreset = 'azure'"),
-            ["providers[0].base_url: is missing: the preset `azure` needs your own, such as \
-              https://RESOURCE.openai.azure.com/openai/v1"]
+            [
+                "providers[0].base_url: is missing: the preset `azure` needs your own, such as \
+              https://RESOURCE.openai.azure.com/openai/v1"
+            ]
         );
     }
 
@@ -303,17 +311,19 @@ mod tests {
         assert_eq!(sent("anthropic"), ("x-api-key", "k".to_owned()));
         assert_eq!(sent("gemini"), ("x-goog-api-key", "k".to_owned()));
         for preset in presets().iter().filter(|p| !p.name.starts_with("azure")) {
-            assert_eq!(KeyHeader::of(preset.kind), preset.key_header, "{}", preset.name);
+            assert_eq!(
+                KeyHeader::of(preset.kind),
+                preset.key_header,
+                "{}",
+                preset.name
+            );
         }
     }
 
     #[test]
     fn a_server_is_known_by_its_address() {
         let at = |kind, url| preset_at(kind, url).map(|preset| preset.name.as_str());
-        assert_eq!(
-            at(ProviderKind::Openai, "https://api.x.ai/v1"),
-            Some("xai")
-        );
+        assert_eq!(at(ProviderKind::Openai, "https://api.x.ai/v1"), Some("xai"));
         assert_eq!(at(ProviderKind::Gemini, "https://api.x.ai/v1"), None);
         assert_eq!(at(ProviderKind::Openai, ""), None);
     }

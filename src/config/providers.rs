@@ -184,12 +184,7 @@ fn checked(base_url: Option<String>, variable: &str, faults: &mut Faults) -> Opt
     }
 }
 
-fn of_preset(
-    name: &str,
-    base_url: Option<String>,
-    api_key_env: &str,
-    models: Pattern,
-) -> Provider {
+fn of_preset(name: &str, base_url: Option<String>, api_key_env: &str, models: Pattern) -> Provider {
     let preset = preset(name);
     let usual = || preset.map_or_else(String::new, |preset| preset.base_url.clone());
     Provider {
@@ -344,7 +339,16 @@ mod tests {
             assert_eq!(claiming(&providers, name), ["anthropic"], "{name}");
         }
         for name in [
-            "gpt-4o", "c", "cl", "clau", "claude", "claudex", "clause-1", "Claude-opus-5", "x/claude-y", "ä",
+            "gpt-4o",
+            "c",
+            "cl",
+            "clau",
+            "claude",
+            "claudex",
+            "clause-1",
+            "Claude-opus-5",
+            "x/claude-y",
+            "ä",
         ] {
             assert_eq!(claiming(&providers, name), ["openai"], "{name}");
         }
@@ -356,7 +360,10 @@ mod tests {
         let with_key = resolve("", &[url, ("ANTHROPIC_API_KEY", "k")]).unwrap();
         assert_eq!(with_key[0].base_url, "http://127.0.0.1:1");
         assert_eq!(resolve("", &[url]).unwrap()[0].kind, ProviderKind::Demo);
-        let env = [("ANTHROPIC_API_KEY", "k"), ("ANTHROPIC_BASE_URL", "ftp://x")];
+        let env = [
+            ("ANTHROPIC_API_KEY", "k"),
+            ("ANTHROPIC_BASE_URL", "ftp://x"),
+        ];
         assert_eq!(
             resolve("", &env).unwrap_err(),
             "environment ANTHROPIC_BASE_URL: must start with http:// or https://"

@@ -53,14 +53,7 @@ const CANDIDATE: &[Field] = &[
     optional("model", Kind::Text),
 ];
 
-const KINDS: &[&str] = &[
-    "openai",
-    "anthropic",
-    "gemini",
-    "bedrock",
-    "cohere",
-    "demo",
-];
+const KINDS: &[&str] = &["openai", "anthropic", "gemini", "bedrock", "cohere", "demo"];
 
 const TTL_CLASSES: &[&str] = &["static", "default", "time_sensitive", "never"];
 
@@ -294,9 +287,7 @@ fn stand_in(kind: Kind) -> Value {
         Kind::Number => Value::Float(0.0),
         Kind::Flag => Value::Boolean(false),
         Kind::Table(_) => Value::Table(Table::new()),
-        Kind::Patterns | Kind::Texts | Kind::Words(_) | Kind::Tables(_) => {
-            Value::Array(Vec::new())
-        }
+        Kind::Patterns | Kind::Texts | Kind::Words(_) | Kind::Tables(_) => Value::Array(Vec::new()),
     }
 }
 

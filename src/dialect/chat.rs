@@ -11,6 +11,28 @@ const NAME: &str = "OpenAI's chat completions";
 /// Budgets of thought, in tokens, up to which an effort is low and medium.
 const EFFORTS: [(u64, &str); 2] = [(2048, "low"), (16_384, "medium")];
 
+/// How a server differs from OpenAI's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taste {
+    /// Whether a stream counts its tokens only where it is asked to.
+    pub asks_usage: bool,
+    /// Members that it takes beyond OpenAI's.
+    pub extra: Vec<String>,
+    /// Whether it knows the longest answer as `max_completion_tokens`; all know it as `max_tokens`, but for OpenAI's
+    /// own newer models.
+    pub newer_length: bool,
+}
+
+impl Default for Taste {
+    fn default() -> Self {
+        Self {
+            asks_usage: true,
+            extra: Vec::new(),
+            newer_length: false,
+        }
+    }
+}
+
 /// Writes a request of another dialect's client; one of this dialect goes on as it came.
 ///
 /// # Errors
@@ -18,12 +40,25 @@ const EFFORTS: [(u64, &str); 2] = [(2048, "low"), (16_384, "medium")];
 pub fn body(
     request: &Map<String, Value>,
     target: &Target<'_>,
+    taste: &Taste,
 ) -> Result<Map<String, Value>, InvalidRequest> {
+    let takes = |key: &str| taste.extra.iter().any(|extra| extra == key);
     let mut body = Map::with_capacity(request.len() + 2);
     for (key, value) in request {
         match key.as_str() {
             "foreign" => return Err(foreign(value)),
+            "top_k" | "thinking" if takes(key) => {
+                body.insert(key.clone(), value.clone());
+            }
             "top_k" if !value.is_null() => return Err(inexpressible(key, NAME)),
+            "max_tokens" | "max_completion_tokens" => {
+                let name = if taste.newer_length {
+                    "max_completion_tokens"
+                } else {
+                    "max_tokens"
+                };
+                body.insert(name.into(), value.clone());
+            }
             // What is stored is stored here.
             "store" | "metadata" => {}
             "top_k" | "cache_control" | "stream" | "stream_options" => {}
@@ -56,7 +91,9 @@ pub fn body(
     body.insert("model".into(), target.model.into());
     if target.stream {
         body.insert("stream".into(), true.into());
-        body.insert("stream_options".into(), json!({"include_usage": true}));
+        if taste.asks_usage {
+            body.insert("stream_options".into(), json!({"include_usage": true}));
+        }
     }
     Ok(body)
 }
@@ -86,7 +123,7 @@ fn message(i: usize, message: &Value) -> Result<Value, InvalidRequest> {
         let value = match (key.as_str(), value) {
             // What a model thought in an earlier turn is nothing that was said.
             (
-                "thinking_blocks" | "reasoning_content" | "is_error" | "cache_control" | "order",
+                "thinking_blocks" | "reasoning_content" | "is_error" | "cache_control" | "block_order",
                 _,
             ) => {
                 continue;
@@ -156,7 +193,7 @@ mod tests {
             max_tokens: 0,
         };
         let request = request.as_object().unwrap();
-        let body = body(request, &target).map(Value::Object);
+        let body = body(request, &target, &Taste::default()).map(Value::Object);
         body.map_err(|e| e.param.unwrap_or_default())
     }
 
@@ -221,7 +258,7 @@ mod tests {
             stream: true,
             max_tokens: 0,
         };
-        let body = Value::Object(body(request.as_object().unwrap(), &target).unwrap());
+        let body = Value::Object(body(request.as_object().unwrap(), &target, &Taste::default()).unwrap());
         assert_eq!(body["stream_options"]["include_usage"], true);
     }
 }

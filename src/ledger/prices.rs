@@ -59,6 +59,12 @@ impl Prices {
         }
     }
 
+    /// The catalogue under it, to be taken anew when its file changes.
+    #[must_use]
+    pub fn catalogue(&self) -> Option<&Arc<LiveCatalogue>> {
+        self.catalogue.as_ref()
+    }
+
     /// USD for this many tokens of `model`, whoever answers, none of them from a provider's cache; `None` when
     /// neither list has a price for it.
     #[must_use]
@@ -96,7 +102,13 @@ impl Prices {
 
     fn price(&self, family: Option<&str>, model: &str) -> Option<ListPrice> {
         let own = self.rate(model).map(ListPrice::of);
-        own.or_else(|| self.catalogue.as_ref()?.current().find(family, model)?.price)
+        own.or_else(|| {
+            self.catalogue
+                .as_ref()?
+                .current()
+                .find(family, model)?
+                .price
+        })
     }
 
     fn rate(&self, model: &str) -> Option<Rate> {
@@ -202,7 +214,11 @@ mod tests {
             told["price"],
             json!({"input": 1.0, "output": 2.0, "unit": "usd_per_million_tokens"})
         );
-        assert!(over_the_built_in(&[]).describe(None, "mock-plain").is_empty());
+        assert!(
+            over_the_built_in(&[])
+                .describe(None, "mock-plain")
+                .is_empty()
+        );
         let only_priced = Prices::new(&[price("m", 1.0, 2.0)]).describe(None, "m");
         assert_eq!(only_priced.len(), 1);
     }

@@ -214,7 +214,8 @@ mod tests {
             (read.prompt, read.cached, read.written, read.completion),
             (9, 3, 2, 4)
         );
-        let plain = json!({"prompt_tokens": 9, "completion_tokens": 4, "prompt_tokens_details": null});
+        let plain =
+            json!({"prompt_tokens": 9, "completion_tokens": 4, "prompt_tokens_details": null});
         assert_eq!(Usage::read(&plain).unwrap().cached, 0);
         assert_eq!(Usage::read(&json!({"prompt_tokens": 9})), None);
     }

@@ -50,7 +50,7 @@ impl Wire for Anthropic {
 
     fn body(&self, request: &ChatRequest, target: &Target<'_>) -> Result<Bytes, InvalidRequest> {
         if request.dialect() == Dialect::Messages {
-            return Ok(request.native_body(target.model, target.stream));
+            return Ok(request.native_body(target.model, target.stream, false));
         }
         anthropic::body(request.body(), target).map(written)
     }

@@ -22,13 +22,19 @@ use crate::dialect::{Fault, Target, converse};
 ///
 /// # Errors
 /// [`ProviderError`] for a URL that cannot be used, or, with an `https` URL, a system without root certificates.
-pub fn bedrock(setup: Setup, region: String, access: Access) -> Result<Remote, ProviderError> {
+pub fn bedrock(
+    setup: Setup,
+    region: String,
+    access: Option<Access>,
+) -> Result<Remote, ProviderError> {
+    let setup = Setup { key: None, ..setup };
     Remote::new(setup, Box::new(Bedrock { region, access }))
 }
 
 struct Bedrock {
     region: String,
-    access: Access,
+    /// None for a stand-in that asks for none.
+    access: Option<Access>,
 }
 
 impl Wire for Bedrock {
@@ -49,6 +55,9 @@ impl Wire for Bedrock {
     }
 
     fn sign(&self, request: &mut Request) -> Result<(), Failure> {
+        let Some(access) = &self.access else {
+            return Ok(());
+        };
         let kind = request.headers().get(CONTENT_TYPE);
         let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         let body = request.body().and_then(|body| body.as_bytes());
@@ -59,8 +68,7 @@ impl Wire for Bedrock {
             body: body.unwrap_or_default(),
         };
         let unsignable = |why: String| Failure::because(FailureKind::Auth, why);
-        let signed = self
-            .access
+        let signed = access
             .headers(&unsigned, &self.region, SystemTime::now())
             .map_err(|e| unsignable(e.to_string()))?;
         for (name, value) in signed {

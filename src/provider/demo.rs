@@ -15,7 +15,8 @@ use super::{Call, Event, Failure, FailureKind, Provider, Reply};
 use crate::chat::{
     Answer, ChatRequest, Chunk, Dialect, InvalidRequest, completion_id, unix_seconds,
 };
-use crate::dialect::{Target, chat};
+use crate::dialect::Target;
+use crate::dialect::chat::{self, Taste};
 
 /// Answers each question with the same words about itself.
 #[derive(Debug, Clone, Default)]
@@ -64,9 +65,9 @@ impl Provider for Demo {
 
     fn body(&self, request: &ChatRequest, target: &Target<'_>) -> Result<Bytes, InvalidRequest> {
         if request.dialect() == Dialect::Chat {
-            return Ok(request.native_body(target.model, target.stream));
+            return Ok(request.native_body(target.model, target.stream, true));
         }
-        chat::body(request.body(), target).map(written)
+        chat::body(request.body(), target, &Taste::default()).map(written)
     }
 
     fn chat(&self, call: Call) -> BoxFuture<'_, Result<Reply, Failure>> {

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, ClientBuilder, Url};
 use secrecy::{ExposeSecret, SecretString};
+
+use crate::config::KeyHeader;
 
 /// Idle connections kept to one host; more than one process's actix workers ever use at once.
 const MAX_IDLE: usize = 512;
@@ -37,19 +39,6 @@ pub enum ProviderError {
         #[source]
         source: reqwest::Error,
     },
-}
-
-/// The header in which a provider wants its key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum KeyHeader {
-    /// `Authorization: Bearer …`
-    Bearer,
-    /// `x-api-key`, as Anthropic.
-    XApiKey,
-    /// `api-key`, as Azure.
-    ApiKey,
-    /// `x-goog-api-key`, as Google.
-    XGoogApiKey,
 }
 
 pub(super) fn parse_base(text: &str) -> Result<Url, String> {
@@ -85,17 +74,10 @@ pub(super) fn headers(key: Option<&SecretString>, place: KeyHeader) -> Option<He
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     if let Some(key) = key {
-        let key = key.expose_secret();
-        let bearer = format!("Bearer {key}");
-        let (name, value) = match place {
-            KeyHeader::Bearer => (AUTHORIZATION, bearer.as_str()),
-            KeyHeader::XApiKey => (HeaderName::from_static("x-api-key"), key),
-            KeyHeader::ApiKey => (HeaderName::from_static("api-key"), key),
-            KeyHeader::XGoogApiKey => (HeaderName::from_static("x-goog-api-key"), key),
-        };
-        let mut value = HeaderValue::from_str(value).ok()?;
+        let value = place.value(key.expose_secret());
+        let mut value = HeaderValue::from_str(&value).ok()?;
         value.set_sensitive(true);
-        headers.insert(name, value);
+        headers.insert(HeaderName::from_static(place.name()), value);
     }
     Some(headers)
 }

@@ -42,7 +42,7 @@ pub use demo::Demo;
 pub use failure::{Failure, FailureKind, Remedy, UpstreamError};
 pub use gemini::gemini;
 pub use headers::forwardable;
-pub use http::{KeyHeader, ProviderError};
+pub use http::ProviderError;
 pub use openai::openai;
 pub use remote::{Remote, Setup};
 

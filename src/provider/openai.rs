@@ -13,18 +13,19 @@ use super::refusal::Scrub;
 use super::remote::{Remote, Setup};
 use super::wire::{Wire, written};
 use crate::chat::{Answer, ChatRequest, Dialect, InvalidRequest};
-use crate::dialect::{Fault, Target, chat};
+use crate::dialect::chat::{self, Taste};
+use crate::dialect::{Fault, Target};
 
 /// Sets up a server that speaks the OpenAI dialect.
 ///
 /// # Errors
 /// [`ProviderError`] for a URL or key that cannot be used, or, with an `https` URL, a system without root
 /// certificates.
-pub fn openai(setup: Setup) -> Result<Remote, ProviderError> {
-    Remote::new(setup, Box::new(OpenAi))
+pub fn openai(setup: Setup, taste: Taste) -> Result<Remote, ProviderError> {
+    Remote::new(setup, Box::new(OpenAi(taste)))
 }
 
-struct OpenAi;
+struct OpenAi(Taste);
 
 impl Wire for OpenAi {
     fn dialect(&self) -> Dialect {
@@ -41,9 +42,10 @@ impl Wire for OpenAi {
 
     fn body(&self, request: &ChatRequest, target: &Target<'_>) -> Result<Bytes, InvalidRequest> {
         if request.dialect() == Dialect::Chat {
-            return Ok(request.native_body(target.model, target.stream));
+            let asks_usage = self.0.asks_usage;
+            return Ok(request.native_body(target.model, target.stream, asks_usage));
         }
-        chat::body(request.body(), target).map(written)
+        chat::body(request.body(), target, &self.0).map(written)
     }
 
     fn answer(&self, body: &Bytes) -> Result<Answer, Fault> {
@@ -73,18 +75,20 @@ impl Wire for OpenAi {
 mod tests {
     use super::*;
     use crate::provider::Provider;
-    use crate::provider::http::KeyHeader;
+    use crate::config::KeyHeader;
     use reqwest::header::AUTHORIZATION;
     use std::time::Duration;
 
     fn make(base: &str, key: Option<&str>) -> Result<Remote, ProviderError> {
-        openai(Setup {
+        let setup = Setup {
             name: "p".into(),
             base_url: base.into(),
             key: key.map(|k| k.to_owned().into()),
             key_header: KeyHeader::Bearer,
+            query: Vec::new(),
             connect: Duration::from_secs(1),
-        })
+        };
+        openai(setup, Taste::default())
     }
 
     #[test]

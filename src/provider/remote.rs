@@ -16,11 +16,12 @@ use super::body::{Body, Clock, Content, unreached};
 use super::events::events;
 use super::failure::{Failure, FailureKind};
 use super::headers::{forward, passed_back};
-use super::http::{KeyHeader, ProviderError, client, headers, parse_base, trimmed};
+use super::http::{ProviderError, client, headers, parse_base, trimmed};
 use super::refusal::{Scrub, in_stream, refused};
 use super::wire::Wire;
 use super::{Call, Deadlines, Provider, Reply};
 use crate::chat::{Answer, ChatRequest, Dialect, InvalidRequest};
+use crate::config::KeyHeader;
 use crate::dialect::{Fault, Target};
 
 /// Bytes that a plain answer may hold.
@@ -37,6 +38,8 @@ pub struct Setup {
     pub key: Option<SecretString>,
     /// Where the credential goes.
     pub key_header: KeyHeader,
+    /// What each call has behind its path.
+    pub query: Vec<(String, String)>,
     /// Bounds the making of a connection.
     pub connect: Duration,
 }
@@ -51,6 +54,7 @@ pub struct Remote {
     client: Client,
     scrub: Arc<Scrub>,
     wire: Box<dyn Wire>,
+    query: Vec<(String, String)>,
 }
 
 impl Remote {
@@ -81,6 +85,7 @@ impl Remote {
             client,
             scrub: Arc::new(Scrub::new(key)),
             wire,
+            query: setup.query,
         })
     }
 
@@ -139,6 +144,10 @@ impl Remote {
     }
 
     fn request(&self, method: Method, url: Url, stream: bool) -> Request {
+        let mut url = url;
+        if !self.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(&self.query);
+        }
         let mut request = Request::new(method, url);
         let headers = request.headers_mut();
         headers.clone_from(&self.headers);

@@ -157,6 +157,8 @@ mod tests {
         let price = Price {
             model: Pattern::parse("m").unwrap(),
             input: 0.0,
+            cached_input: None,
+            cache_write: None,
             output: 1e6,
         };
         let tariff = Tariff::new(Prices::new(&[price]), vec![]);

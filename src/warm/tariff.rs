@@ -60,6 +60,8 @@ mod tests {
         Price {
             model: Pattern::parse(model).unwrap(),
             input: 0.0,
+            cached_input: None,
+            cache_write: None,
             output: output * 1e6,
         }
     }

@@ -19,7 +19,7 @@ pub struct Entry {
     /// What it is asked for.
     #[serde(default)]
     pub task: Task,
-    /// Tokens of prompt and answer together.
+    /// Tokens of prompt and answer together, or of the prompt alone where its provider counts so.
     pub context_window: Option<u64>,
     /// Tokens of an answer at most.
     pub max_output_tokens: Option<u64>,

@@ -76,9 +76,9 @@ impl Catalogue {
         let place = match family {
             None => self.known.get(model, || self.anywhere(model)),
             Some(name) => match self.families.get(name) {
-                Some(family) => family
-                    .known
-                    .get(model, || self.within(family, model).or(self.at_vendor(model))),
+                Some(family) => family.known.get(model, || {
+                    self.within(family, model).or(self.at_vendor(model))
+                }),
                 None => self.at_vendor(model),
             },
         };

@@ -1,7 +1,7 @@
 //! Catalogues as they are written and looked up in.
 
 use super::*;
-use crate::config::{Faults, Origin};
+use crate::config::{Faults, Origin, presets};
 
 fn sheet(models: &str) -> Result<Sheet, Faults> {
     let text = format!("version = 1\ndate = '2026-01-31'\n{models}");
@@ -59,7 +59,11 @@ fn an_alias_is_a_name_like_any_other() {
 
 #[test]
 fn each_provider_has_its_own_entries() {
-    let catalogue = catalogue(&[model("p", "m", 1.0), model("q", "m", 2.0), model("q", "n", 3.0)]);
+    let catalogue = catalogue(&[
+        model("p", "m", 1.0),
+        model("q", "m", 2.0),
+        model("q", "n", 3.0),
+    ]);
     let found = |family, name| found(&catalogue, family, name);
     assert_eq!(found(Some("p"), "m"), Some(1.0));
     assert_eq!(found(Some("q"), "m"), Some(2.0));
@@ -86,7 +90,11 @@ fn a_vendor_in_front_leads_to_its_own_entry_unless_there_is_one_of_the_provider(
     for family in [None, Some("host"), Some("openrouter")] {
         assert_eq!(found(family, "anthropic/claude-x-4.5"), Some(1.0));
         assert_eq!(found(family, "anthropic/claude-x-4-5"), Some(1.0));
-        let own = if family == Some("openrouter") { 2.0 } else { 3.0 };
+        let own = if family == Some("openrouter") {
+            2.0
+        } else {
+            3.0
+        };
         assert_eq!(found(family, "openai/oss"), Some(own));
     }
     assert_eq!(found(Some("openrouter"), "openai/oss:free"), None);
@@ -153,4 +161,90 @@ fn all_faults_of_a_file_are_told_together() {
 #[test]
 fn a_file_that_is_not_toml_is_told_by_line() {
     assert!(faults("version = = 1")[0].contains("line 1"));
+}
+
+#[test]
+fn what_is_built_in_tells_a_price_and_a_size_of_every_model() {
+    let live = LiveCatalogue::built_in();
+    let catalogue = live.current();
+    assert!(catalogue.entries().count() > 100);
+    for entry in catalogue.entries() {
+        let (provider, id) = (&entry.provider, entry.id.as_str());
+        let rate = entry.price.unwrap().rate;
+        let least = if entry.task == Task::Moderation {
+            0.0
+        } else {
+            0.01
+        };
+        assert!(rate.input >= least && rate.input < 100.0, "{provider} {id}");
+        assert!(
+            rate.cached_input.is_none_or(|usd| usd < rate.input),
+            "{provider} {id}"
+        );
+        assert!(
+            rate.cache_write.is_none_or(|usd| usd > rate.input),
+            "{provider} {id}"
+        );
+        let cached = entry.can(Capability::PromptCaching);
+        assert_eq!(cached, rate.cached_input.is_some(), "{provider} {id}");
+        let written = entry.modalities.output.is_empty();
+        assert_eq!(written, entry.task != Task::Chat, "{provider} {id}");
+        let known = presets()
+            .iter()
+            .any(|p| p.catalogue.as_ref() == Some(provider));
+        assert!(known, "{provider} is no preset's");
+    }
+}
+
+#[test]
+fn models_are_found_by_the_names_that_providers_give_them() {
+    let live = LiveCatalogue::built_in();
+    let catalogue = live.current();
+    for (family, name, usd) in [
+        ("openai", "gpt-4o-mini-2024-07-18", 0.15),
+        ("openai", "gpt-4o-2024-05-13", 5.0),
+        ("openai", "gpt-4o-2024-11-20", 2.5),
+        ("anthropic", "claude-sonnet-4-5-20250929", 3.0),
+        ("bedrock", "anthropic.claude-opus-5", 5.0),
+        ("bedrock", "global.anthropic.claude-opus-5-5", 4.0),
+        ("bedrock", "eu.anthropic.claude-opus-5-v1:0", 5.5),
+        (
+            "bedrock",
+            "us.anthropic.claude-haiku-4-5-20251001-v1:0",
+            1.1,
+        ),
+        ("google", "models/gemini-2.5-flash", 0.3),
+        ("mistral", "mistral-large-latest", 0.5),
+        ("groq", "openai/gpt-oss-20b", 0.075),
+        ("openrouter", "anthropic/claude-opus-4.8", 5.0),
+        ("openrouter", "x-ai/grok-4.3", 1.25),
+    ] {
+        assert_eq!(found(&catalogue, Some(family), name), Some(usd), "{name}");
+        if family != "openrouter" && family != "groq" {
+            assert_eq!(found(&catalogue, None, name), Some(usd), "{name}");
+        }
+    }
+    assert_eq!(
+        found(&catalogue, Some("openai"), "gpt-4o-audio-preview"),
+        None
+    );
+    assert_eq!(found(&catalogue, Some("vllm"), "openai/gpt-oss-120b"), None);
+}
+
+#[test]
+fn an_entry_is_described_for_a_list_of_models() {
+    let live = LiveCatalogue::built_in();
+    let catalogue = live.current();
+    let told = catalogue.find(Some("openai"), "gpt-4o").unwrap().describe();
+    assert_eq!(
+        serde_json::Value::Object(told),
+        serde_json::json!({
+            "task": "chat",
+            "context_window": 128_000,
+            "max_output_tokens": 16384,
+            "modalities": {"input": ["text", "image", "pdf"], "output": ["text"]},
+            "capabilities": ["tools", "json_schema", "prompt_caching", "streaming", "vision"],
+            "price": {"input": 2.5, "cached_input": 1.25, "output": 10.0, "unit": "usd_per_million_tokens"}
+        })
+    );
 }

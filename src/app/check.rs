@@ -17,9 +17,9 @@ use crate::telemetry;
 const SWITCHES: [&str; 3] = ["cache.enabled", "cache.semantic", "embedding.enabled"];
 
 /// Checks what a start would read: the configuration, the admin key, the log's filter, the providers
-/// with their keys and routes, the catalogue's own file, the encoder's files and its runtime. Whatever is at fault, what does
-/// not rest on it is looked at. So is the encoder that is to come next, without which a start goes
-/// on. Gives the names of the providers.
+/// with their keys and routes, the catalogue's own file, the encoder's files and its runtime. Whatever
+/// is at fault, what does not rest on it is looked at. So is the encoder that is to come next, without
+/// which a start goes on. Gives the names of the providers.
 ///
 /// # Errors
 /// All that is wrong.

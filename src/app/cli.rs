@@ -30,8 +30,9 @@ struct Cli {
 enum Command {
     /// Run the gateway.
     ///
-    /// Talks to the providers of the configuration; without one to OpenAI, or the server at
-    /// OPENAI_BASE_URL, if OPENAI_API_KEY or OPENAI_BASE_URL is set, else to a built-in demo.
+    /// Talks to the providers of the configuration. Without one: to OpenAI, or the server at
+    /// OPENAI_BASE_URL, if OPENAI_API_KEY or OPENAI_BASE_URL is set; for claude-* to Anthropic, or the
+    /// server at ANTHROPIC_BASE_URL, if ANTHROPIC_API_KEY is set; with neither to a built-in demo.
     Serve {
         #[command(flatten)]
         common: Common,

@@ -101,7 +101,8 @@ pub enum WarmError {
     Gateway(#[from] LocalError),
     #[error(
         "nothing to warm: only the built-in demo would answer, and its answers are kept in memory \
-         only; set OPENAI_API_KEY or configure a provider, or warm a running gateway"
+         only; set OPENAI_API_KEY or ANTHROPIC_API_KEY, configure a provider, or warm a running \
+         gateway"
     )]
     OnlyDemo,
     #[error(transparent)]

@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 
 use super::layers::Layers;
-use super::sections::{Decide, Provider, ProviderKind, parse_bind};
+use super::lists::{Provider, ProviderKind};
+use super::sections::{Decide, parse_bind};
 use super::{Config, MAX_ENTRY_BYTES, Origin};
 
 const MAX: f64 = f64::INFINITY;

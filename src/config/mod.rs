@@ -4,6 +4,7 @@
 mod check;
 mod faults;
 mod layers;
+mod lists;
 mod model_dir;
 mod pattern;
 mod presets;
@@ -19,6 +20,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 pub use faults::{Fault, Faults, Origin};
+pub use lists::{Candidate, Namespace, Price, Provider, ProviderKind, Route};
 pub use model_dir::{ModelDirError, find_model_dir, model_search_starts};
 pub use pattern::{BadPattern, Pattern};
 pub use presets::{Endpoint, KeyHeader, Preset, StreamUsage, preset, presets};
@@ -26,8 +28,8 @@ pub use providers::ResolvedProvider;
 pub use reading::Reading;
 pub(crate) use schema::{Field, Kind, optional, read_data, required};
 pub use sections::{
-    Cache, Candidate, Catalogue, Data, Deadlines, Decide, Embedding, Index, Ineligible, Judge, Log,
-    LogFormat, Namespace, Price, Provider, ProviderKind, Responses, Retry, Route, Server, Store, TtlClass,
+    Cache, Catalogue, Data, Deadlines, Decide, Embedding, Index, Ineligible, Judge, Log, LogFormat,
+    Responses, Retry, Server, Store, TtlClass,
 };
 
 use layers::Layers;

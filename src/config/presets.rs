@@ -9,8 +9,8 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use super::faults::{Faults, Origin};
+use super::lists::ProviderKind;
 use super::schema::nearest;
-use super::sections::ProviderKind;
 
 /// Sound, as a test sees to.
 static PRESETS: LazyLock<Vec<Preset>> =

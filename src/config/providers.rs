@@ -7,9 +7,9 @@ use secrecy::SecretString;
 
 use super::Config;
 use super::faults::{Faults, Origin};
+use super::lists::{Provider, ProviderKind};
 use super::pattern::Pattern;
 use super::presets::{KeyHeader, Preset, preset, preset_at};
-use super::sections::{Provider, ProviderKind};
 
 /// A provider ready to be called. Its `Debug` hides the key.
 #[derive(Clone, Debug)]

@@ -134,7 +134,7 @@ async fn whatever_is_changed_but_the_question_never_hits() {
         ("temperature", json!(0.5)),
         ("top_p", json!(0.5)),
         ("max_tokens", json!(50)),
-        ("max_completion_tokens", json!(50)),
+        ("max_completion_tokens", json!(60)),
         ("stop", json!(["\n"])),
         ("frequency_penalty", json!(1)),
         ("reasoning_effort", json!("low")),

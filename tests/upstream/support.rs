@@ -5,8 +5,10 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use reprise::chat::{Answer, Recorder};
+use reprise::config::KeyHeader;
+use reprise::dialect::chat::Taste;
 use reprise::provider::{
-    Call, ClientHeaders, Deadlines, Event, EventStream, Failure, KeyHeader, Provider, Remote,
+    Call, ClientHeaders, Deadlines, Event, EventStream, Failure, Provider, Remote,
     Reply, Setup, openai,
 };
 use serde_json::{Value, json};
@@ -24,14 +26,15 @@ pub(crate) const PATIENT: Deadlines = Deadlines {
 };
 
 pub(crate) fn provider(name: &str, base_url: &str) -> Remote {
-    openai(Setup {
+    let setup = Setup {
         name: name.into(),
         base_url: base_url.into(),
         key: Some(KEY.to_owned().into()),
         key_header: KeyHeader::Bearer,
+        query: Vec::new(),
         connect: Duration::from_secs(5),
-    })
-    .unwrap()
+    };
+    openai(setup, Taste::default()).unwrap()
 }
 
 pub(crate) fn body(model: &str, stream: bool) -> Value {

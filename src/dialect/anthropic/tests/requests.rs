@@ -296,6 +296,8 @@ fn the_head_of_a_conversation_is_the_system_prompt_and_later_words_keep_their_pl
     messages_come_back(&json!([{"role": "user", "content": "hi"},
         {"role": "system", "content": [{"type": "text", "text": "C"}, {"type": "some_day"}], "clear_at": "never"},
         {"role": "assistant", "content": "I"}]));
+    messages_come_back(&json!([
+        {"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}], "x": 1}]));
     let first = json!([{"role": "system", "content": "C"}]);
     assert_eq!(fault(&asking(&first)), "messages[0].role");
 }

@@ -72,6 +72,11 @@ fn thoughts_and_calls_stream_through_in_pieces() {
         json!({"index": 0, "function": {"arguments": " \"a\": \"é\"}"}})
     );
     assert_eq!(calls[3][0]["index"], 1);
+    let signed = json!([{"type": "thinking", "thinking": "Let me see.", "signature": "sig=="}]);
+    let told = chunks
+        .iter()
+        .find_map(|chunk| chunk["choices"][0]["delta"].get("thinking_blocks"));
+    assert_eq!(told, Some(&signed));
     let finish = chunks.iter().rev().nth(1).unwrap();
     assert_eq!(finish["choices"][0]["finish_reason"], "tool_calls");
     assert_eq!(finish["choices"][0]["delta"], json!({}));

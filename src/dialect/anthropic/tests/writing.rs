@@ -77,6 +77,27 @@ fn calls_whose_pieces_are_mixed_come_one_after_the_other() {
 }
 
 #[test]
+fn foreign_events_take_the_place_that_is_theirs() {
+    let blocks = block(
+        7,
+        json!({"type": "some_day"}),
+        &[json!({"type": "some_delta"})],
+    );
+    let mut chunks = vec![delta(json!({"content": "a"}))];
+    chunks.extend(
+        blocks
+            .iter()
+            .map(|event| delta(json!({ "foreign": [event] }))),
+    );
+    let told = written(&chunks);
+    let indices: Vec<_> = told
+        .iter()
+        .filter_map(|event| event.get("index")?.as_u64())
+        .collect();
+    assert_eq!(indices, [0, 0, 0, 1, 1, 1]);
+}
+
+#[test]
 fn an_error_ends_a_stream_and_nothing_follows() {
     let mut writer = Writer::new(Some(&json!({"prompt_tokens": 12, "completion_tokens": 3})));
     let begun = events(&writer.chunk(object(&delta(json!({"content": "a"})))));
@@ -108,6 +129,10 @@ fn a_remembered_answer_streams_as_the_message_that_it_is() {
     let members = json!({"model": "m", "usage": {"prompt_tokens": 9, "completion_tokens": 7},
         "choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}]});
     let told = events(&replay(object(&members)));
+    let texts = told
+        .iter()
+        .filter(|event| event["delta"]["type"] == "text_delta");
+    assert_eq!(texts.count(), 4);
     let again = Replay::new(crate::chat::Answer::from_members(object(&members).clone()).unwrap());
     let chunks = String::from_utf8(again.events(true).unwrap().to_vec()).unwrap();
     let chunks = chunks

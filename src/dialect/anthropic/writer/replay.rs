@@ -35,7 +35,6 @@ impl Writer {
                 self.close();
                 let thought = text_of(&block, "thinking");
                 pieces(thought).for_each(|piece| self.think(piece));
-                self.foretold.clear();
                 self.thinking_block(&block, true);
             }
             Block::Whole(block) => self.start(Open::Foreign, block),

@@ -91,3 +91,35 @@ pub(super) fn error(message: &str, status: Option<u64>, code: Value) -> Value {
     };
     json!({"message": message, "type": kind, "param": null, "code": code})
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_choice_says_once_whose_it_is() {
+        let mut chunks = Chunks::new("m");
+        let mut delta = |index| {
+            let chunk = chunks.delta(index, Map::new(), Value::Null);
+            chunk["choices"][0]["delta"].clone()
+        };
+        let role = json!({"role": "assistant"});
+        assert_eq!(
+            (delta(0), delta(1), delta(0)),
+            (role.clone(), role, json!({}))
+        );
+    }
+
+    #[test]
+    fn an_error_has_a_type_for_its_status() {
+        let kind = |status| error("x", status, Value::Null)["type"].take();
+        assert_eq!(kind(Some(401)), "authentication_error");
+        assert_eq!(kind(Some(403)), "permission_error");
+        assert_eq!(kind(Some(404)), "invalid_request_error");
+        assert_eq!(kind(Some(429)), "rate_limit_error");
+        assert_eq!(
+            (kind(Some(503)), kind(None)),
+            (json!("server_error"), json!("server_error"))
+        );
+    }
+}

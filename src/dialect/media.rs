@@ -120,6 +120,7 @@ mod tests {
             "data:;base64,x",
             "iVBO",
             "file:///x.png",
+            "https:x.png",
         ] {
             assert_eq!(source(unknown), None, "{unknown}");
         }
@@ -136,6 +137,7 @@ mod tests {
             Some("image/jpeg")
         );
         assert_eq!(remote("gs://bucket/a.pdf"), Some("application/pdf"));
+        assert_eq!(remote("https://x.test/a.png#b.gif"), Some("image/png"));
         assert_eq!(remote("http://x.test/a.png/view"), None);
         assert_eq!(remote("https://x.test"), None);
     }

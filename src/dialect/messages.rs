@@ -53,3 +53,47 @@ pub(super) fn called<'a>(id: &str, earlier: &'a [Value]) -> Option<&'a str> {
     let call = calls.find(|call| call.get("id").is_some_and(|i| i == id))?;
     call.pointer("/function/name")?.as_str()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn thoughts_are_told_once() {
+        let told = |message: Value| {
+            let message = message.as_object().unwrap();
+            thoughts(message).map(str::to_owned).collect::<Vec<_>>()
+        };
+        let blocks = json!([{"type": "thinking", "thinking": "a", "signature": "x"},
+            {"type": "redacted_thinking", "data": "x"}, {"type": "thinking", "thinking": "b"}]);
+        let both = json!({"reasoning_content": "ab", "thinking_blocks": blocks});
+        assert_eq!(told(both), ["ab"]);
+        let only = json!({"reasoning_content": "", "thinking_blocks": blocks});
+        assert_eq!(told(only), ["a", "b"]);
+        assert!(told(json!({"content": "x"})).is_empty());
+    }
+
+    #[test]
+    fn a_tools_name_is_the_one_that_was_called() {
+        let call = |name: &str| json!({"id": "a", "function": {"name": name}});
+        let earlier = json!([{"tool_calls": [call("f"), call("g")]}, {"tool_calls": null}]);
+        let called = called("a", earlier.as_array().unwrap());
+        assert_eq!(called, Some("g"));
+        let message = json!({"role": "tool", "tool_call_id": "a", "name": "g", "content": "x"});
+        let message = message.as_object().unwrap();
+        assert!(only_in_tool_message(message, "m", called, "Y").is_ok());
+        let refused = only_in_tool_message(message, "m", Some("f"), "Y").unwrap_err();
+        assert_eq!(refused.param.as_deref(), Some("m.name"));
+    }
+
+    #[test]
+    fn what_is_not_said_is_no_reason_to_refuse() {
+        let message = json!({"role": "user", "content": "x", "cache_control": {"type": "ephemeral"},
+            "extra_content": {"google": {}}, "refusal": null, "annotations": [], "audio": {}});
+        assert!(only_in_message(message.as_object().unwrap(), "m", &[], "Y").is_ok());
+        let message = json!({"role": "user", "content": "x", "mood": false});
+        let refused = only_in_message(message.as_object().unwrap(), "m", &[], "Y").unwrap_err();
+        assert_eq!(refused.param.as_deref(), Some("m.mood"));
+    }
+}

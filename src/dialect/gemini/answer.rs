@@ -4,8 +4,8 @@ use serde_json::{Map, Value, json};
 
 use super::super::Fault;
 use super::super::chunks::mark_lost;
-use super::candidate::{self, Finish, Said, signed};
-use super::response;
+use super::candidate::{self, Finish, Said};
+use super::{response, signature};
 
 /// Reads an answer: its canonical members without id and date.
 ///
@@ -60,7 +60,7 @@ fn choice(index: u64, said: Said, finish: Finish) -> Value {
         message.insert("tool_calls".into(), said.calls.into_iter().collect());
     }
     if let Some(signature) = said.signature {
-        message.insert("extra_content".into(), signed(&signature));
+        message.insert("extra_content".into(), signature::extra(&signature));
     }
     json!({"index": index, "message": message, "logprobs": said.logprobs,
         "finish_reason": finish.reason(calls)})

@@ -14,7 +14,7 @@ use crate::chat::InvalidRequest;
 /// The field that cannot be expressed.
 pub fn body(
     request: &Map<String, Value>,
-    _target: &Target<'_>,
+    target: &Target<'_>,
 ) -> Result<Map<String, Value>, InvalidRequest> {
     for (key, value) in asked(request) {
         let placed = matches!(key, "messages" | "tools" | "tool_choice");
@@ -25,7 +25,7 @@ pub fn body(
             return Err(inexpressible(key, NAME));
         }
     }
-    let Contents { system, turns } = contents::read(items(request, "", "messages")?)?;
+    let Contents { system, turns } = contents::read(items(request, "", "messages")?, target.model)?;
     let mut body = Map::new();
     body.insert("contents".into(), turns.into());
     if !system.is_empty() {

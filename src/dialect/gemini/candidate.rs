@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::Fault;
 use super::super::chunks::error;
+use super::signature;
 
 /// Members of a candidate that say nothing in the answer, or are read here.
 const KNOWN: [&str; 8] = [
@@ -152,7 +153,7 @@ impl Said {
         call.insert("type".into(), "function".into());
         call.insert("function".into(), json!({"name": name, "arguments": args}));
         if let Some(signature) = signature {
-            call.insert("extra_content".into(), signed(signature));
+            call.insert("extra_content".into(), signature::extra(signature));
         }
         self.calls.push(call);
         Ok(())
@@ -163,11 +164,6 @@ impl Said {
             self.lost.push(name.to_owned());
         }
     }
-}
-
-/// A signature as Google's own endpoint in OpenAI's dialect writes one.
-pub(super) fn signed(signature: &str) -> Value {
-    json!({"google": {"thought_signature": signature}})
 }
 
 /// An id for a call that came without one: the same for the same place in the same answer.

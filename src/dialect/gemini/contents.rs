@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 use super::super::members::{items, object, only, text, wrong};
 use super::super::messages::{called, only_in_message, only_in_tool_message, thoughts};
 use super::super::target::inexpressible;
-use super::NAME;
 use super::parts::{parts, texts};
+use super::{NAME, signature};
 use crate::chat::{InvalidRequest, parse_strict};
 
 /// What was said.
@@ -18,8 +18,9 @@ pub(super) struct Contents {
     pub(super) turns: Vec<Value>,
 }
 
-/// Reads the messages of a request.
-pub(super) fn read(messages: &[Value]) -> Result<Contents, InvalidRequest> {
+/// Reads the messages of a request to `model`.
+pub(super) fn read(messages: &[Value], model: &str) -> Result<Contents, InvalidRequest> {
+    let strict = signature::is_wanted_by(model);
     let mut contents = Contents::default();
     let mut after_tool = false;
     for (i, message) in messages.iter().enumerate() {
@@ -36,7 +37,13 @@ pub(super) fn read(messages: &[Value]) -> Result<Contents, InvalidRequest> {
                 only_in_message(message, &at, &[], NAME)?;
                 contents.turns.push(turn("user", parts(message, &at)?));
             }
-            "assistant" => contents.turns.push(turn("model", said(message, &at)?)),
+            "assistant" => {
+                let mut parts = said(message, &at)?;
+                if strict {
+                    signature::fill_in(&mut parts);
+                }
+                contents.turns.push(turn("model", parts));
+            }
             "tool" => {
                 let earlier = messages.get(..i).unwrap_or_default();
                 let given = given(message, earlier, &at)?;
@@ -73,7 +80,7 @@ fn said(message: &Map<String, Value>, at: &str) -> Result<Vec<Value>, InvalidReq
     if !calls.is_empty() && words.iter().all(is_empty) {
         words.clear();
     }
-    if let Some(signature) = signature(message) {
+    if let Some(signature) = signature::of(message) {
         if words.last().is_none_or(|last| last.get("text").is_none()) {
             words.push(json!({"text": ""}));
         }
@@ -86,12 +93,6 @@ fn said(message: &Map<String, Value>, at: &str) -> Result<Vec<Value>, InvalidReq
         said.push(call(made, &format!("{at}.tool_calls[{j}]"))?);
     }
     Ok(said)
-}
-
-/// The signature that this provider once gave a message or a call, without which it may refuse to go on.
-fn signature(of: &Map<String, Value>) -> Option<&str> {
-    let google = of.get("extra_content")?.get("google")?;
-    google.get("thought_signature")?.as_str()
 }
 
 fn call(call: &Value, at: &str) -> Result<Value, InvalidRequest> {
@@ -115,7 +116,7 @@ fn call(call: &Value, at: &str) -> Result<Value, InvalidRequest> {
     let arguments = arguments.ok_or_else(|| wrong(at.as_str(), "a string"))?;
     written.insert("args".into(), object_of(arguments, &at)?);
     let mut part = json!({ "functionCall": written });
-    if let (Some(signature), Value::Object(part)) = (signature(call), &mut part) {
+    if let (Some(signature), Value::Object(part)) = (signature::of(call), &mut part) {
         part.insert("thoughtSignature".into(), signature.into());
     }
     Ok(part)
@@ -170,7 +171,7 @@ mod tests {
     use super::*;
 
     fn of(messages: Value) -> Result<Value, String> {
-        let contents = read(messages.as_array().unwrap());
+        let contents = read(messages.as_array().unwrap(), "gemini-2.5-pro");
         let both = contents.map(|c| json!({"system": c.system, "turns": c.turns}));
         both.map_err(|e| e.param.unwrap())
     }
@@ -259,6 +260,16 @@ mod tests {
             turns[2]["parts"],
             json!([{"text": "", "thoughtSignature": "ZW5k"}])
         );
+    }
+
+    #[test]
+    fn a_call_that_nobody_signed_says_so_where_a_model_would_refuse_it() {
+        let messages = [json!({"role": "assistant", "tool_calls": [call("a", "f", "{}")]})];
+        let signed = |model: &str| {
+            let turns = read(&messages, model).unwrap().turns;
+            turns[0]["parts"][0].get("thoughtSignature").is_some()
+        };
+        assert!(signed("gemini-3-pro") && !signed("gemini-2.5-pro"));
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod parts;
 mod reader;
 mod response;
 mod settings;
+mod signature;
 mod tools;
 
 pub use answer::answer;

@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::super::chunks::{Chunks, mark_lost};
 use super::super::{Fault, Heard};
-use super::candidate::{self, Finish, Said, signed};
-use super::response;
+use super::candidate::{self, Finish, Said};
+use super::{response, signature};
 
 /// Understands one stream.
 #[derive(Debug)]
@@ -152,7 +152,7 @@ impl Choice {
             delta.insert("tool_calls".into(), calls.into());
         }
         if let Some(signature) = said.signature {
-            delta.insert("extra_content".into(), signed(&signature));
+            delta.insert("extra_content".into(), signature::extra(&signature));
         }
         self.finish = said.finish.or(self.finish);
         delta

@@ -36,7 +36,7 @@ fn thoughts_and_signatures_are_kept_apart_from_the_words() {
     let message = choice_of(parts, "STOP")["message"].take();
     assert_eq!(message["reasoning_content"], "Hm.");
     assert_eq!(message["content"], "Yes.");
-    assert_eq!(message["extra_content"], signed("c2ln"));
+    assert_eq!(message["extra_content"], signature::extra("c2ln"));
     let two = json!([{"text": "Hm.", "thought": true, "thoughtSignature": "YQ=="},
         {"text": "Yes.", "thoughtSignature": "Yg=="}]);
     let two = of(&ended(two, "STOP")).unwrap();
@@ -57,7 +57,7 @@ fn calls_have_ids_arguments_and_their_signatures() {
     assert_eq!(
         calls[0],
         json!({"id": "c1", "type": "function", "function": function,
-            "extra_content": signed("c2ln")})
+            "extra_content": signature::extra("c2ln")})
     );
     assert_eq!(calls[1]["function"]["arguments"], "{}");
     let ids = [1, 2].map(|i| calls[i]["id"].as_str().unwrap());

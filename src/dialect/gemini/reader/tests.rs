@@ -37,6 +37,7 @@ fn a_stream_is_opened_continued_finished_and_counted() {
         counted(said(json!([{"text": "Pa"}]), None), 1),
         counted(said(json!([{"text": "ris 🗼"}]), None), 2),
         counted(said(json!([{"text": ""}]), Some("STOP")), 3),
+        said(json!([]), None),
     ];
     let chunks = heard(&events).unwrap();
     let id = chunks[0]["id"].as_str().unwrap();
@@ -114,14 +115,14 @@ fn calls_come_whole_with_their_places_and_signatures() {
     assert_eq!(
         calls(0)[0],
         json!({"index": 0, "id": "f", "type": "function", "function": function,
-            "extra_content": signed("c2ln")})
+            "extra_content": signature::extra("c2ln")})
     );
     assert_eq!(
         (&calls(0)[1]["index"], &calls(1)[0]["index"]),
         (&json!(1), &json!(2))
     );
     let delta = &chunks[1]["choices"][0]["delta"];
-    assert_eq!(delta["extra_content"], signed("ZW5k"));
+    assert_eq!(delta["extra_content"], signature::extra("ZW5k"));
     assert_eq!(chunks[2]["choices"][0]["finish_reason"], "tool_calls");
 }
 

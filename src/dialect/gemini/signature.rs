@@ -1,0 +1,97 @@
+//! Signatures of thought: how a model came to its words and calls, sealed by its provider, which wants them back with
+//! those words and calls.
+
+use serde_json::{Map, Value, json};
+
+/// The signature that Google documents for calls which its model did not make: of another provider, or of a client
+/// that does not keep what it does not know.
+const UNSIGNED: &str = "skip_thought_signature_validator";
+
+/// A signature as Google's own endpoint in OpenAI's dialect writes one.
+pub(super) fn extra(signature: &str) -> Value {
+    json!({"google": {"thought_signature": signature}})
+}
+
+/// The signature that this provider once gave a message or a call, without which it may refuse to go on.
+pub(super) fn of(object: &Map<String, Value>) -> Option<&str> {
+    let google = object.get("extra_content")?.get("google")?;
+    google.get("thought_signature")?.as_str()
+}
+
+/// Whether the model refuses calls that nobody signed, as all do since the third generation.
+pub(super) fn is_wanted_by(model: &str) -> bool {
+    let name = model.rsplit('/').next().unwrap_or_default();
+    let Some(version) = name.strip_prefix("gemini-") else {
+        return false;
+    };
+    let digits = version.split(|c: char| !c.is_ascii_digit()).next();
+    // A name without a number is that of the latest.
+    digits
+        .and_then(|d| d.parse::<u32>().ok())
+        .is_none_or(|generation| generation >= 3)
+}
+
+/// Signs the first call of a turn in which there is no signed one; the others need none.
+pub(super) fn fill_in(parts: &mut [Value]) {
+    let mut calls = parts.iter_mut().filter_map(|part| {
+        let part = part.as_object_mut()?;
+        part.contains_key("functionCall").then_some(part)
+    });
+    if let Some(first) = calls.next()
+        && !first.contains_key("thoughtSignature")
+        && !calls.any(|call| call.contains_key("thoughtSignature"))
+    {
+        first.insert("thoughtSignature".into(), UNSIGNED.into());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signature_is_read_as_it_is_written() {
+        let object = json!({"extra_content": extra("c2ln")});
+        assert_eq!(of(object.as_object().unwrap()), Some("c2ln"));
+        let other = json!({"extra_content": {"other": {"thought_signature": "x"}}});
+        assert_eq!(of(other.as_object().unwrap()), None);
+    }
+
+    #[test]
+    fn models_of_the_third_generation_want_signatures() {
+        for model in [
+            "gemini-2.5-flash",
+            "models/gemini-2.0-pro",
+            "gemma-3-27b-it",
+            "mine",
+        ] {
+            assert!(!is_wanted_by(model), "{model}");
+        }
+        for model in [
+            "gemini-3-pro",
+            "models/gemini-3.8-flash",
+            "gemini-10",
+            "gemini-pro-latest",
+        ] {
+            assert!(is_wanted_by(model), "{model}");
+        }
+    }
+
+    #[test]
+    fn the_first_call_stands_in_for_all_that_nobody_signed() {
+        let call = json!({"functionCall": {"name": "f"}});
+        let signed = json!({"functionCall": {"name": "f"}, "thoughtSignature": "c2ln"});
+        let filled = json!({"functionCall": {"name": "f"}, "thoughtSignature": UNSIGNED});
+        let text = json!({"text": "x"});
+        for (parts, expected) in [
+            ([&text, &call, &call], [&text, &filled, &call]),
+            ([&text, &signed, &call], [&text, &signed, &call]),
+            ([&text, &call, &signed], [&text, &call, &signed]),
+            ([&text, &text, &text], [&text, &text, &text]),
+        ] {
+            let mut parts = parts.map(Clone::clone);
+            fill_in(&mut parts);
+            assert_eq!(parts.each_ref(), expected);
+        }
+    }
+}

@@ -32,7 +32,7 @@ pub fn body(
         body.insert("systemInstruction".into(), json!({"parts": system}));
     }
     tools::write(request, &mut body)?;
-    let config = settings::config(request)?;
+    let config = settings::config(request, target.model)?;
     if !config.is_empty() {
         body.insert("generationConfig".into(), config.into());
     }

@@ -6,7 +6,7 @@ use super::super::members::{items, object, only, text, wrong};
 use super::super::messages::{called, only_in_message, only_in_tool_message, thoughts};
 use super::super::target::inexpressible;
 use super::parts::{parts, texts};
-use super::{NAME, signature};
+use super::{NAME, has_levels, signature};
 use crate::chat::{InvalidRequest, parse_strict};
 
 /// What was said.
@@ -20,7 +20,7 @@ pub(super) struct Contents {
 
 /// Reads the messages of a request to `model`.
 pub(super) fn read(messages: &[Value], model: &str) -> Result<Contents, InvalidRequest> {
-    let strict = signature::is_wanted_by(model);
+    let strict = has_levels(model);
     let mut contents = Contents::default();
     let mut after_tool = false;
     for (i, message) in messages.iter().enumerate() {

@@ -33,6 +33,20 @@ pub fn path(model: &str, stream: bool) -> (Vec<String>, Option<(&'static str, &'
     (segments, query)
 }
 
+/// Whether a model is of the third generation or a later one. They have levels of thought, and refuse calls that nobody
+/// signed; those before have budgets.
+fn has_levels(model: &str) -> bool {
+    let name = model.rsplit('/').next().unwrap_or_default();
+    let Some(version) = name.strip_prefix("gemini-") else {
+        return false;
+    };
+    let digits = version.split(|c: char| !c.is_ascii_digit()).next();
+    // A name without a number is that of the latest.
+    digits
+        .and_then(|digits| digits.parse::<u32>().ok())
+        .is_none_or(|generation| generation >= 3)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -52,5 +66,25 @@ mod tests {
         let (segments, query) = path("m", true);
         assert_eq!(segments, ["models", "m:streamGenerateContent"]);
         assert_eq!(query, Some(("alt", "sse")));
+    }
+
+    #[test]
+    fn models_have_levels_of_thought_since_the_third_generation() {
+        for model in [
+            "gemini-2.5-flash",
+            "models/gemini-2.0-pro",
+            "gemma-3-27b-it",
+            "mine",
+        ] {
+            assert!(!has_levels(model), "{model}");
+        }
+        for model in [
+            "gemini-3-pro",
+            "models/gemini-3.8-flash",
+            "gemini-10",
+            "gemini-pro-latest",
+        ] {
+            assert!(has_levels(model), "{model}");
+        }
     }
 }

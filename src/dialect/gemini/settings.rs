@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::members::{asked, most_tokens, object, only, says_something, stops, text, wrong};
 use super::super::target::inexpressible;
-use super::NAME;
+use super::{NAME, has_levels};
 use crate::chat::InvalidRequest;
 
 /// Settings that both sides mean alike, by their names.
@@ -29,6 +29,16 @@ const OTHERS: [&str; 8] = [
     "reasoning_effort",
 ];
 
+/// Efforts, and the budgets in tokens that Google's own endpoint in OpenAI's dialect gives them where a model has no
+/// levels; none where it has no such effort.
+const EFFORTS: [(&str, Option<u64>); 5] = [
+    ("minimal", Some(1024)),
+    ("low", Some(1024)),
+    ("medium", Some(8192)),
+    ("high", Some(24_576)),
+    ("xhigh", None),
+];
+
 /// A budget of thought that the model sets itself.
 const AUTOMATIC: i64 = -1;
 
@@ -37,8 +47,11 @@ pub(super) fn knows(key: &str) -> bool {
     ALIKE.iter().any(|(ours, _)| *ours == key) || OTHERS.contains(&key)
 }
 
-/// Writes the configuration.
-pub(super) fn config(request: &Map<String, Value>) -> Result<Map<String, Value>, InvalidRequest> {
+/// Writes the configuration of a request to `model`.
+pub(super) fn config(
+    request: &Map<String, Value>,
+    model: &str,
+) -> Result<Map<String, Value>, InvalidRequest> {
     let mut config = Map::new();
     for (key, value) in asked(request) {
         if let Some((_, theirs)) = ALIKE.iter().find(|(ours, _)| *ours == key) {
@@ -71,7 +84,7 @@ pub(super) fn config(request: &Map<String, Value>) -> Result<Map<String, Value>,
     if let Some(most) = most_tokens(request)? {
         config.insert("maxOutputTokens".into(), most.into());
     }
-    let thought = thought(request)?;
+    let thought = thought(request, has_levels(model))?;
     if !thought.is_empty() {
         config.insert("thinkingConfig".into(), thought.into());
     }
@@ -99,7 +112,10 @@ fn format(format: &Value, config: &mut Map<String, Value>) -> Result<(), Invalid
 }
 
 /// A level and a budget exclude each other there, so they are refused together.
-fn thought(request: &Map<String, Value>) -> Result<Map<String, Value>, InvalidRequest> {
+fn thought(
+    request: &Map<String, Value>,
+    has_levels: bool,
+) -> Result<Map<String, Value>, InvalidRequest> {
     let mut config = Map::new();
     let mut budget = None;
     if let Some(thinking) = request.get("thinking").filter(|t| says_something(t)) {
@@ -124,7 +140,11 @@ fn thought(request: &Map<String, Value>) -> Result<Map<String, Value>, InvalidRe
             config.insert("thinkingBudget".into(), AUTOMATIC.into());
         }
         (None, None) => {}
-        (Some(effort), None) => effort_of(effort, &mut config)?,
+        (Some(effort), None) => {
+            let (key, value) = effort_of(effort, has_levels)
+                .ok_or_else(|| inexpressible("reasoning_effort", NAME))?;
+            config.insert(key.into(), value);
+        }
         (Some(effort), Some(budget)) if effort == "none" && *budget == 0 => {
             config.insert("thinkingBudget".into(), 0.into());
         }
@@ -133,15 +153,16 @@ fn thought(request: &Map<String, Value>) -> Result<Map<String, Value>, InvalidRe
     Ok(config)
 }
 
-fn effort_of(effort: &Value, config: &mut Map<String, Value>) -> Result<(), InvalidRequest> {
-    match effort.as_str() {
-        Some("none") => config.insert("thinkingBudget".into(), 0.into()),
-        Some(level @ ("minimal" | "low" | "medium" | "high" | "xhigh")) => {
-            config.insert("thinkingLevel".into(), level.to_uppercase().into())
-        }
-        _ => return Err(inexpressible("reasoning_effort", NAME)),
-    };
-    Ok(())
+fn effort_of(effort: &Value, has_levels: bool) -> Option<(&'static str, Value)> {
+    let effort = effort.as_str()?;
+    if effort == "none" {
+        return Some(("thinkingBudget", 0.into()));
+    }
+    let (level, budget) = EFFORTS.iter().find(|(name, _)| *name == effort)?;
+    if has_levels {
+        return Some(("thinkingLevel", level.to_uppercase().into()));
+    }
+    budget.map(|budget| ("thinkingBudget", budget.into()))
 }
 
 #[cfg(test)]
@@ -149,7 +170,11 @@ mod tests {
     use super::*;
 
     fn of(request: Value) -> Result<Value, String> {
-        let config = config(request.as_object().unwrap());
+        on("gemini-3-pro", request)
+    }
+
+    fn on(model: &str, request: Value) -> Result<Value, String> {
+        let config = config(request.as_object().unwrap(), model);
         config.map(Value::Object).map_err(|e| e.param.unwrap())
     }
 
@@ -231,5 +256,22 @@ mod tests {
         ] {
             assert_eq!(thought(thinking, json!(effort)).unwrap_err(), param);
         }
+    }
+
+    #[test]
+    fn a_model_without_levels_is_given_budgets() {
+        let budget = |effort: &str| {
+            let config = on("gemini-2.5-flash", json!({"reasoning_effort": effort}))?;
+            Ok::<_, String>(config["thinkingConfig"]["thinkingBudget"].clone())
+        };
+        for (effort, tokens) in [
+            ("none", 0),
+            ("low", 1024),
+            ("medium", 8192),
+            ("high", 24_576),
+        ] {
+            assert_eq!(budget(effort).unwrap(), tokens);
+        }
+        assert_eq!(budget("xhigh").unwrap_err(), "reasoning_effort");
     }
 }

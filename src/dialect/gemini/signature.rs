@@ -18,19 +18,6 @@ pub(super) fn of(object: &Map<String, Value>) -> Option<&str> {
     google.get("thought_signature")?.as_str()
 }
 
-/// Whether the model refuses calls that nobody signed, as all do since the third generation.
-pub(super) fn is_wanted_by(model: &str) -> bool {
-    let name = model.rsplit('/').next().unwrap_or_default();
-    let Some(version) = name.strip_prefix("gemini-") else {
-        return false;
-    };
-    let digits = version.split(|c: char| !c.is_ascii_digit()).next();
-    // A name without a number is that of the latest.
-    digits
-        .and_then(|d| d.parse::<u32>().ok())
-        .is_none_or(|generation| generation >= 3)
-}
-
 /// Signs the first call of a turn in which there is no signed one; the others need none.
 pub(super) fn fill_in(parts: &mut [Value]) {
     let mut calls = parts.iter_mut().filter_map(|part| {
@@ -55,26 +42,6 @@ mod tests {
         assert_eq!(of(object.as_object().unwrap()), Some("c2ln"));
         let other = json!({"extra_content": {"other": {"thought_signature": "x"}}});
         assert_eq!(of(other.as_object().unwrap()), None);
-    }
-
-    #[test]
-    fn models_of_the_third_generation_want_signatures() {
-        for model in [
-            "gemini-2.5-flash",
-            "models/gemini-2.0-pro",
-            "gemma-3-27b-it",
-            "mine",
-        ] {
-            assert!(!is_wanted_by(model), "{model}");
-        }
-        for model in [
-            "gemini-3-pro",
-            "models/gemini-3.8-flash",
-            "gemini-10",
-            "gemini-pro-latest",
-        ] {
-            assert!(is_wanted_by(model), "{model}");
-        }
     }
 
     #[test]

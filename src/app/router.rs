@@ -121,7 +121,9 @@ fn provider(
                 None => Access::from_env(env),
             };
             let region = region(&setup.base_url).or_else(|| env("AWS_REGION"));
-            let region = region.or_else(|| env("AWS_DEFAULT_REGION")).unwrap_or_default();
+            let region = region
+                .or_else(|| env("AWS_DEFAULT_REGION"))
+                .unwrap_or_default();
             Arc::new(bedrock(setup, region, access)?)
         }
     })

@@ -60,6 +60,8 @@ pub struct Recorder {
     message: Map<String, Value>,
     tools: Vec<Map<String, Value>>,
     finish: Option<Value>,
+    /// The stop sequence that ended it.
+    stop_reason: Option<Value>,
     usage: Option<Value>,
     refused: Option<Unstorable>,
     /// Bytes of text collected, and how many may be.
@@ -76,6 +78,7 @@ impl Recorder {
             message: Map::new(),
             tools: Vec::new(),
             finish: None,
+            stop_reason: None,
             usage: None,
             refused: None,
             held: 0,
@@ -154,10 +157,12 @@ impl Recorder {
             self.message.insert("tool_calls".into(), tools);
         }
         let mut body = self.base;
-        body.insert(
-            "choices".into(),
-            json!([{"index": 0, "message": self.message, "logprobs": null, "finish_reason": finish}]),
-        );
+        let mut choice =
+            json!({"index": 0, "message": self.message, "logprobs": null, "finish_reason": finish});
+        if let Some(stop) = self.stop_reason {
+            choice["stop_reason"] = stop;
+        }
+        body.insert("choices".into(), json!([choice]));
         if let Some(usage) = self.usage {
             body.insert("usage".into(), usage);
         }
@@ -168,7 +173,7 @@ impl Recorder {
         if choice.get("index").and_then(Value::as_u64).unwrap_or(0) != 0 {
             return Err(Unstorable::SeveralChoices);
         }
-        let known = |key: &str| matches!(key, "index" | "delta" | "finish_reason");
+        let known = |key: &str| matches!(key, "index" | "delta" | "finish_reason" | "stop_reason");
         let more = choice.as_object().into_iter().flatten();
         if more.into_iter().any(|(k, v)| !known(k) && !v.is_null()) {
             return Err(Unstorable::UnknownDelta);
@@ -180,6 +185,9 @@ impl Recorder {
         }
         if let Some(finish) = choice.get("finish_reason").filter(|f| !f.is_null()) {
             self.finish = Some(finish.clone());
+        }
+        if let Some(stop) = choice.get("stop_reason").filter(|s| !s.is_null()) {
+            self.stop_reason = Some(stop.clone());
         }
         Ok(())
     }
@@ -196,6 +204,15 @@ impl Recorder {
             Value::String(text) => {
                 self.hold(text)?;
                 put(&mut self.message, key, text, TEXTS.contains(&key))
+            }
+            // Said once, when all else has been said.
+            Value::Array(_) if key == "block_order" => {
+                self.message.insert(key.into(), value.clone());
+                Ok(())
+            }
+            Value::Object(_) if key == "extra_content" => {
+                self.message.insert(key.into(), value.clone());
+                Ok(())
             }
             Value::Array(items) if items.is_empty() => Ok(()),
             // Each block of what was thought comes once, whole.
@@ -243,6 +260,9 @@ impl Recorder {
                     put(self.call(index)?, key, text, false)?;
                 }
                 ("function", Value::Object(function)) => self.function(index, function)?,
+                ("extra_content", Value::Object(_)) => {
+                    self.call(index)?.insert(key.clone(), value.clone());
+                }
                 _ => return Err(Unstorable::UnknownDelta),
             }
         }

@@ -464,7 +464,8 @@ mod tests {
     fn the_upstream_body_keeps_unknown_fields_and_asks_for_usage() {
         let mut body = with("stream", json!(true));
         body["x_vendor"] = json!({"deep": [1, 2]});
-        let sent: Value = serde_json::from_slice(&parse(&body).native_body("up", true, true)).unwrap();
+        let sent: Value =
+            serde_json::from_slice(&parse(&body).native_body("up", true, true)).unwrap();
         assert_eq!(sent["model"], "up");
         assert_eq!(sent["x_vendor"], json!({"deep": [1, 2]}));
         assert_eq!(sent["stream_options"], json!({"include_usage": true}));
@@ -483,7 +484,9 @@ mod tests {
             "{other}"
         );
         let streamed = text.replace("{ ", r#"{"stream":true,"stream_options":{"a":1e2},"#);
-        let sent = ChatRequest::parse(streamed).unwrap().native_body("m", true, true);
+        let sent = ChatRequest::parse(streamed)
+            .unwrap()
+            .native_body("m", true, true);
         let sent = std::str::from_utf8(&sent).unwrap();
         assert!(
             sent.contains(r#""stream_options":{"a":1e2,"include_usage":true}"#),

@@ -123,7 +123,8 @@ fn message(i: usize, message: &Value) -> Result<Value, InvalidRequest> {
         let value = match (key.as_str(), value) {
             // What a model thought in an earlier turn is nothing that was said.
             (
-                "thinking_blocks" | "reasoning_content" | "is_error" | "cache_control" | "block_order",
+                "thinking_blocks" | "reasoning_content" | "is_error" | "cache_control"
+                | "block_order",
                 _,
             ) => {
                 continue;
@@ -178,6 +179,7 @@ fn without_hint(value: &Value) -> Value {
     let mut value = value.clone();
     if let Value::Object(members) = &mut value {
         members.shift_remove("cache_control");
+        members.shift_remove("eager_input_streaming");
     }
     value
 }
@@ -258,7 +260,8 @@ mod tests {
             stream: true,
             max_tokens: 0,
         };
-        let body = Value::Object(body(request.as_object().unwrap(), &target, &Taste::default()).unwrap());
+        let body =
+            Value::Object(body(request.as_object().unwrap(), &target, &Taste::default()).unwrap());
         assert_eq!(body["stream_options"]["include_usage"], true);
     }
 }

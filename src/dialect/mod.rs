@@ -15,6 +15,13 @@
 //! | assistant message, delta | `thinking_blocks` | the same in signed blocks: `{"type": "thinking", "thinking", "signature"}`, `{"type": "redacted_thinking", "data"}` |
 //! | tool message | `is_error` | the tool failed; its `content` may hold image parts |
 //! | choice | `stop_reason` | the stop sequence that ended the answer |
+//! | choice | `stop_details` | why the answer was refused |
+//! | request, message, tool call | `cache_control` | as on a content part |
+//! | tool | `eager_input_streaming` | how its arguments are delivered: a hint |
+//! | content part `file` | `file.file_url` | the address of a document |
+//! | message, tool call, delta | `extra_content` | `{"google": {"thought_signature"}}`: what Google wants back |
+//! | assistant message, last delta | `block_order` | the order of its blocks where thoughts do not come first and calls last |
+//! | answer | `foreign` | names of what the provider said and this form cannot hold: such an answer is not remembered |
 //! | usage | `cache_creation_input_tokens`, `prompt_tokens_details.cached_tokens`, `completion_tokens_details.reasoning_tokens` | tokens written to and read from the provider's prompt cache, and thought |
 //! | request, content part | `foreign` | see below |
 //!

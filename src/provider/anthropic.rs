@@ -55,8 +55,8 @@ impl Wire for Anthropic {
         anthropic::body(request.body(), target).map(written)
     }
 
-    fn answer(&self, body: &Bytes) -> Result<Answer, Fault> {
-        canonical(anthropic::answer_of(body)?)
+    fn answer(&self, model: &str, body: &Bytes) -> Result<Answer, Fault> {
+        canonical(model, anthropic::answer_of(body)?)
     }
 
     fn tongue(&self, model: &str, scrub: &Arc<Scrub>) -> Box<dyn Tongue> {

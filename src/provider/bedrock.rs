@@ -84,8 +84,8 @@ impl Wire for Bedrock {
         converse::body(request.body(), target).map(written)
     }
 
-    fn answer(&self, body: &Bytes) -> Result<Answer, Fault> {
-        canonical(converse::answer(body)?)
+    fn answer(&self, model: &str, body: &Bytes) -> Result<Answer, Fault> {
+        canonical(model, converse::answer(body)?)
     }
 
     fn tongue(&self, model: &str, scrub: &Arc<Scrub>) -> Box<dyn Tongue> {

@@ -42,8 +42,8 @@ impl Wire for Cohere {
         cohere::body(request.body(), target).map(written)
     }
 
-    fn answer(&self, body: &Bytes) -> Result<Answer, Fault> {
-        canonical(cohere::answer(body)?)
+    fn answer(&self, model: &str, body: &Bytes) -> Result<Answer, Fault> {
+        canonical(model, cohere::answer(body)?)
     }
 
     fn tongue(&self, model: &str, scrub: &Arc<Scrub>) -> Box<dyn Tongue> {

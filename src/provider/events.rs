@@ -7,14 +7,14 @@ use std::sync::Arc;
 use futures_util::{StreamExt, stream};
 use serde::Deserialize;
 
-use super::aws::{FrameError, Frames};
+use super::aws::{FrameError, Frames, Kind};
 use super::body::{Body, Content};
 use super::failure::{Failure, FailureKind};
 use super::refusal::{Scrub, in_stream};
 use super::sse::{Splitter, SseError};
 use super::{Event, EventStream};
 use crate::chat::{Chunk, DONE};
-use crate::dialect::{Fault, Heard, Listener};
+use crate::dialect::{Fault, Heard, Listener, converse};
 
 /// Understands the events of one stream.
 pub(super) trait Tongue: Send {
@@ -25,6 +25,9 @@ pub(super) trait Tongue: Send {
         data: &str,
         said: &mut VecDeque<Event>,
     ) -> Result<(), Failure>;
+
+    /// Why the stream is at its end, where something else than an event of it says so.
+    fn failed(&self, fault: Fault) -> Failure;
 
     /// The same at the end of the body; `rest` is an event that the end left without its blank line.
     fn end(&mut self, rest: Option<&str>, said: &mut VecDeque<Event>) -> Result<(), Failure>;
@@ -105,8 +108,13 @@ impl Reader {
                 let Some(frame) = frames.next_frame() else {
                     return Ok(false);
                 };
-                let damaged = |e: FrameError| Failure::because(FailureKind::Malformed, e.to_string());
+                let damaged =
+                    |e: FrameError| Failure::because(FailureKind::Malformed, e.to_string());
                 let frame = frame.map_err(damaged)?;
+                if frame.kind != Kind::Event {
+                    let fault = converse::exception(&frame.name, &frame.data);
+                    return Err(self.tongue.failed(fault));
+                }
                 self.tongue
                     .hear(Some(&frame.name), &frame.data, &mut self.said)?;
             }
@@ -181,16 +189,20 @@ impl Translated {
         }
         Ok(())
     }
+}
 
-    fn failed(&self, fault: Fault) -> Failure {
-        match fault {
-            Fault::Said(error) => in_stream(&error, &self.scrub),
-            Fault::Malformed(why) => Failure::because(FailureKind::Malformed, why),
-        }
+fn failure(fault: Fault, scrub: &Scrub) -> Failure {
+    match fault {
+        Fault::Said(error) => in_stream(&error, scrub),
+        Fault::Malformed(why) => Failure::because(FailureKind::Malformed, why),
     }
 }
 
 impl Tongue for Translated {
+    fn failed(&self, fault: Fault) -> Failure {
+        failure(fault, &self.scrub)
+    }
+
     fn hear(
         &mut self,
         name: Option<&str>,
@@ -242,6 +254,10 @@ impl Chat {
 }
 
 impl Tongue for Chat {
+    fn failed(&self, fault: Fault) -> Failure {
+        failure(fault, &self.scrub)
+    }
+
     fn hear(
         &mut self,
         _name: Option<&str>,

@@ -48,8 +48,8 @@ impl Wire for Gemini {
         gemini::body(request.body(), target).map(written)
     }
 
-    fn answer(&self, body: &Bytes) -> Result<Answer, Fault> {
-        canonical(gemini::answer(body)?)
+    fn answer(&self, model: &str, body: &Bytes) -> Result<Answer, Fault> {
+        canonical(model, gemini::answer(body)?)
     }
 
     fn tongue(&self, model: &str, scrub: &Arc<Scrub>) -> Box<dyn Tongue> {
@@ -68,8 +68,10 @@ impl Wire for Gemini {
         let told = |model: &Value| {
             let name = model.get("name")?.as_str()?;
             let id = name.strip_prefix("models/").unwrap_or(name);
-            Some(json!({"id": id, "object": "model", "created": 0, "owned_by": "google",
-                "display_name": model.get("displayName")}))
+            Some(
+                json!({"id": id, "object": "model", "created": 0, "owned_by": "google",
+                "display_name": model.get("displayName")}),
+            )
         };
         Some(models.filter_map(told).collect())
     }

@@ -2,7 +2,6 @@
 //! vocabulary why it could not. The only module that knows an HTTP client; it
 //! does not know that there is more than one provider, and it never tries twice.
 
-pub mod aws;
 mod anthropic;
 pub mod aws;
 mod bedrock;

@@ -48,7 +48,7 @@ impl Wire for OpenAi {
         chat::body(request.body(), target, &self.0).map(written)
     }
 
-    fn answer(&self, body: &Bytes) -> Result<Answer, Fault> {
+    fn answer(&self, _model: &str, body: &Bytes) -> Result<Answer, Fault> {
         Answer::parse(body).map_err(|error| {
             let said: Value = serde_json::from_slice(body).unwrap_or_default();
             match said.get("error").filter(|e| !e.is_null()) {
@@ -74,8 +74,8 @@ impl Wire for OpenAi {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provider::Provider;
     use crate::config::KeyHeader;
+    use crate::provider::Provider;
     use reqwest::header::AUTHORIZATION;
     use std::time::Duration;
 

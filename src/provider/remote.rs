@@ -109,7 +109,7 @@ impl Remote {
             }
             Content::Json => {
                 let body = body.whole(MAX_ANSWER).await?;
-                let answer = self.understand(&body)?;
+                let answer = self.understand(&call.model, &body)?;
                 Ok(Reply::Whole {
                     body,
                     answer,
@@ -172,8 +172,8 @@ impl Remote {
         }
     }
 
-    fn understand(&self, body: &Bytes) -> Result<Answer, Failure> {
-        self.wire.answer(body).map_err(|fault| match fault {
+    fn understand(&self, model: &str, body: &Bytes) -> Result<Answer, Failure> {
+        self.wire.answer(model, body).map_err(|fault| match fault {
             // Some servers send their errors with status 200.
             Fault::Said(said) => in_stream(&said, &self.scrub),
             Fault::Malformed(why) => {

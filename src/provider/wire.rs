@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use reqwest::{Request, Url};
 use reqwest::header::{HeaderName, HeaderValue};
+use reqwest::{Request, Url};
 use serde_json::{Map, Value};
 
 use super::events::Tongue;
@@ -43,11 +43,11 @@ pub(super) trait Wire: Send + Sync {
     /// The field that the dialect cannot express.
     fn body(&self, request: &ChatRequest, target: &Target<'_>) -> Result<Bytes, InvalidRequest>;
 
-    /// Reads a whole answer.
+    /// Reads a whole answer of `model`, unless it names another.
     ///
     /// # Errors
     /// It is none, or the provider says in it that it failed.
-    fn answer(&self, body: &Bytes) -> Result<Answer, Fault>;
+    fn answer(&self, model: &str, body: &Bytes) -> Result<Answer, Fault>;
 
     /// Understands the events of one stream.
     fn tongue(&self, model: &str, scrub: &Arc<Scrub>) -> Box<dyn Tongue>;
@@ -68,6 +68,9 @@ pub(super) fn written(body: Map<String, Value>) -> Bytes {
 ///
 /// # Errors
 /// It has no choices.
-pub(super) fn canonical(members: Map<String, Value>) -> Result<Answer, Fault> {
+pub(super) fn canonical(model: &str, mut members: Map<String, Value>) -> Result<Answer, Fault> {
+    if !members.get("model").is_some_and(Value::is_string) {
+        members.shift_insert(0, "model".into(), model.into());
+    }
     Answer::from_members(members).map_err(|e| Fault::Malformed(e.to_string()))
 }

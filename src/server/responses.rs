@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::admin::{blocking, finish};
 use super::talk::talk;
-use super::{Door, caller, reply};
+use super::{Door, caller};
 use crate::chat::{ChatRequest, Dialect, RequestId, parse_object};
 use crate::dialect::responses;
 use crate::gateway::Voice;

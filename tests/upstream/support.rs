@@ -8,8 +8,8 @@ use reprise::chat::{Answer, Recorder};
 use reprise::config::KeyHeader;
 use reprise::dialect::chat::Taste;
 use reprise::provider::{
-    Call, ClientHeaders, Deadlines, Event, EventStream, Failure, Provider, Remote,
-    Reply, Setup, openai,
+    Call, ClientHeaders, Deadlines, Event, EventStream, Failure, Provider, Remote, Reply, Setup,
+    openai,
 };
 use serde_json::{Value, json};
 

@@ -446,7 +446,6 @@ mod tests {
                 "content_filter_results",
                 json!({"hate": {"filtered": false}}),
             ),
-            ("stop_reason", json!("</s>")),
             ("logprobs", json!({"content": []})),
         ] {
             let mut more = hello();

@@ -152,7 +152,7 @@ fn the_end_of_an_answer_comes_back() {
             "length",
             Err(Unstorable::Truncated),
         ),
-        ("pause_turn", "length", Err(Unstorable::Truncated)),
+        ("pause_turn", "length", Err(Unstorable::UnknownDelta)),
     ] {
         let canonical = comes_back(&message(&text, reason));
         assert_eq!(canonical["choices"][0]["finish_reason"], finish);

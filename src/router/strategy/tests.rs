@@ -1,0 +1,5 @@
+//! Orders, strategy by strategy.
+
+mod cases;
+mod properties;
+mod support;

@@ -35,12 +35,11 @@ impl Window {
         }
     }
 
-    /// Takes back what was added and never came, from the newest slices first.
-    pub fn take_back(&mut self, mut amount: u64) {
-        for (_, sum) in self.slices.iter_mut().rev() {
-            let taken = amount.min(*sum);
-            *sum -= taken;
-            amount -= taken;
+    /// Takes back what was added at that time and never came.
+    pub fn take_back(&mut self, amount: u64, added: Instant) {
+        let slice = self.slice(added);
+        if let Some((_, sum)) = self.slices.iter_mut().find(|(s, _)| *s == slice) {
+            *sum = sum.saturating_sub(amount);
         }
     }
 
@@ -102,15 +101,17 @@ mod tests {
     }
 
     #[test]
-    fn what_never_came_is_taken_back_from_the_newest() {
+    fn what_never_came_is_taken_back_where_it_was_added() {
         let start = Instant::now();
+        let later = start + Duration::from_secs(30);
         let mut window = Window::new(MINUTE, start);
         window.add(5, start);
-        window.add(7, start + Duration::from_secs(30));
-        window.take_back(8);
-        assert_eq!(window.sum(start + Duration::from_secs(30)), 4);
-        window.take_back(99);
-        assert_eq!(window.sum(start + Duration::from_secs(30)), 0);
+        window.add(7, later);
+        window.take_back(3, start);
+        assert_eq!(window.sum(later), 9);
+        assert_eq!(window.sum(start + Duration::from_secs(61)), 7);
+        window.take_back(99, later);
+        assert_eq!(window.sum(later), 2);
     }
 
     proptest! {

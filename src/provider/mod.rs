@@ -15,9 +15,11 @@ mod headers;
 mod http;
 pub mod local;
 mod openai;
+mod quota;
 mod refusal;
 mod remote;
 mod retry_after;
+mod spans;
 mod sse;
 mod wire;
 
@@ -43,7 +45,9 @@ pub use gemini::gemini;
 pub use headers::forwardable;
 pub use http::ProviderError;
 pub use openai::openai;
+pub use quota::{Quota, Room};
 pub use remote::{Remote, Setup};
+pub use spans::span;
 
 /// The client's headers that go along, shared by all attempts of one request.
 pub type ClientHeaders = Arc<[(String, String)]>;

@@ -4,25 +4,29 @@ use std::time::{Duration, SystemTime};
 
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 
-/// Reads `retry-after-ms`, else `retry-after` in seconds or as an HTTP date.
+use super::quota::Quota;
+use super::spans::span;
+
+/// Reads `retry-after-ms`, else `retry-after` in seconds, with units or as a date, else when a limit that is used up
+/// is there again.
 pub(super) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = |name: &str| headers.get(name)?.to_str().ok();
-    let ms = text("retry-after-ms").and_then(|v| seconds(v, 1e-3));
-    ms.or_else(|| {
-        let value = text(RETRY_AFTER.as_str())?;
-        seconds(value, 1.0).or_else(|| until(value, now))
-    })
+    let ms = text("retry-after-ms").and_then(milliseconds);
+    let asked = ms.or_else(|| span(text(RETRY_AFTER.as_str())?, now));
+    asked.or_else(|| quota(headers, now)?.exhausted())
 }
 
-fn seconds(value: &str, unit: f64) -> Option<Duration> {
+/// What the headers say of what will still be taken.
+pub(super) fn quota(headers: &HeaderMap, now: SystemTime) -> Option<Quota> {
+    let texts = headers
+        .iter()
+        .filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
+    Quota::read(texts, now)
+}
+
+fn milliseconds(value: &str) -> Option<Duration> {
     let number: f64 = value.trim().parse().ok()?;
-    Duration::try_from_secs_f64(number * unit).ok()
-}
-
-/// A date that has passed asks for no pause.
-fn until(value: &str, now: SystemTime) -> Option<Duration> {
-    let date = httpdate::parse_http_date(value.trim()).ok()?;
-    Some(date.duration_since(now).unwrap_or_default())
+    Duration::try_from_secs_f64(number * 1e-3).ok()
 }
 
 #[cfg(test)]
@@ -48,6 +52,8 @@ mod tests {
             ("retry-after-ms", "250", 250),
             ("retry-after", "Sun, 06 Nov 1994 08:49:40 GMT", 3000),
             ("retry-after", "Sun, 06 Nov 1994 08:49:00 GMT", 0),
+            ("retry-after", "1994-11-06T08:49:41Z", 4000),
+            ("retry-after", "1m2s", 62_000),
         ];
         for (name, value, ms) in cases {
             let want = Some(Duration::from_millis(ms));
@@ -59,6 +65,24 @@ mod tests {
     fn milliseconds_win_over_seconds() {
         let both = [("retry-after", "9"), ("retry-after-ms", "100")];
         assert_eq!(parse(&both), Some(Duration::from_millis(100)));
+    }
+
+    #[test]
+    fn without_them_a_limit_that_is_used_up_tells() {
+        let left = |n| {
+            parse(&[
+                ("x-ratelimit-remaining-requests", n),
+                ("x-ratelimit-reset-requests", "6m0s"),
+            ])
+        };
+        assert_eq!(left("0"), Some(Duration::from_secs(360)));
+        assert_eq!(left("1"), None);
+        let both = [
+            ("retry-after", "9"),
+            ("x-ratelimit-remaining-tokens", "0"),
+            ("x-ratelimit-reset-tokens", "1s"),
+        ];
+        assert_eq!(parse(&both), Some(Duration::from_secs(9)));
     }
 
     #[test]

@@ -32,12 +32,12 @@ pub(super) fn stand_in(
 }
 
 fn router_of(config: &Config, providers: Vec<Claiming>) -> Result<Router, Lines<StartError>> {
-    let routes = config.routes.iter().map(|route| Route {
+    let routes = config.flat_routes().into_iter().map(|route| Route {
         model: route.model.as_str().to_owned(),
         candidates: route
             .candidates
-            .iter()
-            .map(|c| (c.provider.clone(), c.model.clone()))
+            .into_iter()
+            .map(|c| (c.provider.unwrap_or_default(), c.model))
             .collect(),
         keeping: Keeping {
             fallback: route.store_fallback,

@@ -193,7 +193,10 @@ fn find(
         let local = Local::by_socket(&path, held)?;
         let driver = Remote::by_socket(local, &tenant, namespace);
         let encoder = own_encoder(&config, progress);
-        return Ok((target, Found::running(driver, encoder, config.routes)));
+        return Ok((
+            target,
+            Found::running(driver, encoder, config.flat_routes()),
+        ));
     }
     let environment = Environment::process();
     let providers = config.providers_or_default(|name| (environment.0)(name))?;
@@ -205,7 +208,7 @@ fn find(
     let found = Found {
         encoder: gateway.cache().embedder(),
         driver: Box::new(InProcess::new(gateway, tenant, namespace)),
-        routes: config.routes,
+        routes: config.flat_routes(),
         _built: Some(built),
     };
     Ok((target, found))

@@ -1,5 +1,7 @@
 //! Ranges of single settings, and what settings must be to each other.
 
+mod routes;
+
 use std::collections::HashSet;
 
 use super::layers::Layers;
@@ -70,6 +72,18 @@ const RANGES: &[(&str, f64, f64)] = &[
     ("retry.max_attempts", 1.0, 10.0),
     ("retry.base_ms", 1.0, DAY_MS),
     ("retry.max_ms", 1.0, DAY_MS),
+    ("retry.budget_share", 0.0, 10.0),
+    ("retry.budget_per_s", 0.0, 1_000_000.0),
+    ("retry.queue_ms", 0.0, DAY_MS),
+    ("retry.hedge_after_ms", 0.0, DAY_MS),
+    ("breaker.consecutive_failures", 0.0, 1_000_000.0),
+    ("breaker.error_rate", 0.01, 1.0),
+    ("breaker.min_requests", 1.0, 1_000_000.0),
+    ("breaker.window_s", 1.0, DAY_S),
+    ("breaker.cool_down_ms", 1.0, DAY_MS),
+    ("breaker.max_cool_down_ms", 1.0, DAY_MS),
+    ("breaker.probe_every_ms", 0.0, DAY_MS),
+    ("routing.latency_decay_ms", 1.0, DAY_MS),
 ];
 
 /// Adds a fault for each setting out of its range, and goes on with its default.
@@ -97,6 +111,7 @@ pub(super) fn relations(config: &Config, layers: &mut Layers) {
     found.order(config);
     found.namespaces(config);
     found.providers(config);
+    found.groups(config);
     found.routes(config);
     found.prices(config);
 }
@@ -152,6 +167,7 @@ impl Found<'_> {
             cache,
             deadlines,
             retry,
+            breaker,
             ..
         } = config;
         let total = ("deadlines.total_ms", deadlines.total_ms);
@@ -160,6 +176,10 @@ impl Found<'_> {
             (
                 ("retry.base_ms", retry.base_ms),
                 ("retry.max_ms", retry.max_ms),
+            ),
+            (
+                ("breaker.cool_down_ms", breaker.cool_down_ms),
+                ("breaker.max_cool_down_ms", breaker.max_cool_down_ms),
             ),
             (("deadlines.connect_ms", deadlines.connect_ms), total),
             (("deadlines.first_byte_ms", deadlines.first_byte_ms), total),
@@ -220,29 +240,13 @@ impl Found<'_> {
             if provider.models.is_empty() {
                 self.add(&format!("providers[{i}].models"), "must not be empty");
             }
-        }
-    }
-
-    fn routes(&mut self, config: &Config) {
-        for (i, route) in config.routes.iter().enumerate() {
-            if route.candidates.is_empty() {
-                self.add(&format!("routes[{i}].candidates"), "must not be empty");
-            }
-            for (j, candidate) in route.candidates.iter().enumerate() {
-                let path = format!("routes[{i}].candidates[{j}]");
-                if config
-                    .providers
-                    .iter()
-                    .all(|p| p.name != candidate.provider)
-                {
-                    self.add(&format!("{path}.provider"), "is not the name of a provider");
-                }
-                if candidate
-                    .model
-                    .as_deref()
-                    .is_some_and(|model| model.trim().is_empty())
-                {
-                    self.add(&format!("{path}.model"), "must not be empty");
+            for (limit, most) in [
+                ("max_concurrency", provider.max_concurrency.map(u64::from)),
+                ("requests_per_minute", provider.requests_per_minute),
+                ("tokens_per_minute", provider.tokens_per_minute),
+            ] {
+                if most == Some(0) {
+                    self.add(&format!("providers[{i}].{limit}"), "must be at least 1");
                 }
             }
         }

@@ -3,7 +3,6 @@
 use serde::Deserialize;
 
 use super::pattern::Pattern;
-use super::sections::TtlClass;
 
 /// One of `[[namespaces]]`: shared between tenants.
 #[derive(Clone, Debug, Deserialize)]
@@ -88,47 +87,19 @@ pub struct Provider {
     /// Model names it answers.
     #[serde(default = "every_model")]
     pub models: Vec<Pattern>,
+    /// Calls at a time; `None` = as many as come.
+    #[serde(default)]
+    pub max_concurrency: Option<u32>,
+    /// Requests a minute; `None` = as many as come.
+    #[serde(default)]
+    pub requests_per_minute: Option<u64>,
+    /// Tokens a minute, of prompts and answers; `None` = as many as come.
+    #[serde(default)]
+    pub tokens_per_minute: Option<u64>,
 }
 
 fn every_model() -> Vec<Pattern> {
     vec![Pattern::any()]
-}
-
-/// One of `[[routes]]`: who answers a model, in order.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Route {
-    /// Model names it is for.
-    pub model: Pattern,
-    /// Tried from first to last; never empty.
-    pub candidates: Vec<Candidate>,
-    /// Whether a fallback model's answer may be stored under the requested one.
-    #[serde(default)]
-    pub store_fallback: bool,
-    /// Whether answers that call tools may be stored.
-    #[serde(default)]
-    pub store_tool_calls: bool,
-    /// Whether what carries personal data may be stored.
-    #[serde(default = "yes")]
-    pub store_personal: bool,
-    /// How long its answers last, whatever is asked.
-    #[serde(default)]
-    pub ttl_class: Option<TtlClass>,
-}
-
-fn yes() -> bool {
-    true
-}
-
-/// One step of a route.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Candidate {
-    /// A provider's name.
-    pub provider: String,
-    /// The model to ask it for; `None` = the requested one.
-    #[serde(default)]
-    pub model: Option<String>,
 }
 
 /// One of `[[prices]]`, in USD per million tokens.

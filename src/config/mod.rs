@@ -10,6 +10,8 @@ mod pattern;
 mod presets;
 mod providers;
 mod reading;
+mod resilience;
+mod routes;
 mod schema;
 mod sections;
 #[cfg(test)]
@@ -20,12 +22,14 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 pub use faults::{Fault, Faults, Origin};
-pub use lists::{Candidate, Namespace, Price, Provider, ProviderKind, Route};
+pub use lists::{Namespace, Price, Provider, ProviderKind};
 pub use model_dir::{ModelDirError, find_model_dir, model_search_starts};
 pub use pattern::{BadPattern, Pattern};
 pub use presets::{Endpoint, KeyHeader, Preset, StreamUsage, preset, presets};
 pub use providers::ResolvedProvider;
 pub use reading::Reading;
+pub use resilience::{Breaker, OverrideRole, Routing};
+pub use routes::{Candidate, Group, Member, Place, Route, Share, Strategy};
 pub(crate) use schema::{Field, Kind, optional, read_data, required};
 pub use sections::{
     Cache, Catalogue, Data, Deadlines, Decide, Embedding, Index, Ineligible, Judge, Log, LogFormat,
@@ -52,12 +56,16 @@ pub struct Config {
     pub judge: Judge,
     pub deadlines: Deadlines,
     pub retry: Retry,
+    pub breaker: Breaker,
+    pub routing: Routing,
     pub log: Log,
     pub catalogue: Catalogue,
     #[serde(default)]
     pub namespaces: Vec<Namespace>,
     #[serde(default)]
     pub providers: Vec<Provider>,
+    #[serde(default)]
+    pub groups: Vec<Group>,
     #[serde(default)]
     pub routes: Vec<Route>,
     #[serde(default)]

@@ -139,6 +139,9 @@ fn undeclared(env: &impl Fn(&str) -> Option<String>, faults: &mut Faults) -> Vec
             base_url: String::new(),
             api_key_env: String::new(),
             models: vec![Pattern::any()],
+            max_concurrency: None,
+            requests_per_minute: None,
+            tokens_per_minute: None,
         });
     }
     providers
@@ -194,6 +197,9 @@ fn of_preset(name: &str, base_url: Option<String>, api_key_env: &str, models: Pa
         base_url: base_url.unwrap_or_else(usual),
         api_key_env: api_key_env.into(),
         models: vec![models],
+        max_concurrency: None,
+        requests_per_minute: None,
+        tokens_per_minute: None,
     }
 }
 

@@ -48,9 +48,21 @@ pub(crate) const fn optional(name: &'static str, kind: Kind) -> Field {
     }
 }
 
-const CANDIDATE: &[Field] = &[
-    required("provider", Kind::Text),
-    optional("model", Kind::Text),
+const PROVIDER: Field = optional("provider", Kind::Text);
+const MODEL: Field = optional("model", Kind::Text);
+const GROUP: Field = optional("group", Kind::Text);
+
+const CANDIDATE: &[Field] = &[PROVIDER, MODEL, GROUP];
+const MEMBER: &[Field] = &[PROVIDER, MODEL, GROUP, optional("weight", Kind::Whole)];
+const SHARE: &[Field] = &[PROVIDER, MODEL, GROUP, required("share", Kind::Number)];
+
+const STRATEGIES: &[&str] = &[
+    "fallback",
+    "round_robin",
+    "least_connections",
+    "weighted",
+    "latency",
+    "cost",
 ];
 
 const KINDS: &[&str] = &["openai", "anthropic", "gemini", "bedrock", "cohere", "demo"];
@@ -76,6 +88,18 @@ pub(super) const LISTS: &[Field] = &[
             optional("base_url", Kind::Text),
             optional("api_key_env", Kind::Text),
             optional("models", Kind::Patterns),
+            optional("max_concurrency", Kind::Whole),
+            optional("requests_per_minute", Kind::Whole),
+            optional("tokens_per_minute", Kind::Whole),
+        ]),
+    ),
+    optional(
+        "groups",
+        Kind::Tables(&[
+            required("name", Kind::Text),
+            optional("strategy", Kind::Choice(STRATEGIES)),
+            required("members", Kind::Tables(MEMBER)),
+            optional("sticky", Kind::Flag),
         ]),
     ),
     optional(
@@ -83,6 +107,8 @@ pub(super) const LISTS: &[Field] = &[
         Kind::Tables(&[
             required("model", Kind::Pattern),
             required("candidates", Kind::Tables(CANDIDATE)),
+            optional("canary", Kind::Table(SHARE)),
+            optional("shadow", Kind::Table(SHARE)),
             optional("store_fallback", Kind::Flag),
             optional("store_tool_calls", Kind::Flag),
             optional("store_personal", Kind::Flag),
@@ -105,6 +131,10 @@ pub(super) const LISTS: &[Field] = &[
 const CHOICES: &[(&str, &[&str])] = &[
     ("cache.ineligible", &["exact", "bypass"]),
     ("log.format", &["text", "json"]),
+    (
+        "routing.override_role",
+        &["nobody", "app", "analyst", "admin"],
+    ),
 ];
 
 /// The kind of the setting at `path`; `None` when there is no such setting.

@@ -222,6 +222,10 @@ pub struct Retry {
     pub max_attempts: u32,
     pub base_ms: u64,
     pub max_ms: u64,
+    pub budget_share: f64,
+    pub budget_per_s: f64,
+    pub queue_ms: u64,
+    pub hedge_after_ms: u64,
 }
 
 /// How log lines look.
@@ -272,6 +276,8 @@ macro_rules! durations {
     )+};
 }
 
+pub(super) use durations;
+
 durations! {
     Server {
         header_timeout = from_secs(header_timeout_s),
@@ -296,5 +302,10 @@ durations! {
         idle = from_millis(idle_ms),
         total = from_millis(total_ms),
     }
-    Retry { base = from_millis(base_ms), max = from_millis(max_ms) }
+    Retry {
+        base = from_millis(base_ms),
+        max = from_millis(max_ms),
+        queue = from_millis(queue_ms),
+        hedge_after = from_millis(hedge_after_ms),
+    }
 }

@@ -68,12 +68,15 @@ mod tests {
 
     fn route(model: &str, candidates: &[&str]) -> Route {
         let candidate = |model: &&str| Candidate {
-            provider: "p".into(),
+            provider: Some("p".into()),
             model: (!model.is_empty()).then(|| (*model).to_owned()),
+            group: None,
         };
         Route {
             model: Pattern::parse(model).unwrap(),
             candidates: candidates.iter().map(candidate).collect(),
+            canary: None,
+            shadow: None,
             store_fallback: false,
             store_tool_calls: false,
             store_personal: true,

@@ -1,0 +1,54 @@
+//! When a provider is left alone, and what all groups have in common, as plain values. `default.toml` says what each means.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::sections::durations;
+
+/// `[breaker]`: when a provider's model is left alone.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "default.toml documents each setting")]
+pub struct Breaker {
+    pub consecutive_failures: u32,
+    pub error_rate: f64,
+    pub min_requests: u32,
+    pub window_s: u64,
+    pub cool_down_ms: u64,
+    pub max_cool_down_ms: u64,
+    pub probe_every_ms: u64,
+}
+
+/// Who may say in a header where a request goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OverrideRole {
+    /// Nobody.
+    Nobody,
+    /// Every key.
+    App,
+    /// Keys of analysts and admins.
+    Analyst,
+    /// Keys of admins.
+    Admin,
+}
+
+/// `[routing]`: what all groups have in common.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "default.toml documents each setting")]
+pub struct Routing {
+    pub latency_decay_ms: u64,
+    pub override_role: OverrideRole,
+}
+
+durations! {
+    Breaker {
+        window = from_secs(window_s),
+        cool_down = from_millis(cool_down_ms),
+        max_cool_down = from_millis(max_cool_down_ms),
+        probe_every = from_millis(probe_every_ms),
+    }
+    Routing { latency_decay = from_millis(latency_decay_ms) }
+}

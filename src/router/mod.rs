@@ -2,10 +2,23 @@
 //! which order, and how often each is tried. It knows providers only by their
 //! trait, and remembers nothing about them between requests but their model lists.
 
+pub mod asking;
 mod attempt;
 mod backoff;
+pub mod breaker;
+pub mod budget;
+pub mod chance;
+pub mod ewma;
+pub mod forced;
+pub mod health;
+pub mod healths;
 mod models;
+pub mod outbound;
 mod plan;
+pub mod shares;
+pub mod strategy;
+pub mod tree;
+pub mod window;
 
 use std::fmt;
 use std::sync::Arc;

@@ -270,6 +270,19 @@ mod tests {
     }
 
     #[test]
+    fn a_stream_that_stops_later_was_as_quick_to_begin_as_it_was() {
+        let (health, now) = new();
+        let mut lease = health.begin(1, now).unwrap();
+        let begun = now + Duration::from_millis(40);
+        lease.answered(true, begun);
+        let later = now + Duration::from_secs(60);
+        lease.failed(Outcome::Failed(None), true, later);
+        lease.end(None, later);
+        let first = health.look(1, later).first_word.unwrap();
+        assert!((first.ms - 40.0).abs() < 1e-9);
+    }
+
+    #[test]
     fn streams_that_break_off_later_count_towards_the_share_of_failures() {
         let (health, now) = new();
         for phase in [Phase::Closed, Phase::Open] {

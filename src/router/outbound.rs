@@ -351,6 +351,14 @@ mod tests {
     }
 
     #[test]
+    fn what_is_more_than_the_whole_of_a_limit_goes_when_it_is_whole() {
+        let (mut outbound, now) = new(NONE);
+        let (requests, tokens) = (None, room(Some(1000), 1000, 60));
+        outbound.learn(&Quota { requests, tokens }, now);
+        assert_eq!(outbound.check(5000, now), Ok(()));
+    }
+
+    #[test]
     fn what_it_says_later_replaces_what_it_said() {
         let (mut outbound, now) = new(NONE);
         let tokens = None;

@@ -58,33 +58,21 @@ fn a_member_without_a_weight_is_asked_only_when_no_other_can_be() {
 }
 
 #[test]
-fn requests_of_two_kinds_in_turn_do_not_always_fall_on_the_same_member() {
-    let node = group(Strategy::RoundRobin, &[1, 1]);
-    let mut view = view(2);
-    view.targets.push(TargetState {
-        abilities: Abilities {
-            vision: Some(true),
-            ..Abilities::default()
-        },
-        ..TargetState::default()
-    });
-    let three = group(Strategy::RoundRobin, &[1, 1, 1]);
-    view.targets[0].abilities.vision = Some(false);
-    let seeing = Ask {
-        needs: Needs {
-            vision: true,
-            ..Needs::default()
-        },
-        ..ask(0)
-    };
+fn requests_of_two_kinds_in_turn_do_not_always_fall_on_the_same_members() {
+    let node = group(Strategy::RoundRobin, &[1; 4]);
+    let mut view = view(4);
+    for target in [0, 1] {
+        view.targets[target].abilities.vision = Some(false);
+    }
+    let mut seeing = ask(0);
+    seeing.needs.vision = true;
     let counters = Counters::default();
-    let mut leads = [0; 3];
-    for draw in 0..300 {
-        leads[counters.order(&three, &view, &ask(draw))[0]] += 1;
-        counters.order(&three, &view, &seeing);
+    let mut leads = [0; 4];
+    for draw in 0..400 {
+        leads[counters.order(&node, &view, &ask(draw))[0]] += 1;
         counters.order(&node, &view, &seeing);
     }
-    assert_eq!(leads, [100, 100, 100]);
+    assert_eq!(leads, [100; 4]);
 }
 
 #[test]
@@ -147,11 +135,17 @@ fn a_target_that_was_never_measured_is_tried_by_one_at_a_time() {
     view.targets[0].first_word = ms(50.0, 0);
     let node = group(Strategy::Latency, &[1, 1]);
     let counters = Counters::default();
-    let stream = true;
-    let asked = Ask { stream, ..ask(3) };
-    assert_eq!(counters.order(&node, &view, &asked)[0], 1);
-    view.targets[1].in_flight = 1;
-    assert_eq!(counters.order(&node, &view, &asked)[0], 0);
+    for (calls, want) in [(0, 1), (1, 0)] {
+        view.targets[1].in_flight = calls;
+        for draw in 0..100 {
+            let stream = true;
+            let asked = Ask {
+                stream,
+                ..ask(draw)
+            };
+            assert_eq!(counters.order(&node, &view, &asked)[0], want);
+        }
+    }
 }
 
 #[test]

@@ -28,12 +28,12 @@ pub use pattern::{BadPattern, Pattern};
 pub use presets::{Endpoint, KeyHeader, Preset, StreamUsage, preset, presets};
 pub use providers::ResolvedProvider;
 pub use reading::Reading;
-pub use resilience::{Breaker, OverrideRole, Routing};
+pub use resilience::{Breaker, Deadlines, OverrideRole, Retry, Routing};
 pub use routes::{Candidate, Group, Member, Place, Route, Share, Strategy};
 pub(crate) use schema::{Field, Kind, optional, read_data, required};
 pub use sections::{
-    Cache, Catalogue, Data, Deadlines, Decide, Embedding, Index, Ineligible, Judge, Log, LogFormat,
-    Responses, Retry, Server, Store, TtlClass,
+    Cache, Catalogue, Data, Decide, Embedding, Index, Ineligible, Judge, Log, LogFormat, Responses,
+    Server, Store, TtlClass,
 };
 
 use layers::Layers;

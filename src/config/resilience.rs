@@ -1,10 +1,36 @@
-//! When a provider is left alone, and what all groups have in common, as plain values. `default.toml` says what each means.
+//! How long a provider may take, when it is asked again and when it is left alone, and what all groups have in common,
+//! as plain values. `default.toml` says what each means.
 
 use std::time::Duration;
 
 use serde::Deserialize;
 
 use super::sections::durations;
+
+/// `[deadlines]`: how long a provider may take.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "default.toml documents each setting")]
+pub struct Deadlines {
+    pub connect_ms: u64,
+    pub first_byte_ms: u64,
+    pub idle_ms: u64,
+    pub total_ms: u64,
+}
+
+/// `[retry]`: repeating a call that failed before its first byte.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "default.toml documents each setting")]
+pub struct Retry {
+    pub max_attempts: u32,
+    pub base_ms: u64,
+    pub max_ms: u64,
+    pub budget_share: f64,
+    pub budget_per_s: f64,
+    pub queue_ms: u64,
+    pub hedge_after_ms: u64,
+}
 
 /// `[breaker]`: when a provider's model is left alone.
 #[derive(Clone, Debug, Deserialize)]
@@ -44,6 +70,18 @@ pub struct Routing {
 }
 
 durations! {
+    Deadlines {
+        connect = from_millis(connect_ms),
+        first_byte = from_millis(first_byte_ms),
+        idle = from_millis(idle_ms),
+        total = from_millis(total_ms),
+    }
+    Retry {
+        base = from_millis(base_ms),
+        max = from_millis(max_ms),
+        queue = from_millis(queue_ms),
+        hedge_after = from_millis(hedge_after_ms),
+    }
     Breaker {
         window = from_secs(window_s),
         cool_down = from_millis(cool_down_ms),

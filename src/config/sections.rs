@@ -203,31 +203,6 @@ pub struct Judge {
     pub at_once: usize,
 }
 
-/// `[deadlines]`: how long a provider may take.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[allow(missing_docs, reason = "default.toml documents each setting")]
-pub struct Deadlines {
-    pub connect_ms: u64,
-    pub first_byte_ms: u64,
-    pub idle_ms: u64,
-    pub total_ms: u64,
-}
-
-/// `[retry]`: repeating a call that failed before its first byte.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[allow(missing_docs, reason = "default.toml documents each setting")]
-pub struct Retry {
-    pub max_attempts: u32,
-    pub base_ms: u64,
-    pub max_ms: u64,
-    pub budget_share: f64,
-    pub budget_per_s: f64,
-    pub queue_ms: u64,
-    pub hedge_after_ms: u64,
-}
-
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -296,16 +271,4 @@ durations! {
         lookup_deadline = from_millis(lookup_deadline_ms),
     }
     Responses { ttl = from_secs(ttl_s) }
-    Deadlines {
-        connect = from_millis(connect_ms),
-        first_byte = from_millis(first_byte_ms),
-        idle = from_millis(idle_ms),
-        total = from_millis(total_ms),
-    }
-    Retry {
-        base = from_millis(base_ms),
-        max = from_millis(max_ms),
-        queue = from_millis(queue_ms),
-        hedge_after = from_millis(hedge_after_ms),
-    }
 }

@@ -21,7 +21,7 @@ pub fn needs(body: &Map<String, Value>, tokens_in: u64) -> Needs {
         tools: filled("tools") || filled("functions"),
         audio: speaks(body),
         json_schema: format.and_then(Value::as_str) == Some("json_schema"),
-        context_tokens: tokens_in.saturating_add(output),
+        context_tokens: tokens_in,
         output_tokens: output,
         ..Needs::default()
     };
@@ -118,7 +118,7 @@ mod tests {
             &body(json!({"max_completion_tokens": 50, "max_tokens": 9})),
             100,
         );
-        assert_eq!((sized.context_tokens, sized.output_tokens), (150, 50));
+        assert_eq!((sized.context_tokens, sized.output_tokens), (100, 50));
     }
 
     #[test]

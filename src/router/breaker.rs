@@ -110,7 +110,8 @@ impl Outcome {
             FailureKind::TotalTimeout
             | FailureKind::TooLarge
             | FailureKind::Auth
-            | FailureKind::Rejected => Self::Unknown,
+            | FailureKind::Rejected
+            | FailureKind::Inexpressible => Self::Unknown,
         }
     }
 }

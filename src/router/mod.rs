@@ -2,6 +2,7 @@
 //! which order, and how often each is tried. It knows providers only by their
 //! trait, and remembers nothing about them between requests but their model lists.
 
+pub mod abilities;
 pub mod asking;
 mod attempt;
 mod backoff;

@@ -18,7 +18,7 @@ mod view;
 pub use needs::{Abilities, Need, Needs, lacking};
 pub use order::{Order, order};
 pub use turns::Turns;
-pub use view::{Ask, Latency, Price, Standing, TargetState, View};
+pub use view::{Ask, Latency, Standing, TargetState, View};
 
 use super::chance::{mix, tag};
 

@@ -17,7 +17,7 @@ pub struct Needs {
     pub documents: bool,
     /// Its answer follows a JSON schema.
     pub json_schema: bool,
-    /// Tokens of prompt and answer together, at least.
+    /// Tokens of the prompt, at least.
     pub context_tokens: u64,
     /// Tokens that the answer may have.
     pub output_tokens: u64,
@@ -36,7 +36,7 @@ pub struct Abilities {
     pub documents: Option<bool>,
     /// Following a JSON schema.
     pub json_schema: Option<bool>,
-    /// Tokens of prompt and answer together, at most.
+    /// Tokens of a prompt, at most.
     pub context_tokens: Option<u64>,
     /// Tokens of an answer, at most.
     pub output_tokens: Option<u64>,

@@ -83,7 +83,7 @@ impl Chooser<'_> {
 
     fn by_cost(&self, members: &mut [&Member], sticky: Option<u64>) {
         let cost = |member: &Member| {
-            let costs = self.ready(member).filter_map(|t| t.cost(self.ask));
+            let costs = self.ready(member).filter_map(|t| t.cost);
             costs.min_by(f64::total_cmp).unwrap_or(f64::INFINITY)
         };
         match sticky {
@@ -158,15 +158,6 @@ impl TargetState {
             None if self.in_flight == 0 => 0.0,
             None => worst * queue,
         }
-    }
-
-    #[allow(
-        clippy::cast_precision_loss,
-        reason = "token counts are far below 2^53"
-    )]
-    fn cost(&self, ask: &Ask) -> Option<f64> {
-        let price = self.price?;
-        Some(ask.tokens_in as f64 * price.input + ask.tokens_out as f64 * price.output)
     }
 }
 

@@ -21,8 +21,8 @@ pub struct TargetState {
     pub first_word: Option<Latency>,
     /// Until the end of a whole answer.
     pub whole: Option<Latency>,
-    /// What its tokens cost; none: nobody knows.
-    pub price: Option<Price>,
+    /// USD that this request is likely to cost there; none: nobody knows.
+    pub cost: Option<f64>,
     /// Whether it may be asked now.
     pub standing: Standing,
     /// What it can do.
@@ -36,15 +36,6 @@ pub struct Latency {
     pub ms: f64,
     /// How long ago the last answer came.
     pub age: Duration,
-}
-
-/// USD per token.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Price {
-    /// Of the prompt.
-    pub input: f64,
-    /// Of the answer.
-    pub output: f64,
 }
 
 /// Whether a target may be asked now.
@@ -81,10 +72,6 @@ impl Standing {
 pub struct Ask {
     /// What a target must be able to do.
     pub needs: Needs,
-    /// About how many tokens the prompt has.
-    pub tokens_in: u64,
-    /// About how many the answer will have.
-    pub tokens_out: u64,
     /// Whether the answer is streamed.
     pub stream: bool,
     /// What conversation it is part of, if that can be told.

@@ -152,8 +152,7 @@ fn a_target_that_was_never_measured_is_tried_by_one_at_a_time() {
 fn among_equal_prices_a_conversation_stays_where_it_is() {
     let mut view = view(3);
     for (target, usd) in view.targets.iter_mut().zip([1e-6, 1e-6, 1e-7]) {
-        let (input, output) = (usd, usd);
-        target.price = Some(Price { input, output });
+        target.cost = Some(usd);
     }
     let node = sticky(Strategy::Cost, &[0, 1, 2], &[1, 1, 1]);
     let counters = Counters::default();
@@ -174,8 +173,7 @@ fn among_equal_prices_a_conversation_stays_where_it_is() {
 fn the_least_of_what_a_group_has_to_offer_counts() {
     let mut view = view(3);
     for (target, usd) in view.targets.iter_mut().zip([3e-6, 1e-6, 2e-6]) {
-        let (input, output) = (usd, usd);
-        target.price = Some(Price { input, output });
+        target.cost = Some(usd);
     }
     let inner = group(Strategy::Cost, &[1, 1]);
     let single = Node::Target(TargetIndex(2));

@@ -49,14 +49,14 @@ fn states() -> impl Sampled<Value = TargetState> {
         1 => (1_u64..9).prop_map(|s| Standing::Open(Duration::from_secs(s))),
     ];
     let latency = prop::option::of((0.0..1e4, 0_u64..20).prop_map(|(m, a)| ms(m, a).unwrap()));
-    let price = prop::option::of((0.0..1e-4, 0.0..1e-4));
+    let cost = prop::option::of(0.0..1e-2);
     let able = prop::option::weighted(0.3, any::<bool>());
-    (0_u32..9, latency, price, standing, able).prop_map(
-        |(in_flight, latency, price, standing, able)| TargetState {
+    (0_u32..9, latency, cost, standing, able).prop_map(
+        |(in_flight, latency, cost, standing, able)| TargetState {
             in_flight,
             first_word: latency,
             whole: latency,
-            price: price.map(|(input, output)| Price { input, output }),
+            cost,
             standing,
             abilities: Abilities {
                 vision: able,
@@ -161,9 +161,7 @@ proptest! {
     ) {
         let view = View { targets: states };
         let order = order(&group(Strategy::Cost, &vec![1; view.targets.len()]), &view, &ask, &|_| 0);
-        let cost = |t: &TargetIndex| view.targets[t.0].price.map_or(f64::INFINITY, |p| {
-            1000.0 * p.input + 100.0 * p.output
-        });
+        let cost = |t: &TargetIndex| view.targets[t.0].cost.unwrap_or(f64::INFINITY);
         prop_assert!(order.targets[..order.ready].iter().map(cost).is_sorted());
     }
 

@@ -65,8 +65,6 @@ impl Counters {
 
 pub(super) fn ask(draw: u32) -> Ask {
     Ask {
-        tokens_in: 1000,
-        tokens_out: 100,
         draw,
         ..Ask::default()
     }

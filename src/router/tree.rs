@@ -11,6 +11,9 @@ pub struct Tree {
     pub node: Node,
     /// Among whom, by [`TargetIndex`]; each once.
     pub targets: Vec<Target>,
+    /// How many of them, from the first on, stand in the first place: their answers are the route's own, those of all
+    /// others are stand-ins.
+    pub own: usize,
 }
 
 /// One model of one provider.
@@ -35,9 +38,15 @@ impl Tree {
             within: Vec::new(),
             targets: Vec::new(),
         };
-        let places = places.into_iter();
-        let members: Vec<_> = places.filter_map(|p| builder.member(p, 1)).collect();
+        let (mut members, mut own) = (Vec::new(), 0);
+        for place in places {
+            members.extend(builder.member(place, 1));
+            if own == 0 {
+                own = builder.targets.len();
+            }
+        }
         Self {
+            own,
             node: Node::Group(Group::new("", Strategy::Fallback, false, members)),
             targets: builder.targets,
         }
@@ -159,6 +168,8 @@ mod tests {
         let tree = Tree::new([Place::Group("g"), LAST], &groups);
         assert_eq!(ordered(&tree, 0), ["a/m", "b/*", "c/*"]);
         assert_eq!(ordered(&tree, 1), ["b/*", "a/m", "c/*"]);
+        assert_eq!(tree.own, 2, "the group's answers are the route's own");
+        assert_eq!(Tree::new([LAST, Place::Group("g")], &groups).own, 1);
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! How many retries there may be: a share of the requests, so that a provider in trouble is not buried under them, and
-//! a few a second in any case, so that a quiet gateway may retry at all. Takes `now`.
+//! How many calls may be repeated or hedged: a share of the requests, so that a provider in trouble is not buried under
+//! them, and a few a second in any case, so that a quiet gateway may repeat at all. Takes `now`.
 
 use std::time::{Duration, Instant};
 

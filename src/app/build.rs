@@ -6,11 +6,11 @@ use std::sync::Arc;
 use crate::cache::invalidation::Marks;
 use crate::cache::policy::{Policies, Policy};
 use crate::cache::scope::Shared;
-use crate::config::{self, Config};
+use crate::config::{self, Config, OverrideRole};
 use crate::evidence::{Evidence, EvidenceConfig};
 use crate::gateway::judge::JudgeConfig;
 use crate::gateway::{Gateway, GatewayConfig, Parts};
-use crate::identity::{Access, KeyFacts, Keyring, bootstrap_key, start_rule};
+use crate::identity::{Access, KeyFacts, Keyring, Role, bootstrap_key, start_rule};
 use crate::ledger::{LiveCatalogue, Prices};
 use crate::router::Router;
 use crate::server::{Door, Drain, Limits};
@@ -52,7 +52,8 @@ pub struct Built {
 /// The first thing that cannot be built.
 pub fn build(config: &Config, environment: &Environment) -> Result<Built, StartError> {
     let env = |name: &str| (environment.0)(name);
-    let router = build_router(config, &env).map_err(Box::new)?;
+    let prices = Arc::new(prices(config)?);
+    let router = build_router(config, &env, prices).map_err(Box::new)?;
     build_around(config, environment, router, |policy| policy)
 }
 
@@ -63,6 +64,8 @@ pub(super) fn build_around(
     router: Router,
     tuned: impl FnOnce(Policy) -> Policy,
 ) -> Result<Built, StartError> {
+    let router = Arc::new(router);
+    let prices = router.prices().clone();
     let recorder = Recorder::install()?;
     let metrics = Arc::new(recorder.metrics());
     let bootstrap = bootstrap_key(|name: &str| (environment.0)(name))?;
@@ -96,11 +99,11 @@ pub(super) fn build_around(
         gateway_config(config, asker_key(&state)?),
         Parts {
             cache,
-            router: Arc::new(router),
+            router,
             keyring,
             policies,
             evidence: Arc::new(evidence),
-            prices: Arc::new(prices(config)?),
+            prices,
             metrics,
         },
     );
@@ -190,6 +193,12 @@ fn gateway_config(config: &Config, asker_key: [u8; 32]) -> GatewayConfig {
         flight_wait: config.cache.flight_wait(),
         judge: judge_config(&config.judge),
         renewals: config.cache.renewals,
+        may_route: match config.routing.override_role {
+            OverrideRole::Nobody => None,
+            OverrideRole::App => Some(Role::App),
+            OverrideRole::Analyst => Some(Role::Analyst),
+            OverrideRole::Admin => Some(Role::Admin),
+        },
         max_entry_bytes: config.cache.max_entry_bytes,
     }
 }

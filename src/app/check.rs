@@ -2,6 +2,7 @@
 //! the others found. Also what a start says that failed at one of them.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::Environment;
 use super::encoder::{embed_config, next_config};
@@ -11,6 +12,7 @@ use crate::config::{Config, Reading};
 use crate::embed::{self, EmbedError};
 use crate::identity::bootstrap_key;
 use crate::ledger::LiveCatalogue;
+use crate::ledger::Prices;
 use crate::telemetry;
 
 /// What decides whether there is an encoder at all.
@@ -58,7 +60,7 @@ fn check_start(
     }
     // Routes rest on the whole of the providers.
     let names = match sound {
-        Some(config) => build_router(config, &env)
+        Some(config) => build_router(config, &env, Arc::new(Prices::new(&config.prices)))
             .map(|router| router.provider_names().map(str::to_owned).collect()),
         None => build_providers(settings, &env, |path| reading.knows(path)).map(|_| Vec::new()),
     };

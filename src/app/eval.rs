@@ -22,6 +22,7 @@ use crate::config::{self, Config};
 use crate::eval::budget::{self, Cases};
 use crate::eval::rows::{self, BudgetRow, ConversationRow, PairRow, RowsError, TraceRow};
 use crate::eval::{Figures, Measured, Progress, Row, Trial, measure_rows, plot, table, trace};
+use crate::ledger::Prices;
 use crate::provider::Demo;
 
 /// What `reprise eval` measures on.
@@ -364,6 +365,7 @@ fn trial(
     let router = stand_in(
         &config,
         Arc::new(Demo::answering(answers.unwrap_or_default())),
+        Arc::new(Prices::new(&config.prices)),
     );
     let router = router.map_err(|faults| StartError::from(Box::new(faults)))?;
     let nobody = Environment(Box::new(|_| None));

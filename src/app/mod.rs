@@ -55,6 +55,7 @@ pub async fn serve(config: &Config, environment: &Environment) -> Result<(), Sta
     // Listened for before anybody is told that this runs: a stop must never find nobody waiting for it.
     let mut stop = StopSignal::listen()?;
     announce(&addresses);
+    built.door.gateway.keep_probing();
     let drain = built.door.drain.clone();
     let (notice, deadline) = (config.server.drain_notice(), config.server.drain_deadline());
     let recorder = built.door.recorder.clone();

@@ -3,42 +3,63 @@
 use std::sync::Arc;
 
 use super::error::{Lines, StartError};
-use crate::config::{Config, ProviderKind, ResolvedProvider, StreamUsage};
+use crate::config::{self, Config, Place, ProviderKind, ResolvedProvider, StreamUsage};
 use crate::dialect::chat::Taste;
+use crate::ledger::Prices;
 use crate::provider::aws::Access;
 use crate::provider::{
     Deadlines, Demo, Provider, ProviderError, Setup, anthropic, bedrock, cohere, gemini, openai,
 };
-use crate::router::{Keeping, Retry, Route, Router, RouterConfig};
-
-/// A provider and the patterns of the models that it answers.
-type Claiming = (Arc<dyn Provider>, Vec<String>);
+use crate::router::breaker::Rules;
+use crate::router::budget::Allowance;
+use crate::router::outbound::Limits;
+use crate::router::tree::Tree;
+use crate::router::{Claim, Keeping, Retry, Route, Router, RouterConfig, Side};
 
 /// Builds the router; keys are taken from the environment.
 pub(super) fn build_router(
     config: &Config,
     env: &impl Fn(&str) -> Option<String>,
+    prices: Arc<Prices>,
 ) -> Result<Router, Lines<StartError>> {
-    let providers = build_providers(config, env, |_| true)?;
-    router_of(config, providers)
+    let claims = build_providers(config, env, |_| true)?;
+    router_of(config, claims, prices)
 }
 
 /// The same with one provider for every model, in place of those that are configured.
 pub(super) fn stand_in(
     config: &Config,
     provider: Arc<dyn Provider>,
+    prices: Arc<Prices>,
 ) -> Result<Router, Lines<StartError>> {
-    router_of(config, vec![(provider, vec!["*".to_owned()])])
+    router_of(
+        config,
+        vec![Claim::new(provider, vec!["*".to_owned()])],
+        prices,
+    )
 }
 
-fn router_of(config: &Config, providers: Vec<Claiming>) -> Result<Router, Lines<StartError>> {
-    let routes = config.flat_routes().into_iter().map(|route| Route {
+fn router_of(
+    config: &Config,
+    claims: Vec<Claim>,
+    prices: Arc<Prices>,
+) -> Result<Router, Lines<StartError>> {
+    let groups = config.groups.as_slice();
+    let side = |share: &Option<config::Share>| {
+        let share = share.as_ref()?;
+        Some(Side {
+            tree: Tree::new([share.place()], groups),
+            share: share.share,
+        })
+    };
+    let routes = config.routes.iter().map(|route| Route {
         model: route.model.as_str().to_owned(),
-        candidates: route
-            .candidates
-            .into_iter()
-            .map(|c| (c.provider.unwrap_or_default(), c.model))
-            .collect(),
+        tree: Tree::new(
+            route.candidates.iter().map(config::Candidate::place),
+            groups,
+        ),
+        canary: side(&route.canary),
+        shadow: side(&route.shadow),
         keeping: Keeping {
             fallback: route.store_fallback,
             tool_calls: route.store_tool_calls,
@@ -46,21 +67,53 @@ fn router_of(config: &Config, providers: Vec<Claiming>) -> Result<Router, Lines<
             ttl_class: route.ttl_class,
         },
     });
+    let named = groups.iter().map(|group| {
+        let place = Place::Group(&group.name);
+        (group.name.clone(), Tree::new([place], groups))
+    });
     let router = Router::new(RouterConfig {
-        providers,
+        claims,
         routes: routes.collect(),
-        retry: Retry {
-            max_attempts: config.retry.max_attempts,
-            base: config.retry.base(),
-            max: config.retry.max(),
-        },
+        groups: named.collect(),
+        retry: retry(&config.retry),
         deadlines: Deadlines {
             first_byte: config.deadlines.first_byte(),
             idle: config.deadlines.idle(),
             total: config.deadlines.total(),
         },
+        breaker: breaker(config),
+        probe_every: config.breaker.probe_every(),
+        latency_decay: config.routing.latency_decay(),
+        prices,
     });
     router.map_err(|faults| Lines(vec![Lines(faults).into()]))
+}
+
+fn retry(retry: &config::Retry) -> Retry {
+    Retry {
+        max_attempts: retry.max_attempts,
+        base: retry.base(),
+        max: retry.max(),
+        allowance: Allowance {
+            share: retry.budget_share,
+            per_second: retry.budget_per_s,
+        },
+        queue: retry.queue(),
+        hedge_after: retry.hedge_after(),
+    }
+}
+
+fn breaker(config: &Config) -> Rules {
+    let breaker = &config.breaker;
+    Rules {
+        consecutive_failures: breaker.consecutive_failures,
+        error_rate: breaker.error_rate,
+        min_requests: breaker.min_requests,
+        window: breaker.window(),
+        cool_down: breaker.cool_down(),
+        max_cool_down: breaker.max_cool_down(),
+        probe_timeout: config.deadlines.first_byte(),
+    }
 }
 
 /// Each provider with the models it answers; `knows` is that of `Config::resolve_providers`.
@@ -68,14 +121,21 @@ pub(super) fn build_providers(
     config: &Config,
     env: &impl Fn(&str) -> Option<String>,
     knows: impl Fn(&str) -> bool,
-) -> Result<Vec<Claiming>, Lines<StartError>> {
+) -> Result<Vec<Claim>, Lines<StartError>> {
     let (resolved, unresolved) = config.resolve_providers(env, knows);
     let (mut providers, mut unfit) = (Vec::new(), Vec::new());
     for resolved in resolved {
         let patterns = resolved.models.iter().map(|p| p.as_str().to_owned());
         let patterns = patterns.collect();
+        let family = resolved.family().map(str::to_owned);
+        let limits = limits(config, &resolved.name);
         match provider(resolved, config, env) {
-            Ok(provider) => providers.push((provider, patterns)),
+            Ok(provider) => providers.push(Claim {
+                provider,
+                patterns,
+                family,
+                limits,
+            }),
             Err(fault) => unfit.push(fault),
         }
     }
@@ -91,6 +151,16 @@ pub(super) fn build_providers(
     } else {
         Err(Lines(faults))
     }
+}
+
+/// What may be sent to a provider at a time, as far as the settings say.
+fn limits(config: &Config, name: &str) -> Limits {
+    let written = config.providers.iter().find(|p| p.name == name);
+    written.map_or_else(Limits::default, |written| Limits {
+        at_once: written.max_concurrency,
+        requests_per_minute: written.requests_per_minute,
+        tokens_per_minute: written.tokens_per_minute,
+    })
 }
 
 fn provider(

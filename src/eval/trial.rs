@@ -214,6 +214,8 @@ fn ask(place: &Place, messages: &[Value]) -> Result<Ask, TrialError> {
             ..Controls::default()
         },
         end_user: None,
+        forced: None,
+        conversation: None,
         headers: Arc::default(),
         started: Instant::now(),
     })

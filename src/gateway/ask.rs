@@ -17,10 +17,14 @@ use crate::cache::policy::{Policy, Trial};
 use crate::cache::scope::{AskerId, CacheKey, Ground, Namespace};
 use crate::chat::{CanonicalHasher, ChatRequest, RequestId, joined_text};
 use crate::config::{Ineligible, TtlClass};
-use crate::identity::Caller;
+use crate::identity::{Caller, Role};
 use crate::provider::ClientHeaders;
 use crate::router;
+use crate::router::forced::Forced;
 use crate::telemetry::Outcome;
+
+/// The header in which a request says where it goes.
+pub const ROUTE: &str = "x-reprise-route";
 
 /// One request, checked, with its caller.
 #[derive(Debug)]
@@ -37,6 +41,10 @@ pub struct Ask {
     pub controls: Controls,
     /// Whom it is asked for, where a header says so; it wins over what the body says.
     pub end_user: Option<String>,
+    /// Where it is to go in place of its route.
+    pub forced: Option<Forced>,
+    /// Which conversation it is part of, where a header says so.
+    pub conversation: Option<String>,
     /// The client's headers that a provider may see.
     pub headers: ClientHeaders,
     /// When its first byte was read.
@@ -120,7 +128,7 @@ impl Gateway {
         let namespace = Namespace::resolve(tenant, wanted, &self.config.shared, |name| {
             self.keyring.knows_tenant(name)
         })?;
-        let route = self.route(ask.request.model())?;
+        let route = self.route(&ask)?;
         let decider = self.policy_for(&namespace.label, ask.request.model(), ask.id);
         let policy = decider.policy;
         let origin = route.origin();
@@ -179,7 +187,41 @@ impl Gateway {
         })
     }
 
-    fn route(&self, model: &str) -> Result<router::Plan, ApiError> {
+    fn route(&self, ask: &Ask) -> Result<router::Plan, ApiError> {
+        let model = ask.request.model();
+        let mut plan = match &ask.forced {
+            Some(forced) => self.forced_route(ask, forced)?,
+            None => self.usual_route(model)?,
+        };
+        plan.conversation.clone_from(&ask.conversation);
+        Ok(plan)
+    }
+
+    /// Where a request says itself that it goes, if its caller may say so.
+    fn forced_route(&self, ask: &Ask, forced: &Forced) -> Result<router::Plan, ApiError> {
+        let may = self.config.may_route;
+        // Who needs no key is nobody's admin.
+        let allowed = match may {
+            Some(Role::App) => true,
+            Some(role) => !ask.caller.is_anonymous() && ask.caller.role.allows(role),
+            None => false,
+        };
+        if !allowed {
+            let told = "This key may not choose where its requests go.";
+            return Err(ApiError::new(Code::Forbidden, told));
+        }
+        let nowhere = || ApiError {
+            param: Some(ROUTE.into()),
+            ..ApiError::new(
+                Code::InvalidHeader,
+                format!("`{ROUTE}` names no provider and no group that there is."),
+            )
+        };
+        let plan = self.router.plan_forced(ask.request.model(), forced);
+        plan.ok_or_else(nowhere)
+    }
+
+    fn usual_route(&self, model: &str) -> Result<router::Plan, ApiError> {
         let unknown = |_| ApiError {
             param: Some("model".into()),
             ..ApiError::new(

@@ -55,6 +55,10 @@ pub enum Code {
     RateLimited,
     /// The provider is overloaded: 503.
     UpstreamOverloaded,
+    /// Every provider for the model is left alone for a while.
+    UpstreamResting,
+    /// No provider for the model has room for another call.
+    UpstreamBusy,
     /// The provider failed.
     UpstreamError,
     /// The provider refuses the gateway's account.
@@ -120,6 +124,8 @@ impl Code {
             Self::CacheMiss => row("cache_miss", 504, "cache_miss", false),
             Self::ShuttingDown => row("shutting_down", 503, SERVER, true),
             Self::UpstreamOverloaded => row("upstream_overloaded", 503, SERVER, false),
+            Self::UpstreamResting => row("upstream_resting", 503, SERVER, true),
+            Self::UpstreamBusy => row("upstream_busy", 503, SERVER, true),
             Self::UpstreamError => row("upstream_error", 502, SERVER, false),
             Self::UpstreamAuth => row("upstream_auth", 502, SERVER, false),
             Self::UpstreamMalformed => row("upstream_malformed", 502, SERVER, false),
@@ -299,6 +305,8 @@ impl From<&Failure> for ApiError {
             FailureKind::RateLimited => Code::RateLimited,
             FailureKind::Rejected => Code::UpstreamRejected,
             FailureKind::Inexpressible => Code::UnsupportedField,
+            FailureKind::Resting => Code::UpstreamResting,
+            FailureKind::Busy => Code::UpstreamBusy,
             FailureKind::Overloaded => Code::UpstreamOverloaded,
             FailureKind::Reset | FailureKind::Server | FailureKind::InStream => Code::UpstreamError,
         };

@@ -136,6 +136,10 @@ impl Fetch<'_> {
     async fn call(&self, pilot: &Pilot<AnswerFlight>) -> Result<(End, From), ApiError> {
         let request = &self.plan.ask.request;
         let asked = Instant::now();
+        let headers = &self.plan.ask.headers;
+        self.gateway
+            .router
+            .shadow(&self.plan.route, request, headers);
         let answered = self
             .gateway
             .router

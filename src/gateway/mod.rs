@@ -35,7 +35,7 @@ use crate::gateway::fetch::AnswerFlight;
 use crate::gateway::judge::{Judge, JudgeConfig};
 use crate::gateway::regret::LastHits;
 use crate::gateway::trials::Watch;
-use crate::identity::Keyring;
+use crate::identity::{Keyring, Role};
 use crate::ledger::Prices;
 use crate::router::{Models, Router};
 use crate::telemetry::{Metrics, Stage};
@@ -63,6 +63,8 @@ pub struct GatewayConfig {
     pub renewals: usize,
     /// How what was decided is checked.
     pub judge: JudgeConfig,
+    /// Whose requests may say where they go; none: nobody's.
+    pub may_route: Option<Role>,
     /// Bytes of an answer above which it is not worth putting together from a stream.
     pub max_entry_bytes: usize,
 }
@@ -235,6 +237,11 @@ impl Gateway {
     #[must_use]
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
+    }
+
+    /// Looks at providers that are left alone for as long as the gateway lives, if it is to. Needs a tokio runtime.
+    pub fn keep_probing(&self) {
+        self.router.keep_probing();
     }
 
     /// All models of all providers.

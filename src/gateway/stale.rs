@@ -113,6 +113,8 @@ fn is_providers(code: Code) -> bool {
         code,
         Code::UpstreamError
             | Code::UpstreamOverloaded
+            | Code::UpstreamResting
+            | Code::UpstreamBusy
             | Code::UpstreamTimeout
             | Code::UpstreamUnreachable
             | Code::UpstreamMalformed

@@ -4,6 +4,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::quota::Quota;
+
 /// A call that did not lead to an answer. Holds no credential, and nothing of the
 /// provider's that a client must not read except `detail`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -13,6 +15,8 @@ pub struct Failure {
     pub kind: FailureKind,
     /// How long the provider asks to be left alone.
     pub retry_after: Option<Duration>,
+    /// What it said of how much may be sent to it.
+    pub quota: Option<Box<Quota>>,
     /// What the provider itself said, if it said something.
     pub upstream: Option<Box<UpstreamError>>,
     /// Whether a part of a plain answer was there already: it is paid for, and another would be too.
@@ -61,6 +65,10 @@ pub enum FailureKind {
     Rejected,
     /// Its dialect has no word for what the request says: it was not asked.
     Inexpressible,
+    /// It is left alone for a while after failures, or because it asked for that: it was not asked.
+    Resting,
+    /// All that may be sent to it now is on its way: it was not asked.
+    Busy,
     /// It asks to come back later: 408, 409, 503, 529.
     Overloaded,
     /// It broke: any other 5xx.
@@ -96,10 +104,18 @@ impl FailureKind {
             Self::RateLimited => "rate_limited",
             Self::Rejected => "rejected",
             Self::Inexpressible => "inexpressible",
+            Self::Resting => "resting",
+            Self::Busy => "busy",
             Self::Overloaded => "overloaded",
             Self::Server => "server",
             Self::InStream => "in_stream",
         }
+    }
+
+    /// Whether the provider was not asked at all.
+    #[must_use]
+    pub fn is_unasked(self) -> bool {
+        matches!(self, Self::Inexpressible | Self::Resting | Self::Busy)
     }
 
     /// Whether the same call to the same provider may succeed later.
@@ -116,6 +132,7 @@ impl FailureKind {
             | Self::Overloaded
             | Self::Server
             | Self::InStream => true,
+            Self::Resting | Self::Busy => true,
             Self::TooLarge | Self::Auth | Self::Rejected | Self::Inexpressible => false,
         }
     }
@@ -135,6 +152,8 @@ impl fmt::Display for FailureKind {
             Self::RateLimited => "the provider limits this gateway's rate",
             Self::Rejected => "the provider rejects the request",
             Self::Inexpressible => "the provider's dialect cannot express the request",
+            Self::Resting => "the provider is left alone for a while after failures",
+            Self::Busy => "as much as may be sent to the provider is on its way",
             Self::Overloaded => "the provider is overloaded",
             Self::Server => "the provider failed",
             Self::InStream => "the provider failed in the middle of its answer",
@@ -149,6 +168,7 @@ impl Failure {
         Self {
             kind,
             retry_after: None,
+            quota: None,
             upstream: None,
             begun: false,
             detail: None,
@@ -188,9 +208,11 @@ impl Failure {
             FailureKind::FirstByteTimeout | FailureKind::IdleTimeout => Remedy::Elsewhere,
             // An empty account does not fill up within a back-off.
             FailureKind::RateLimited if code == Some("insufficient_quota") => Remedy::Elsewhere,
-            FailureKind::Auth | FailureKind::TooLarge | FailureKind::Inexpressible => {
-                Remedy::Elsewhere
-            }
+            FailureKind::Auth
+            | FailureKind::TooLarge
+            | FailureKind::Inexpressible
+            | FailureKind::Resting
+            | FailureKind::Busy => Remedy::Elsewhere,
             _ => Remedy::Again,
         }
     }

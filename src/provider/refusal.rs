@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::body::Body;
 use super::failure::{Failure, FailureKind, UpstreamError};
-use super::retry_after::retry_after;
+use super::retry_after::{quota, retry_after};
 
 /// Bytes read of an error's body; what is longer is a page for people.
 const MAX_BODY: usize = 64 << 10;
@@ -43,7 +43,9 @@ impl Scrub {
 /// Reads a response that is not a success.
 pub(super) async fn refused(mut body: Body, scrub: &Scrub) -> Failure {
     let status = body.response().status();
-    let retry_after = retry_after(body.response().headers(), SystemTime::now());
+    let headers = body.response().headers();
+    let retry_after = retry_after(headers, SystemTime::now());
+    let quota = quota(headers, SystemTime::now()).map(Box::new);
     let kind = kind(status);
     let upstream = if kind == FailureKind::Auth {
         // Its words would name the key or the account behind it.
@@ -55,6 +57,7 @@ pub(super) async fn refused(mut body: Body, scrub: &Scrub) -> Failure {
     };
     Failure {
         retry_after,
+        quota,
         upstream: Some(Box::new(upstream)),
         ..Failure::because(kind, format!("status {}", status.as_u16()))
     }

@@ -1,22 +1,29 @@
-//! Tries a plan's candidates until one answers. Once a client may have seen a part
-//! of an answer nothing is tried again, so a stream is held back until it says something.
+//! Tries the chosen candidates until one answers. Once a client may have seen a part of an answer nothing is tried
+//! again, so a stream is held back until it says something.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
+use futures_util::future::{Either, select};
 use futures_util::{StreamExt, stream};
 use tokio::time::{Instant, sleep};
 
+use super::Router;
 use super::backoff::{chance, pause};
+use super::choose::Turn;
+use super::health::{Health, Refused};
+use super::held::{Held, Leased};
 use super::plan::{Candidate, Plan};
-use super::{Retry, Router};
 use crate::chat::{ChatRequest, Dialect, InvalidRequest};
 use crate::dialect::Target;
 use crate::provider::{
-    Call, ClientHeaders, Deadlines, Event, EventStream, Failure, FailureKind, Remedy, Reply,
+    Call, ClientHeaders, Deadlines, Event, EventStream, Failure, FailureKind, Quota, Remedy, Reply,
     UpstreamError,
 };
 
-/// Tokens of an answer where the provider wants a number and the client gave none.
+/// Tokens of an answer where the provider wants a number and neither the client nor the catalogue gives one.
 const MAX_TOKENS: u64 = 4096;
 
 /// Frames held back at most; a provider that opens with more than that has begun.
@@ -33,11 +40,11 @@ pub struct Answered {
     pub provider: String,
     /// That provider's name for the model.
     pub model: String,
-    /// Which try it was, counted from 1 over all candidates.
+    /// Calls that were made for it, over all candidates.
     pub attempt: u32,
-    /// Whether another candidate than the first gave it.
+    /// Whether another candidate than the first in turn gave it.
     pub fallback: bool,
-    /// Whether another model than the first candidate's gave it.
+    /// Whether another model gave it than those whose answers are the route's own.
     pub other_model: bool,
     /// Whether the built-in demo provider made it up.
     pub demo: bool,
@@ -45,23 +52,23 @@ pub struct Answered {
 
 /// What is the same in each attempt of one request.
 struct Errand<'a> {
+    router: &'a Router,
     request: &'a ChatRequest,
     stream: bool,
     headers: ClientHeaders,
-    deadlines: Deadlines,
-    retry: Retry,
     ends: Option<Instant>,
-    attempts: u32,
+    /// Tokens that it is thought to take.
+    tokens: u64,
+    attempts: AtomicU32,
 }
 
 impl Router {
-    /// Gets an answer: each candidate in order, each as often as its failures allow.
-    /// It is asked for in pieces if `stream`. Dropping the future, or the stream in the reply, cancels the
-    /// provider's work.
+    /// Gets an answer: each candidate in the order that is chosen now, each as often as its failures allow. It is
+    /// asked for in pieces if `stream`. Dropping the future, or the stream in the reply, cancels the provider's work.
     ///
     /// # Errors
     /// The last candidate's failure, or the one that no other candidate could mend; that a candidate's dialect
-    /// cannot express the request only if that is so of all of them.
+    /// cannot express the request, or that it may not be asked now, only if that is so of all of them.
     pub async fn send(
         &self,
         plan: &Plan,
@@ -69,24 +76,42 @@ impl Router {
         stream: bool,
         headers: ClientHeaders,
     ) -> Result<Answered, Failure> {
-        let mut errand = Errand {
+        self.budget.lock().request(std::time::Instant::now());
+        let ends = Instant::now().checked_add(self.deadlines.total);
+        let chosen = self.choose(plan, request, stream).await?;
+        let errand = Errand {
+            router: self,
             request,
             stream,
             headers,
-            deadlines: self.deadlines,
-            retry: self.retry,
-            ends: Instant::now().checked_add(self.deadlines.total),
-            attempts: 0,
+            ends,
+            tokens: chosen.tokens,
+            attempts: AtomicU32::new(0),
         };
         let mut failed: Option<Failure> = None;
-        for (place, candidate) in plan.candidates.iter().enumerate() {
-            let failure = match errand.candidate(candidate).await {
-                Ok(reply) => return Ok(errand.answered(reply, plan, place)),
+        let mut turns = chosen.turns.iter().enumerate();
+        while let Some((place, turn)) = turns.next() {
+            let next = chosen
+                .turns
+                .get(place + 1)
+                .filter(|_| place + 1 < chosen.ready);
+            let (place, answer) = match next {
+                Some(next) if !self.retry.hedge_after.is_zero() => {
+                    let (second, answer) = errand.hedged(turn, next).await;
+                    if second.is_asked() {
+                        turns.next();
+                    }
+                    (place + usize::from(second == Second::Answers), answer)
+                }
+                _ => (place, errand.candidate(&turn.candidate).await),
+            };
+            let failure = match answer {
+                Ok(reply) => return Ok(errand.answered(reply, plan, &chosen.turns[place], place)),
                 Err(failure) => failure,
             };
             let ends = failure.remedy() == Remedy::Nothing;
-            // What one dialect lacks says nothing of why the others failed.
-            if failed.is_none() || failure.kind != FailureKind::Inexpressible {
+            // That one could not be asked says nothing of why the others failed.
+            if failed.is_none() || !failure.kind.is_unasked() {
                 failed = Some(failure);
             }
             if ends {
@@ -98,46 +123,156 @@ impl Router {
     }
 }
 
+/// What became of the candidate that is asked when the first says nothing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Second {
+    /// It was not needed.
+    Unasked,
+    /// It was asked and the first was quicker, or both failed.
+    Asked,
+    /// It was quicker.
+    Answers,
+}
+
+impl Second {
+    fn is_asked(self) -> bool {
+        self != Self::Unasked
+    }
+}
+
 impl Errand<'_> {
+    /// Tries one candidate, and another one as well if it says nothing for a while: the first to begin answers.
+    async fn hedged(&self, first: &Turn, next: &Turn) -> (Second, Result<Reply, Failure>) {
+        let retry = &self.router.retry;
+        let one = std::pin::pin!(self.candidate(&first.candidate));
+        let patience = std::pin::pin!(sleep(retry.hedge_after));
+        let one = match select(one, patience).await {
+            Either::Left((answer, _)) => return (Second::Unasked, answer),
+            Either::Right(((), one)) => one,
+        };
+        if !self.router.budget.lock().retry(std::time::Instant::now()) {
+            return (Second::Unasked, one.await);
+        }
+        metrics::counter!("reprise_upstream_hedges_total").increment(1);
+        let two = std::pin::pin!(self.candidate(&next.candidate));
+        match select(one, two).await {
+            Either::Left((Ok(reply), _)) => (Second::Asked, Ok(reply)),
+            Either::Right((Ok(reply), _)) => (Second::Answers, Ok(reply)),
+            Either::Left((Err(failure), two)) => match two.await {
+                Ok(reply) => (Second::Answers, Ok(reply)),
+                Err(_) => (Second::Asked, Err(failure)),
+            },
+            Either::Right((Err(_), one)) => (Second::Asked, one.await),
+        }
+    }
+
     /// Tries one candidate until it answers or is not worth another try.
-    async fn candidate(&mut self, candidate: &Candidate) -> Result<Reply, Failure> {
+    async fn candidate(&self, candidate: &Candidate) -> Result<Reply, Failure> {
         let target = Target {
             model: &candidate.model,
             stream: self.stream,
-            max_tokens: MAX_TOKENS,
+            max_tokens: self.most_tokens(candidate),
         };
         let body = candidate.provider.body(self.request, &target);
         let body = body.map_err(inexpressible)?;
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            let failure = match self.attempt(candidate, body.clone()).await {
-                Ok(reply) => return Ok(reply),
+        let now = std::time::Instant::now();
+        let (provider, model) = (candidate.provider.name(), candidate.model.as_str());
+        let health = self.router.healths.of(provider, model, now);
+        let mut failed: Option<Failure> = None;
+        for tries in 1.. {
+            let held = match self.lease(health.as_ref(), failed.is_some()).await {
+                Ok(held) => held,
+                Err(unasked) => return Err(failed.unwrap_or(unasked)),
+            };
+            let failure = match self.attempt(candidate, body.clone(), held).await {
+                Ok(reply) => {
+                    learn(health.as_deref(), &reply);
+                    return Ok(reply);
+                }
                 Err(failure) => failure,
             };
-            let again = failure.remedy() == Remedy::Again && tries < self.retry.max_attempts;
-            let asked = failure.retry_after;
-            let wait = again
-                .then(|| pause(&self.retry, tries, asked, self.left(), chance()))
-                .flatten();
+            let wait = self.wait(&failure, tries);
+            if let (Some(health), Some(quota)) = (&health, &failure.quota) {
+                health.learn(quota, std::time::Instant::now());
+            }
             let Some(wait) = wait else {
                 return Err(failure);
             };
+            failed = Some(failure);
             sleep(wait).await;
         }
+        Err(Failure::new(FailureKind::TotalTimeout))
+    }
+
+    /// The pause before another try, if there is to be one.
+    fn wait(&self, failure: &Failure, tries: u32) -> Option<Duration> {
+        let retry = &self.router.retry;
+        if failure.remedy() != Remedy::Again || tries >= retry.max_attempts {
+            return None;
+        }
+        let wait = pause(retry, tries, failure.retry_after, self.left(), chance())?;
+        let allowed = self.router.budget.lock().retry(std::time::Instant::now());
+        allowed.then_some(wait)
+    }
+
+    /// Leave to make a call. Whoever tries `again` waits for what the provider itself asked for.
+    async fn lease(
+        &self,
+        health: Option<&Arc<Health>>,
+        again: bool,
+    ) -> Result<Option<Held>, Failure> {
+        let Some(health) = health else {
+            return Ok(None);
+        };
+        let freed = self.router.freed.clone();
+        let lease = |lease| Some(Held::new(lease, freed.clone()));
+        let refused = match health.begin(self.tokens, std::time::Instant::now()) {
+            Ok(held) => return Ok(lease(held)),
+            Err(refused) => refused,
+        };
+        let rest = match refused {
+            Refused::Open(wait) => wait,
+            Refused::Full(block) => block.about(),
+        };
+        if again && rest <= self.router.retry.max && rest < self.left() {
+            sleep(rest).await;
+            if let Ok(held) = health.begin(self.tokens, std::time::Instant::now()) {
+                return Ok(lease(held));
+            }
+        }
+        let kind = match refused {
+            Refused::Open(_) => FailureKind::Resting,
+            Refused::Full(_) => FailureKind::Busy,
+        };
+        metrics::counter!("reprise_upstream_refused_total", "reason" => kind.label()).increment(1);
+        Err(Failure {
+            retry_after: Some(rest).filter(|rest| !rest.is_zero()),
+            ..Failure::new(kind)
+        })
+    }
+
+    fn most_tokens(&self, candidate: &Candidate) -> u64 {
+        let Some(live) = self.router.prices.catalogue() else {
+            return MAX_TOKENS;
+        };
+        let catalogue = live.current();
+        let entry = catalogue.find(candidate.family.as_deref(), &candidate.model);
+        let most = entry.and_then(|entry| entry.max_output_tokens);
+        most.unwrap_or(MAX_TOKENS)
     }
 
     /// One call, up to the first event that says something.
     async fn attempt(
-        &mut self,
+        &self,
         candidate: &Candidate,
-        body: bytes::Bytes,
+        body: Bytes,
+        mut held: Option<Held>,
     ) -> Result<Reply, Failure> {
         let left = self.left();
         if left.is_zero() {
             return Err(Failure::new(FailureKind::TotalTimeout));
         }
-        self.attempts += 1;
+        self.attempts.fetch_add(1, Ordering::Relaxed);
         let call = Call {
             model: candidate.model.clone(),
             body,
@@ -145,7 +280,7 @@ impl Errand<'_> {
             headers: self.headers.clone(),
             deadlines: Deadlines {
                 total: left,
-                ..self.deadlines
+                ..self.router.deadlines
             },
         };
         let reply = match candidate.provider.chat(call).await {
@@ -156,7 +291,40 @@ impl Errand<'_> {
             other => other,
         };
         self.note(candidate, &reply);
-        reply
+        match (reply, &mut held) {
+            (Err(failure), Some(held)) => {
+                held.failed(&failure);
+                Err(failure)
+            }
+            (Ok(reply), Some(_)) => Ok(self.begun(reply, held)),
+            (reply, None) => reply,
+        }
+    }
+
+    /// Lets go of the lease when the answer is whole.
+    fn begun(&self, reply: Reply, held: Option<Held>) -> Reply {
+        let Some(mut held) = held else {
+            return reply;
+        };
+        held.answered(self.stream);
+        match reply {
+            Reply::Whole {
+                body,
+                answer,
+                headers,
+            } => {
+                held.end(answer.tokens().map(|(prompt, said)| prompt + said));
+                Reply::Whole {
+                    body,
+                    answer,
+                    headers,
+                }
+            }
+            Reply::Stream { events, headers } => Reply::Stream {
+                events: Box::pin(Leased::new(events, held)),
+                headers,
+            },
+        }
     }
 
     fn note(&self, candidate: &Candidate, reply: &Result<Reply, Failure>) {
@@ -175,7 +343,7 @@ impl Errand<'_> {
             // What the provider said stays out: it may repeat the question.
             let status = failure.upstream.as_ref().map(|u| u.status);
             let (model, detail) = (candidate.model.as_str(), failure.detail.as_deref());
-            let attempt = self.attempts;
+            let attempt = self.attempts.load(Ordering::Relaxed);
             tracing::warn!(
                 provider,
                 model,
@@ -194,18 +362,29 @@ impl Errand<'_> {
         })
     }
 
-    fn answered(&self, reply: Reply, plan: &Plan, place: usize) -> Answered {
-        let candidate = &plan.candidates[place];
+    fn answered(&self, reply: Reply, plan: &Plan, turn: &Turn, place: usize) -> Answered {
+        let candidate = &turn.candidate;
+        let usual = plan.candidates().next();
+        let other_model = !turn.own && usual.is_none_or(|first| first.model != candidate.model);
         Answered {
             reply,
             provider: candidate.provider.name().to_owned(),
             model: candidate.model.clone(),
             dialect: candidate.provider.dialect(),
-            attempt: self.attempts,
+            attempt: self.attempts.load(Ordering::Relaxed),
             fallback: place > 0,
-            other_model: candidate.model != plan.candidates[0].model,
+            other_model,
             demo: candidate.provider.is_demo(),
         }
+    }
+}
+
+/// Takes down what a provider says of its limits beside its answer.
+fn learn(health: Option<&Health>, reply: &Reply) {
+    let (Reply::Whole { headers, .. } | Reply::Stream { headers, .. }) = reply;
+    let texts = headers.iter().map(|(n, v)| (n.as_str(), v.as_str()));
+    if let (Some(health), Some(quota)) = (health, Quota::read(texts, SystemTime::now())) {
+        health.learn(&quota, std::time::Instant::now());
     }
 }
 

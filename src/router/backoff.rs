@@ -33,11 +33,18 @@ pub(super) fn chance() -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::router::budget::Allowance;
 
     const RETRY: Retry = Retry {
         max_attempts: 5,
         base: Duration::from_millis(100),
         max: Duration::from_secs(1),
+        allowance: Allowance {
+            share: 1.0,
+            per_second: 1.0,
+        },
+        queue: Duration::ZERO,
+        hedge_after: Duration::ZERO,
     };
     const LONG: Duration = Duration::from_secs(60);
 

@@ -111,7 +111,9 @@ impl Outcome {
             | FailureKind::TooLarge
             | FailureKind::Auth
             | FailureKind::Rejected
-            | FailureKind::Inexpressible => Self::Unknown,
+            | FailureKind::Inexpressible
+            | FailureKind::Resting
+            | FailureKind::Busy => Self::Unknown,
         }
     }
 }

@@ -1,6 +1,5 @@
-//! Sends a request to the first provider that answers it: which ones may, in
-//! which order, and how often each is tried. It knows providers only by their
-//! trait, and remembers nothing about them between requests but their model lists.
+//! Sends a request to the provider that is to answer it: which ones may, in which order by which strategy, how often
+//! each is tried, and which are left alone for a while. It knows providers only by their trait.
 
 pub mod abilities;
 pub mod asking;
@@ -9,13 +8,17 @@ mod backoff;
 pub mod breaker;
 pub mod budget;
 pub mod chance;
+mod choose;
 pub mod ewma;
 pub mod forced;
 pub mod health;
 pub mod healths;
+mod held;
 mod models;
 pub mod outbound;
 mod plan;
+mod probe;
+mod shadow;
 pub mod shares;
 pub mod strategy;
 pub mod tree;
@@ -23,40 +26,145 @@ pub mod window;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::config::TtlClass;
+use crate::ledger::Prices;
 use crate::provider::{Deadlines, Provider};
 
 pub use attempt::Answered;
 pub use models::Models;
 pub use plan::{Candidate, Plan, UnknownModel};
 
+use breaker::Rules;
+use budget::{Allowance, RetryBudget};
+use forced::Forced;
+use healths::Healths;
 use models::ModelList;
+use outbound::Limits;
 use plan::Table;
+use strategy::Turns;
+use tree::Tree;
+
+/// Requests at a time that are sent to a shadow as well; what finds no room is not.
+const SHADOWS: usize = 32;
 
 /// Everything a router is made of.
 pub struct RouterConfig {
-    /// The providers in order, each with the patterns of the model names that it claims.
-    pub providers: Vec<(Arc<dyn Provider>, Vec<String>)>,
+    /// The providers in order, each with what it claims.
+    pub claims: Vec<Claim>,
     /// Model names that lead elsewhere than by those patterns.
     pub routes: Vec<Route>,
+    /// What a request may be sent to by name.
+    pub groups: Vec<(String, Tree)>,
     /// How often and when a candidate is tried again.
     pub retry: Retry,
     /// For each request as a whole and for each attempt in it.
     pub deadlines: Deadlines,
+    /// When a provider's model is left alone.
+    pub breaker: Rules,
+    /// How often one that is left alone is looked at without a request; zero: never.
+    pub probe_every: Duration,
+    /// How soon a slow answer is forgotten.
+    pub latency_decay: Duration,
+    /// What answers cost, and what models can do.
+    pub prices: Arc<Prices>,
+}
+
+impl RouterConfig {
+    /// One that tries each candidate once, waits `patience` for everything, leaves nobody alone and knows no prices.
+    #[must_use]
+    pub fn plain(claims: Vec<Claim>, routes: Vec<Route>, patience: Duration) -> Self {
+        Self {
+            claims,
+            routes,
+            groups: Vec::new(),
+            retry: Retry::plain(1, patience, patience),
+            deadlines: Deadlines {
+                first_byte: patience,
+                idle: patience,
+                total: patience,
+            },
+            breaker: Rules {
+                consecutive_failures: 0,
+                error_rate: 2.0,
+                min_requests: u32::MAX,
+                window: patience,
+                cool_down: patience,
+                max_cool_down: patience,
+                probe_timeout: patience,
+            },
+            probe_every: Duration::ZERO,
+            latency_decay: Duration::from_secs(5),
+            prices: Arc::new(Prices::new(&[])),
+        }
+    }
+}
+
+/// A provider and the models that it answers.
+pub struct Claim {
+    /// Who.
+    pub provider: Arc<dyn Provider>,
+    /// Patterns of model names.
+    pub patterns: Vec<String>,
+    /// The family of its models in the catalogue.
+    pub family: Option<String>,
+    /// What may be sent to it.
+    pub limits: Limits,
+}
+
+impl Claim {
+    /// One of which nothing more is known.
+    #[must_use]
+    pub fn new(provider: Arc<dyn Provider>, patterns: Vec<String>) -> Self {
+        Self {
+            provider,
+            patterns,
+            family: None,
+            limits: Limits::default(),
+        }
+    }
 }
 
 /// Where the requests for some model names go.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Route {
     /// A model name, or a pattern of them: `gpt-4o`, `gpt-*`.
     pub model: String,
-    /// Providers in order of preference, each with its own name for the model; none means
-    /// the name that was asked for.
-    pub candidates: Vec<(String, Option<String>)>,
+    /// Who may answer, and how to choose.
+    pub tree: Tree,
+    /// Takes a share of the requests in their place.
+    pub canary: Option<Side>,
+    /// Is asked a share of the requests as well; its answers are thrown away.
+    pub shadow: Option<Side>,
     /// What of the answers may be remembered.
     pub keeping: Keeping,
+}
+
+/// A share of the requests, 0 to 1, and where it goes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Side {
+    /// How large.
+    pub share: f64,
+    /// Where to.
+    pub tree: Tree,
+}
+
+impl Route {
+    /// A plain one.
+    #[must_use]
+    pub fn new(model: &str, tree: Tree) -> Self {
+        Self {
+            model: model.to_owned(),
+            tree,
+            canary: None,
+            shadow: None,
+            keeping: Keeping::default(),
+        }
+    }
 }
 
 /// What a route says of remembering its answers. The router itself does not look at it.
@@ -84,7 +192,7 @@ impl Default for Keeping {
 }
 
 /// When a candidate is tried again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Retry {
     /// Tries of one candidate, the first included; at least 1.
     pub max_attempts: u32,
@@ -93,6 +201,30 @@ pub struct Retry {
     /// The longest pause, also where a provider asks for a longer one: then the next
     /// candidate is better.
     pub max: Duration,
+    /// How many tries there may be beyond the first ones of all requests together.
+    pub allowance: Allowance,
+    /// How long a request may wait for room at a provider.
+    pub queue: Duration,
+    /// After how long without a word the next candidate is asked as well; zero: never.
+    pub hedge_after: Duration,
+}
+
+impl Retry {
+    /// So many tries with these pauses, as many as there may be, and no waiting or hedging.
+    #[must_use]
+    pub fn plain(max_attempts: u32, base: Duration, max: Duration) -> Self {
+        Self {
+            max_attempts,
+            base,
+            max,
+            allowance: Allowance {
+                share: 1.0,
+                per_second: 1e9,
+            },
+            queue: Duration::ZERO,
+            hedge_after: Duration::ZERO,
+        }
+    }
 }
 
 /// A fault in a [`RouterConfig`].
@@ -134,6 +266,14 @@ pub struct Router {
     models: ModelList,
     retry: Retry,
     deadlines: Deadlines,
+    healths: Healths,
+    probe_every: Duration,
+    turns: Turns,
+    budget: Mutex<RetryBudget>,
+    /// Somebody ended a call: there may be room for another.
+    freed: Arc<Notify>,
+    shadows: Arc<Semaphore>,
+    prices: Arc<Prices>,
 }
 
 impl Router {
@@ -142,7 +282,11 @@ impl Router {
     /// # Errors
     /// All faults of the configuration together.
     pub fn new(config: RouterConfig) -> Result<Self, Vec<RouterError>> {
-        let (table, mut faults) = Table::new(config.providers, config.routes);
+        let now = Instant::now();
+        let limits = config.claims.iter();
+        let limits = limits.map(|c| (c.provider.name().to_owned(), c.limits));
+        let healths = Healths::new(config.breaker, config.latency_decay, limits, now);
+        let (table, mut faults) = Table::new(config.claims, config.routes, config.groups);
         if config.retry.max_attempts == 0 {
             faults.push(RouterError::NoAttempts);
         }
@@ -152,9 +296,22 @@ impl Router {
         Ok(Self {
             table,
             models: ModelList::default(),
+            budget: Mutex::new(RetryBudget::new(config.retry.allowance, now)),
             retry: config.retry,
             deadlines: config.deadlines,
+            healths,
+            probe_every: config.probe_every,
+            turns: Turns::default(),
+            freed: Arc::default(),
+            shadows: Arc::new(Semaphore::new(SHADOWS)),
+            prices: config.prices,
         })
+    }
+
+    /// What answers cost, and what models can do.
+    #[must_use]
+    pub fn prices(&self) -> &Arc<Prices> {
+        &self.prices
     }
 
     /// The providers, in their order.
@@ -168,6 +325,12 @@ impl Router {
     /// [`UnknownModel`] if no route and no provider claims that name.
     pub fn plan(&self, model: &str) -> Result<Plan, UnknownModel> {
         self.table.plan(model)
+    }
+
+    /// The same where a request says itself where it goes; none if that is nowhere.
+    #[must_use]
+    pub fn plan_forced(&self, model: &str, forced: &Forced) -> Option<Plan> {
+        self.table.forced(model, forced)
     }
 }
 

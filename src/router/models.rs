@@ -113,7 +113,7 @@ impl Router {
 
     fn leads_to(&self, model: &str, provider: &str) -> bool {
         let plan = self.plan(model);
-        plan.is_ok_and(|p| p.candidates.iter().any(|c| c.provider.name() == provider))
+        plan.is_ok_and(|p| p.candidates().any(|c| c.provider.name() == provider))
     }
 }
 
@@ -122,8 +122,8 @@ mod tests {
     use super::*;
     use crate::chat::{ChatRequest, Dialect, InvalidRequest};
     use crate::dialect::Target;
-    use crate::provider::{Call, Deadlines, Provider, Reply};
-    use crate::router::{Retry, RouterConfig};
+    use crate::provider::{Call, Provider, Reply};
+    use crate::router::{Claim, RouterConfig};
     use bytes::Bytes;
     use futures_util::FutureExt;
     use futures_util::future::BoxFuture;
@@ -164,20 +164,8 @@ mod tests {
     #[tokio::test]
     async fn a_list_is_kept_for_a_minute_and_outlives_a_failure_until_the_next_answer() {
         let wait = Duration::from_secs(1);
-        let config = RouterConfig {
-            providers: vec![(Arc::new(Fickle::default()), vec!["*".into()])],
-            routes: vec![],
-            retry: Retry {
-                max_attempts: 1,
-                base: wait,
-                max: wait,
-            },
-            deadlines: Deadlines {
-                first_byte: wait,
-                idle: wait,
-                total: wait,
-            },
-        };
+        let claim = Claim::new(Arc::new(Fickle::default()), vec!["*".into()]);
+        let config = RouterConfig::plain(vec![claim], vec![], wait);
         let router = Router::new(config).unwrap();
         let start = Instant::now();
         for (after, id) in [(0, "m0"), (59, "m0"), (60, "m0"), (64, "m0"), (65, "m2")] {

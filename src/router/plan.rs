@@ -1,4 +1,5 @@
-//! Which providers may answer for a model name, in which order. Pure.
+//! Where the requests for a model name go: the paths to a provider, from which an order is chosen when the call is
+//! made. Pure.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -6,7 +7,11 @@ use std::sync::Arc;
 
 use globset::{Glob, GlobMatcher};
 
-use super::{Keeping, Route, RouterError};
+use super::forced::Forced;
+use super::shares::Share;
+use super::strategy::{Group, Member, Node, Strategy, TargetIndex};
+use super::tree::{Target, Tree};
+use super::{Claim, Keeping, Route, RouterError, Side};
 use crate::provider::Provider;
 
 /// One way to get an answer.
@@ -16,13 +21,22 @@ pub struct Candidate {
     pub provider: Arc<dyn Provider>,
     /// That provider's own name for the model.
     pub model: String,
+    /// The family of its models in the catalogue.
+    pub family: Option<Arc<str>>,
 }
 
-/// The ways to answer one request, best first; never empty.
-#[derive(Debug, Clone)]
+/// The ways to answer one request.
+#[derive(Clone)]
 pub struct Plan {
-    /// The candidates in order.
-    pub candidates: Vec<Candidate>,
+    pub(super) paths: Arc<Paths>,
+    /// Takes a share of the requests in their place.
+    pub(super) canary: Option<Arc<Aside>>,
+    /// Is asked a share of the requests as well.
+    pub(super) shadow: Option<Arc<Aside>>,
+    /// The model name that was asked for.
+    pub(super) model: String,
+    /// What conversation the request is part of, as the client names it.
+    pub conversation: Option<String>,
     /// What of the answers may be remembered.
     pub keeping: Keeping,
 }
@@ -32,15 +46,74 @@ pub struct Plan {
 #[error("The model `{0}` does not exist or you do not have access to it.")]
 pub struct UnknownModel(pub String);
 
+/// How to choose, and among whom.
+#[derive(Clone)]
+pub(super) struct Paths {
+    pub(super) node: Node,
+    pub(super) stops: Vec<Stop>,
+    /// How many of them, from the first on, give the route's own answers.
+    pub(super) own: usize,
+}
+
+/// One model of one provider.
+#[derive(Clone)]
+pub(super) struct Stop {
+    provider: Arc<dyn Provider>,
+    /// None: as requested.
+    model: Option<String>,
+    family: Option<Arc<str>>,
+}
+
+/// A share of the requests and where it goes.
+pub(super) struct Aside {
+    pub(super) share: Share,
+    pub(super) paths: Paths,
+}
+
 impl Plan {
-    /// What a remembered answer belongs to: provider, base URL and upstream model of the
-    /// first candidate.
+    /// What a remembered answer belongs to: provider, base URL and upstream model of whoever answers first, or of all
+    /// who may where that is chosen anew for each request.
     #[must_use]
     pub fn origin(&self) -> String {
-        self.candidates.first().map_or_else(String::new, |first| {
-            let (name, base) = (first.provider.name(), first.provider.base_url());
-            format!("{name}|{base}|{}", first.model)
+        let own = self.paths.stops.iter().take(self.paths.own.max(1));
+        let mut names: Vec<String> = own
+            .map(|stop| {
+                let (name, base) = (stop.provider.name(), stop.provider.base_url());
+                format!("{name}|{base}|{}", stop.model(&self.model))
+            })
+            .collect();
+        names.sort_unstable();
+        names.join("&")
+    }
+
+    /// The candidate at a place of the table.
+    pub(super) fn candidate(&self, paths: &Paths, at: TargetIndex) -> Option<Candidate> {
+        let stop = paths.stops.get(at.0)?;
+        Some(Candidate {
+            provider: stop.provider.clone(),
+            model: stop.model(&self.model).to_owned(),
+            family: stop.family.clone(),
         })
+    }
+
+    /// All who may answer, in the order in which they are written.
+    pub(super) fn candidates(&self) -> impl Iterator<Item = Candidate> {
+        let all = 0..self.paths.stops.len();
+        all.filter_map(|at| self.candidate(&self.paths, TargetIndex(at)))
+    }
+}
+
+impl Stop {
+    pub(super) fn provider(&self) -> &Arc<dyn Provider> {
+        &self.provider
+    }
+
+    pub(super) fn family(&self) -> Option<&str> {
+        self.family.as_deref()
+    }
+
+    pub(super) fn model<'a>(&'a self, requested: &'a str) -> &'a str {
+        self.model.as_deref().unwrap_or(requested)
     }
 }
 
@@ -50,15 +123,31 @@ impl fmt::Debug for Candidate {
     }
 }
 
-/// Routes and providers, ready to be asked.
-pub(super) struct Table {
-    providers: Vec<(Arc<dyn Provider>, Vec<Pattern>)>,
-    exact: HashMap<String, Target>,
-    patterns: Vec<(Pattern, Target)>,
+impl fmt::Debug for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.candidates()).finish()
+    }
 }
 
-struct Target {
-    candidates: Vec<(Arc<dyn Provider>, Option<String>)>,
+/// Routes and providers, ready to be asked.
+pub(super) struct Table {
+    claims: Vec<Claimed>,
+    exact: HashMap<String, Leads>,
+    patterns: Vec<(Pattern, Leads)>,
+    groups: HashMap<String, Arc<Paths>>,
+}
+
+struct Claimed {
+    provider: Arc<dyn Provider>,
+    patterns: Vec<Pattern>,
+    family: Option<Arc<str>>,
+}
+
+#[derive(Clone)]
+struct Leads {
+    paths: Arc<Paths>,
+    canary: Option<Arc<Aside>>,
+    shadow: Option<Arc<Aside>>,
     keeping: Keeping,
 }
 
@@ -96,26 +185,38 @@ impl Pattern {
 impl Table {
     /// The table and all faults in what it was made from.
     pub(super) fn new(
-        providers: Vec<(Arc<dyn Provider>, Vec<String>)>,
+        claims: Vec<Claim>,
         routes: Vec<Route>,
+        groups: Vec<(String, Tree)>,
     ) -> (Self, Vec<RouterError>) {
         let mut faults = Vec::new();
         let mut table = Self {
-            providers: Vec::new(),
+            claims: Vec::new(),
             exact: HashMap::new(),
             patterns: Vec::new(),
+            groups: HashMap::new(),
         };
-        if providers.is_empty() {
+        if claims.is_empty() {
             faults.push(RouterError::NoProvider);
         }
-        for (provider, patterns) in providers {
-            if table.provider(provider.name()).is_some() {
-                faults.push(RouterError::Duplicate(provider.name().to_owned()));
+        for claim in claims {
+            let name = claim.provider.name();
+            if table.claimed(name).is_some() {
+                faults.push(RouterError::Duplicate(name.to_owned()));
             }
-            let patterns = patterns.iter().map(|p| Pattern::new(p));
+            let patterns = claim.patterns.iter().map(|p| Pattern::new(p));
             let patterns = patterns.filter_map(|p| p.map_err(|e| faults.push(e)).ok());
-            let patterns = patterns.collect();
-            table.providers.push((provider, patterns));
+            table.claims.push(Claimed {
+                patterns: patterns.collect(),
+                family: claim.family.map(Into::into),
+                provider: claim.provider,
+            });
+        }
+        for (name, tree) in groups {
+            match table.paths(&name, tree) {
+                Ok(paths) => drop(table.groups.insert(name, Arc::new(paths))),
+                Err(unknown) => faults.extend(unknown),
+            }
         }
         for route in routes {
             table.add(route).unwrap_or_else(|e| faults.extend(e));
@@ -124,23 +225,49 @@ impl Table {
     }
 
     pub(super) fn plan(&self, model: &str) -> Result<Plan, UnknownModel> {
-        if let Some(target) = self.target(model) {
-            return Ok(target.plan(model));
+        if let Some(leads) = self.leads(model) {
+            return Ok(leads.plan(model));
         }
-        let claiming = self.providers.iter().filter(|(_, p)| claimed(p, model));
-        let candidates: Vec<_> = claiming.map(|(p, _)| candidate(p, model)).collect();
-        if candidates.is_empty() {
+        let claiming = self.claims.iter().filter(|c| c.claims(model));
+        let stops: Vec<_> = claiming.map(|c| c.stop(None)).collect();
+        if stops.is_empty() {
             return Err(UnknownModel(model.to_owned()));
         }
-        Ok(Plan {
-            candidates,
-            keeping: Keeping::default(),
-        })
+        let paths = Paths {
+            node: in_order(&stops),
+            stops,
+            own: 1,
+        };
+        Ok(Leads::of(paths, Keeping::default()).plan(model))
+    }
+
+    /// Where `forced` says that a request goes; none if that is nowhere.
+    pub(super) fn forced(&self, model: &str, forced: &Forced) -> Option<Plan> {
+        // What the model's own route says of remembering holds all the same.
+        let keeping = self.leads(model).map_or(Keeping::default(), |l| l.keeping);
+        let paths = match forced {
+            Forced::Group(name) => self.groups.get(name)?.clone(),
+            Forced::Target { provider, model } => {
+                let stops = vec![self.claimed(provider)?.stop(model.clone())];
+                Arc::new(Paths {
+                    node: in_order(&stops),
+                    stops,
+                    own: 1,
+                })
+            }
+        };
+        let leads = Leads {
+            paths,
+            canary: None,
+            shadow: None,
+            keeping,
+        };
+        Some(leads.plan(model))
     }
 
     /// The providers in order.
     pub(super) fn providers(&self) -> impl Iterator<Item = &Arc<dyn Provider>> {
-        self.providers.iter().map(|(provider, _)| provider)
+        self.claims.iter().map(|claimed| &claimed.provider)
     }
 
     /// Names that routes answer to, besides those that providers list.
@@ -148,7 +275,7 @@ impl Table {
         self.exact.keys().map(String::as_str)
     }
 
-    fn target(&self, model: &str) -> Option<&Target> {
+    fn leads(&self, model: &str) -> Option<&Leads> {
         let by_pattern = || {
             let mut patterns = self.patterns.iter();
             patterns.find(|(p, _)| p.claims(model)).map(|(_, t)| t)
@@ -158,63 +285,114 @@ impl Table {
 
     fn add(&mut self, route: Route) -> Result<(), Vec<RouterError>> {
         let mut faults = Vec::new();
-        let mut candidates = Vec::new();
-        if route.candidates.is_empty() {
+        if route.tree.targets.is_empty() {
             faults.push(RouterError::EmptyRoute(route.model.clone()));
         }
-        for (name, model) in route.candidates {
-            match self.provider(&name) {
-                Some(provider) => candidates.push((Arc::clone(provider), model)),
-                None => faults.push(RouterError::UnknownProvider {
-                    model: route.model.clone(),
-                    provider: name,
+        let mut note = |made: Result<Paths, Vec<RouterError>>| {
+            made.map_err(|unknown| faults.extend(unknown)).ok()
+        };
+        let paths = note(self.paths(&route.model, route.tree));
+        let mut aside = |side: Option<Side>, kind: &str| {
+            let side = side?;
+            let share = Share::new(&format!("{kind}:{}", route.model), side.share);
+            let paths = note(self.paths(&route.model, side.tree))?;
+            Some(Arc::new(Aside { share, paths }))
+        };
+        let (canary, shadow) = (aside(route.canary, "canary"), aside(route.shadow, "shadow"));
+        let pattern = Pattern::new(&route.model).map_err(|fault| faults.push(fault));
+        let (Some(paths), Ok(pattern), true) = (paths, pattern, faults.is_empty()) else {
+            return Err(faults);
+        };
+        let leads = Leads {
+            canary,
+            shadow,
+            ..Leads::of(paths, route.keeping)
+        };
+        match pattern {
+            Pattern::Exact(name) => {
+                self.exact.entry(name).or_insert(leads);
+            }
+            pattern => self.patterns.push((pattern, leads)),
+        }
+        Ok(())
+    }
+
+    fn paths(&self, of: &str, tree: Tree) -> Result<Paths, Vec<RouterError>> {
+        let (mut stops, mut unknown) = (Vec::new(), Vec::new());
+        for Target { provider, model } in tree.targets {
+            match self.claimed(&provider) {
+                Some(claimed) => stops.push(claimed.stop(model)),
+                None => unknown.push(RouterError::UnknownProvider {
+                    model: of.to_owned(),
+                    provider,
                 }),
             }
         }
-        let target = Target {
-            candidates,
-            keeping: route.keeping,
-        };
-        match Pattern::new(&route.model) {
-            Ok(Pattern::Exact(name)) => {
-                self.exact.entry(name).or_insert(target);
-            }
-            Ok(pattern) => self.patterns.push((pattern, target)),
-            Err(fault) => faults.push(fault),
+        if !unknown.is_empty() {
+            return Err(unknown);
         }
-        if faults.is_empty() {
-            Ok(())
-        } else {
-            Err(faults)
-        }
+        Ok(Paths {
+            node: match tree.node {
+                // One way is no choice.
+                _ if stops.len() == 1 => Node::Target(TargetIndex(0)),
+                node => node,
+            },
+            own: tree.own,
+            stops,
+        })
     }
 
-    fn provider(&self, name: &str) -> Option<&Arc<dyn Provider>> {
-        self.providers().find(|p| p.name() == name)
+    fn claimed(&self, name: &str) -> Option<&Claimed> {
+        self.claims.iter().find(|c| c.provider.name() == name)
     }
 }
 
-impl Target {
+impl Claimed {
+    fn claims(&self, model: &str) -> bool {
+        self.patterns.iter().any(|p| p.claims(model))
+    }
+
+    fn stop(&self, model: Option<String>) -> Stop {
+        Stop {
+            provider: Arc::clone(&self.provider),
+            model,
+            family: self.family.clone(),
+        }
+    }
+}
+
+impl Leads {
+    fn of(paths: Paths, keeping: Keeping) -> Self {
+        Self {
+            paths: Arc::new(paths),
+            canary: None,
+            shadow: None,
+            keeping,
+        }
+    }
+
     fn plan(&self, model: &str) -> Plan {
-        let own = |(provider, own): &(Arc<dyn Provider>, Option<String>)| {
-            candidate(provider, own.as_deref().unwrap_or(model))
-        };
         Plan {
-            candidates: self.candidates.iter().map(own).collect(),
+            paths: self.paths.clone(),
+            canary: self.canary.clone(),
+            shadow: self.shadow.clone(),
+            model: model.to_owned(),
+            conversation: None,
             keeping: self.keeping,
         }
     }
 }
 
-fn claimed(patterns: &[Pattern], model: &str) -> bool {
-    patterns.iter().any(|p| p.claims(model))
-}
-
-fn candidate(provider: &Arc<dyn Provider>, model: &str) -> Candidate {
-    Candidate {
-        provider: Arc::clone(provider),
-        model: model.to_owned(),
+/// One after the other.
+fn in_order(stops: &[Stop]) -> Node {
+    if stops.len() == 1 {
+        return Node::Target(TargetIndex(0));
     }
+    let members = stops.iter().enumerate().map(|(at, stop)| {
+        let node = Node::Target(TargetIndex(at));
+        Member::new(node, 1, stop.provider.name())
+    });
+    Node::Group(Group::new("", Strategy::Fallback, false, members.collect()))
 }
 
 #[cfg(test)]
@@ -250,22 +428,17 @@ mod tests {
         }
     }
 
-    fn providers(list: &[(&'static str, &[&str])]) -> Vec<(Arc<dyn Provider>, Vec<String>)> {
+    fn providers(list: &[(&'static str, &[&str])]) -> Vec<Claim> {
         list.iter()
             .map(|(name, patterns)| {
                 let patterns = patterns.iter().map(|p| (*p).to_owned()).collect();
-                (Arc::new(Named(name)) as Arc<dyn Provider>, patterns)
+                Claim::new(Arc::new(Named(name)), patterns)
             })
             .collect()
     }
 
     fn route(model: &str, candidates: &[(&str, Option<&str>)]) -> Route {
-        let own = |(p, m): &(&str, Option<&str>)| ((*p).to_owned(), m.map(str::to_owned));
-        Route {
-            model: model.to_owned(),
-            candidates: candidates.iter().map(own).collect(),
-            keeping: Keeping::default(),
-        }
+        Route::new(model, Tree::chain(candidates))
     }
 
     fn table(routes: Vec<Route>) -> Table {
@@ -274,13 +447,13 @@ mod tests {
             ("b", &["llama", "meta/*"]),
             ("c", &["*"]),
         ]);
-        let (table, faults) = Table::new(all, routes);
+        let (table, faults) = Table::new(all, routes, vec![]);
         assert_eq!(faults, []);
         table
     }
 
     fn planned(table: &Table, model: &str) -> String {
-        format!("{:?}", table.plan(model).unwrap().candidates)
+        format!("{:?}", table.plan(model).unwrap())
     }
 
     #[test]
@@ -304,8 +477,8 @@ mod tests {
 
     #[test]
     fn a_model_that_nobody_claims_is_unknown() {
-        let (table, _) = Table::new(providers(&[("a", &["gpt-*"])]), vec![]);
-        assert_eq!(table.plan("x").unwrap_err(), UnknownModel("x".into()));
+        let (table, _) = Table::new(providers(&[("a", &["gpt-*"])]), vec![], vec![]);
+        assert_eq!(table.plan("x").err(), Some(UnknownModel("x".into())));
     }
 
     #[test]
@@ -317,11 +490,18 @@ mod tests {
     #[test]
     fn all_faults_are_reported_together() {
         let all = providers(&[("a", &["[x"]), ("a", &[])]);
-        let (_, faults) = Table::new(all, vec![route("m", &[("z", None)]), route("n", &[])]);
+        let (_, faults) = Table::new(
+            all,
+            vec![route("m", &[("z", None)]), route("n", &[])],
+            vec![],
+        );
         assert!(matches!(faults[0], RouterError::Pattern { .. }));
         assert_eq!(faults[1], RouterError::Duplicate("a".into()));
         assert!(matches!(faults[2], RouterError::UnknownProvider { .. }));
         assert_eq!(faults[3], RouterError::EmptyRoute("n".into()));
-        assert_eq!(Table::new(vec![], vec![]).1, [RouterError::NoProvider]);
+        assert_eq!(
+            Table::new(vec![], vec![], vec![]).1,
+            [RouterError::NoProvider]
+        );
     }
 }

@@ -26,6 +26,16 @@ pub struct Target {
 }
 
 impl Tree {
+    /// One provider after the other, each with its own name for the model or the one that is asked for.
+    #[must_use]
+    pub fn chain(candidates: &[(&str, Option<&str>)]) -> Self {
+        let places = candidates.iter().map(|(provider, model)| Place::Target {
+            provider,
+            model: *model,
+        });
+        Self::new(places, &[])
+    }
+
     /// A tree that tries `places` in order. Groups that are not among `groups`, or that lead back to themselves, are
     /// left out: the settings' checks have told of them.
     #[must_use]

@@ -14,19 +14,22 @@ use crate::cache::controls::Controls;
 use crate::cache::tags;
 use crate::chat::{ChatRequest, Dialect, RequestId};
 use crate::gateway::Voice;
-use crate::gateway::ask::Ask;
+use crate::gateway::ask::{Ask, ROUTE};
 use crate::gateway::error::{ApiError, Code};
 use crate::identity::Caller;
 use crate::provider::{ClientHeaders, forwardable};
+use crate::router::forced::{BadForced, Forced};
 use crate::telemetry::{Ending, Metrics, Stage};
 
 /// Whom an app asks for.
 const END_USER: &str = "x-reprise-user";
+/// What conversation a request is part of.
+const CONVERSATION: &str = "x-reprise-conversation";
 /// Bytes of such a name.
-const END_USER_BYTES: usize = 256;
+const NAME_BYTES: usize = 256;
 
 /// The headers of our own that a request may have; the last two are the operator's and a proxy's.
-const CONTROLS: [&str; 9] = [
+const CONTROLS: [&str; 11] = [
     "x-reprise-cache",
     "x-reprise-namespace",
     "x-reprise-threshold",
@@ -34,6 +37,8 @@ const CONTROLS: [&str; 9] = [
     tags::TAGS,
     tags::PROMPT_VERSION,
     END_USER,
+    CONVERSATION,
+    ROUTE,
     "x-reprise-tenant",
     "x-reprise-request-id",
 ];
@@ -108,7 +113,9 @@ async fn read(
         voice,
         request: parsed,
         controls,
-        end_user: end_user(request)?,
+        end_user: printable(request, END_USER)?,
+        forced: forced(request)?,
+        conversation: printable(request, CONVERSATION)?,
         headers: client_headers(request),
         started,
     })
@@ -147,18 +154,28 @@ impl Drop for Counted<'_> {
     }
 }
 
-fn end_user(request: &HttpRequest) -> Result<Option<String>, ApiError> {
-    let Some(named) = joined(request, END_USER) else {
+fn forced(request: &HttpRequest) -> Result<Option<Forced>, ApiError> {
+    let named = joined(request, ROUTE);
+    let forced = named.map(|named| named.parse()).transpose();
+    forced.map_err(|e: BadForced| ApiError {
+        param: Some(ROUTE.into()),
+        ..ApiError::new(Code::InvalidHeader, format!("`{ROUTE}` {e}."))
+    })
+}
+
+/// A header that names somebody or something.
+fn printable(request: &HttpRequest, header: &str) -> Result<Option<String>, ApiError> {
+    let Some(named) = joined(request, header) else {
         return Ok(None);
     };
     let named = named.trim();
-    let fits = (1..=END_USER_BYTES).contains(&named.len()) && !named.chars().any(char::is_control);
+    let fits = (1..=NAME_BYTES).contains(&named.len()) && !named.chars().any(char::is_control);
     if fits && !named.contains('\u{fffd}') {
         return Ok(Some(named.to_owned()));
     }
-    let told = format!("`{END_USER}` must be 1 to {END_USER_BYTES} printable characters.");
+    let told = format!("`{header}` must be 1 to {NAME_BYTES} printable characters.");
     Err(ApiError {
-        param: Some(END_USER.into()),
+        param: Some(header.into()),
         ..ApiError::new(Code::InvalidHeader, told)
     })
 }

@@ -126,6 +126,8 @@ impl InProcess {
             request: request.clone(),
             controls: self.controls.clone(),
             end_user: None,
+            forced: None,
+            conversation: None,
             headers: Arc::default(),
             started: Instant::now(),
         };

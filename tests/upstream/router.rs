@@ -5,17 +5,27 @@ use std::time::{Duration, Instant};
 
 use reprise::chat::ChatRequest;
 use reprise::provider::{Deadlines, Demo, Failure, FailureKind, Provider};
-use reprise::router::{Answered, Retry, Route, Router, RouterConfig, RouterError};
+use reprise::router::tree::Tree;
+use reprise::router::{Answered, Claim, Retry, Route, Router, RouterConfig, RouterError};
 
 use crate::support::{
     PATIENT, Upstream, body, collect, events, no_headers, provider, recorded, text, whole,
 };
 
-const RETRY: Retry = Retry {
-    max_attempts: 3,
-    base: Duration::from_millis(1),
-    max: Duration::from_millis(20),
-};
+/// Three tries with short pauses, and everybody is asked whatever came before.
+fn config(claims: Vec<Claim>, routes: Vec<Route>, deadlines: Deadlines) -> RouterConfig {
+    let (base, max) = (Duration::from_millis(1), Duration::from_millis(20));
+    RouterConfig {
+        retry: Retry::plain(3, base, max),
+        deadlines,
+        ..RouterConfig::plain(claims, routes, max)
+    }
+}
+
+fn claim(provider: Arc<dyn Provider>, patterns: &[&str]) -> Claim {
+    let patterns = patterns.iter().map(|p| (*p).to_owned()).collect();
+    Claim::new(provider, patterns)
+}
 
 /// Two upstreams, `a` before `b`, with routes between them.
 struct Two {
@@ -32,14 +42,7 @@ impl Two {
 
     fn with(first: &str, second: &str, deadlines: Deadlines) -> Self {
         let (a, b) = (Upstream::start("a"), Upstream::start("b"));
-        let route = Route {
-            model: "m".into(),
-            candidates: vec![
-                ("a".into(), Some(first.into())),
-                ("b".into(), Some(second.into())),
-            ],
-            keeping: reprise::router::Keeping::default(),
-        };
+        let route = Route::new("m", Tree::chain(&[("a", Some(first)), ("b", Some(second))]));
         let router = router(&[&a, &b], vec![route], deadlines);
         Self { a, b, router }
     }
@@ -55,17 +58,8 @@ impl Two {
 }
 
 fn router(upstreams: &[&Upstream], routes: Vec<Route>, deadlines: Deadlines) -> Router {
-    let provider = |u: &&Upstream| {
-        let provider: Arc<dyn Provider> = u.provider.clone();
-        (provider, vec!["*".to_owned()])
-    };
-    let config = RouterConfig {
-        providers: upstreams.iter().map(provider).collect(),
-        routes,
-        retry: RETRY,
-        deadlines,
-    };
-    Router::new(config).unwrap()
+    let claims = upstreams.iter().map(|u| claim(u.provider.clone(), &["*"]));
+    Router::new(config(claims.collect(), routes, deadlines)).unwrap()
 }
 
 async fn send(router: &Router, model: &str, stream: bool) -> Result<Answered, Failure> {
@@ -116,16 +110,15 @@ async fn after_the_last_try_the_next_candidate_answers() {
 async fn a_fallback_to_the_same_model_elsewhere_is_not_another_model() {
     let (a, b) = (Upstream::start("a"), Upstream::start("b"));
     let gone = provider("gone", "http://127.0.0.1:1/v1");
-    let config = RouterConfig {
-        providers: vec![
-            (Arc::new(gone), vec!["*".into()]),
-            (a.provider.clone(), vec!["other".into()]),
-            (b.provider.clone(), vec!["mock-*".into()]),
+    let config = config(
+        vec![
+            claim(Arc::new(gone), &["*"]),
+            claim(a.provider.clone(), &["other"]),
+            claim(b.provider.clone(), &["mock-*"]),
         ],
-        routes: vec![],
-        retry: RETRY,
-        deadlines: PATIENT,
-    };
+        vec![],
+        PATIENT,
+    );
     let router = Router::new(config).unwrap();
     let answered = send(&router, "mock-plain", false).await.unwrap();
     assert_eq!(answered.provider, "b");
@@ -188,23 +181,19 @@ async fn a_short_wish_to_wait_is_honoured_and_a_long_one_skips_the_candidate() {
     assert!(begun.elapsed() >= Duration::from_millis(20));
 
     let (a, b) = (Upstream::start("a"), Upstream::start("b"));
-    let route = Route {
-        model: "m".into(),
-        candidates: vec![
-            ("a".into(), Some("mock-status-429".into())),
-            ("b".into(), Some("mock-plain".into())),
+    let route = Route::new(
+        "m",
+        Tree::chain(&[("a", Some("mock-status-429")), ("b", Some("mock-plain"))]),
+    );
+    let mut config = config(
+        vec![
+            claim(a.provider.clone(), &[]),
+            claim(b.provider.clone(), &[]),
         ],
-        keeping: reprise::router::Keeping::default(),
-    };
-    let config = RouterConfig {
-        providers: vec![(a.provider.clone(), vec![]), (b.provider.clone(), vec![])],
-        routes: vec![route],
-        retry: Retry {
-            max: Duration::from_millis(5),
-            ..RETRY
-        },
-        deadlines: PATIENT,
-    };
+        vec![route],
+        PATIENT,
+    );
+    config.retry.max = Duration::from_millis(5);
     let answered = send(&Router::new(config).unwrap(), "m", false)
         .await
         .unwrap();
@@ -306,11 +295,7 @@ async fn when_all_fail_the_last_failure_is_told() {
 #[tokio::test]
 async fn model_lists_are_merged_and_asked_for_once() {
     let (a, b) = (Upstream::start("a"), Upstream::start("b"));
-    let route = Route {
-        model: "alias".into(),
-        candidates: vec![("b".into(), None)],
-        keeping: reprise::router::Keeping::default(),
-    };
+    let route = Route::new("alias", Tree::chain(&[("b", None)]));
     let router = router(&[&a, &b], vec![route], PATIENT);
     let ids = |models: &[serde_json::Value]| -> Vec<String> {
         let id = |m: &serde_json::Value| m["id"].as_str().unwrap_or("").to_owned();
@@ -326,16 +311,15 @@ async fn model_lists_are_merged_and_asked_for_once() {
 async fn a_provider_that_is_away_takes_nothing_from_the_list() {
     let up = Upstream::start("up");
     let gone = provider("gone", "http://127.0.0.1:1/v1");
-    let config = RouterConfig {
-        providers: vec![
-            (Arc::new(gone), vec!["*".into()]),
-            (Arc::new(Demo::default()), vec!["demo".into()]),
-            (up.provider.clone(), vec!["gpt-*".into()]),
+    let config = config(
+        vec![
+            claim(Arc::new(gone), &["*"]),
+            claim(Arc::new(Demo::default()), &["demo"]),
+            claim(up.provider.clone(), &["gpt-*"]),
         ],
-        routes: vec![],
-        retry: RETRY,
-        deadlines: PATIENT,
-    };
+        vec![],
+        PATIENT,
+    );
     let router = Router::new(config).unwrap();
     let models = router.models().await;
     let ids: Vec<_> = models
@@ -348,12 +332,11 @@ async fn a_provider_that_is_away_takes_nothing_from_the_list() {
 
 #[tokio::test]
 async fn an_answer_of_the_demo_provider_says_so() {
-    let config = RouterConfig {
-        providers: vec![(Arc::new(Demo::default()), vec!["*".into()])],
-        routes: vec![],
-        retry: RETRY,
-        deadlines: PATIENT,
-    };
+    let config = config(
+        vec![claim(Arc::new(Demo::default()), &["*"])],
+        vec![],
+        PATIENT,
+    );
     let router = Router::new(config).unwrap();
     for stream in [false, true] {
         assert!(send(&router, "any", stream).await.unwrap().demo);
@@ -364,15 +347,12 @@ async fn an_answer_of_the_demo_provider_says_so() {
 
 #[test]
 fn a_faulty_configuration_names_all_its_faults() {
-    let config = RouterConfig {
-        providers: vec![(Arc::new(Demo::default()), vec!["{".into()])],
-        routes: vec![],
-        retry: Retry {
-            max_attempts: 0,
-            ..RETRY
-        },
-        deadlines: PATIENT,
-    };
+    let mut config = config(
+        vec![claim(Arc::new(Demo::default()), &["{"])],
+        vec![],
+        PATIENT,
+    );
+    config.retry.max = Duration::from_millis(5);
     let faults = Router::new(config).err().unwrap();
     assert!(matches!(faults[0], RouterError::Pattern { .. }));
     assert_eq!(faults[1], RouterError::NoAttempts);

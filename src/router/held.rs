@@ -1,0 +1,108 @@
+//! A lease that is held for as long as its answer takes to come, and tells at its end what became of it.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use futures_util::Stream;
+use tokio::sync::Notify;
+
+use super::breaker::Outcome;
+use super::health::Lease;
+use crate::provider::{Event, EventStream, Failure, FailureKind};
+
+/// A lease whose end is heard by those who wait for room.
+pub(super) struct Held {
+    lease: Option<Lease>,
+    freed: Arc<Notify>,
+}
+
+impl Held {
+    pub(super) fn new(lease: Lease, freed: Arc<Notify>) -> Self {
+        Self {
+            lease: Some(lease),
+            freed,
+        }
+    }
+
+    /// The answer has begun.
+    pub(super) fn answered(&mut self, stream: bool) {
+        if let Some(lease) = &mut self.lease {
+            lease.answered(stream, Instant::now());
+        }
+    }
+
+    /// It failed.
+    pub(super) fn failed(&mut self, failure: &Failure) {
+        let slow = matches!(
+            failure.kind,
+            FailureKind::FirstByteTimeout | FailureKind::IdleTimeout
+        );
+        if let Some(lease) = &mut self.lease {
+            lease.failed(Outcome::of(failure), slow, Instant::now());
+        }
+    }
+
+    /// It is over and came to so many tokens, if that is known.
+    pub(super) fn end(mut self, tokens: Option<u64>) {
+        if let Some(lease) = self.lease.take() {
+            lease.end(tokens, Instant::now());
+        }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        drop(self.lease.take());
+        self.freed.notify_waiters();
+    }
+}
+
+/// A stream that holds its lease.
+pub(super) struct Leased {
+    events: EventStream,
+    held: Option<Held>,
+    tokens: Option<u64>,
+}
+
+impl Leased {
+    pub(super) fn new(events: EventStream, held: Held) -> Self {
+        Self {
+            events,
+            held: Some(held),
+            tokens: None,
+        }
+    }
+
+    fn hear(&mut self, event: Option<&Result<Event, Failure>>) {
+        match event {
+            Some(Ok(Event::Chunk(chunk))) => {
+                let total = chunk.usage().and_then(|u| u.get("total_tokens")?.as_u64());
+                self.tokens = total.or(self.tokens);
+            }
+            Some(Err(failure)) => {
+                if let Some(held) = &mut self.held {
+                    held.failed(failure);
+                }
+            }
+            Some(Ok(Event::Done)) | None => {
+                if let Some(held) = self.held.take() {
+                    held.end(self.tokens);
+                }
+            }
+        }
+    }
+}
+
+impl Stream for Leased {
+    type Item = Result<Event, Failure>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let polled = self.events.as_mut().poll_next(cx);
+        if let Poll::Ready(event) = &polled {
+            self.hear(event.as_ref());
+        }
+        polled
+    }
+}

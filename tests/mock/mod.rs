@@ -1,60 +1,79 @@
-//! An upstream for tests and benches that speaks the OpenAI dialect, well or badly as the
+//! An upstream for tests and benches that speaks the dialects of the providers, well or badly as the
 //! model name says: `mock-<behaviour>` or `mock-<behaviour>-<number>`, any other name is
 //! answered plainly. It is steered by nothing else, because a gateway forwards nothing else.
+//!
+//! | where | what | strict |
+//! |---|---|---|
+//! | `/v1/chat/completions`, `/v1/models` | OpenAI's chat completions | no: unknown members are passed over |
+//! | `/v1/completions`, `/v1/embeddings`, `/v1/moderations` | OpenAI's others | yes |
+//! | `/v1/messages`, `/v1/messages/count_tokens` | Anthropic's messages | yes |
+//! | `/v1beta/models/{model}:generateContent`, `…:streamGenerateContent` | Gemini | yes |
+//! | `/model/{model}/converse`, `/model/{model}/converse-stream` | Bedrock's Converse | yes |
+//! | `/v2/chat` | Cohere's chat | yes |
+//!
+//! A strict one answers 400 to a member that the provider does not know or that has another type (`types/`), and to
+//! what breaks the provider's rules, and names the member. It shares no code with the gateway.
 //!
 //! | behaviour | what it does |
 //! |---|---|
 //! | `slow-N`, `hang` | N ms, or for ever, before the first byte |
 //! | `gated-N` | waits, a stream after its first word, until the test opens the gate, and answers then, or refuses with status N; answers at once from then on |
-//! | `drip-N`, `drip-tools-N`, `chunks-N` | a stream with N ms between chunks; one of a tool call; one of N words |
-//! | `status-N`, `flaky-N`, `worn-N` | status N; status 500 for the first N tries of one body; for all after them |
-//! | `html`, `redirect`, `json-error`, `whole` | 200 with a page; 302; 200 with an error object; JSON even if a stream was asked for |
-//! | `cut`, `no-done`, `done-only`, `done-unterminated` | connection broken half-way; no `[DONE]`; nothing else; no blank line behind it |
-//! | `malformed`, `error-in-stream`, `roleonly-then-error`, `roleonly-then-hang`, `stall` | broken JSON; an error after a word, or after the role; silence after the role, or after a word |
-//! | `length`, `filtered`, `refusal` | cut by length; by a filter; a refusal in the place for it |
-//! | `tools`, `stop-tools`, `echo` | a tool call; one that ends with `stop`; the question itself |
-//! | `big-N`, `utf8split`, `crlf` | N KiB of text in one event; each byte in a packet of its own; CRLF, comments and several data lines |
-//! | `flood-N` | N half MiB of text, in events of that size |
-//! | `half`, `range`, `deep`, and `whole-half` … | half an emoji, a number beyond floats, 200 levels: JSON that can be stepped over and not read; JSON even if a stream was asked for |
-//! | `headers`, `uncounted` | headers that must not come through; an answer without token counts |
+//! | `drip-N`, `drip-tools-N`, `drip-thinking-N`, `chunks-N` | a stream with N ms between chunks; one of a tool call; one that thinks first; one of N words |
+//! | `drip-slow-N` | 16 bytes, N ms (or 100), the next 16, a stream or not |
+//! | `status-N`, `flaky-N`, `worn-N`, `burst-N` | status N; status 500 for the first N tries of one body; for all after them; for the first N tries of the model |
+//! | `r429-seconds-N`, `r429-date-N`, `r429-ms-N`, `r429-reset-N`, `r429-none` | 429 with `retry-after` in seconds; as a date; `retry-after-ms` (100); `x-ratelimit-reset-requests: Ns`; none of them |
+//! | `html`, `type-html`, `redirect`, `json-error`, `whole` | 200 with a page; 200 with an answer that says it is a page; 302; 200 with an error object; JSON even if a stream was asked for |
+//! | `reset-before`, `reset-headers`, `reset-stream` | a TCP reset before any byte; behind the head; behind two words, or half of the JSON |
+//! | `cut`, `no-done`, `done-only`, `done-unterminated` | connection broken half-way; no end of the stream; nothing else; no blank line behind it |
+//! | `truncated` | a `content-length` of more than there is: behind all of the JSON, or half of the stream |
+//! | `malformed`, `malformed-sse`, `error-in-stream`, `roleonly-then-error`, `roleonly-then-hang`, `stall` | broken JSON; what is no event; an error after a word, or after the role; silence after the role, or after a word (half of the JSON) |
+//! | `length`, `filtered`, `refusal`, `stopped` | cut by length; by a filter; a refusal in the place for it (OpenAI's chat only); ended by the first stop sequence |
+//! | `blocked` | the prompt is not answered (Gemini only) |
+//! | `tools`, `tools2`, `stop-tools`, `text-tools`, `agent`, `echo` | a tool call; two; one that ends with `stop`; one behind a text; one until there is a result; the question itself |
+//! | `thinking` | a thought before the text, signed where the dialect signs; one sent back with another text and that signature is refused |
+//! | `big-N`, `utf8split`, `crlf` | N KiB of text in one event; each byte in a packet of its own; CRLF, comments and several data lines (OpenAI's chat only) |
+//! | `flood-N`, `huge-N` | N half MiB, or N MiB, of text, in events of that size |
+//! | `half`, `range`, `deep`, and `whole-half` … | half an emoji, a number beyond floats, 200 levels: JSON that can be stepped over and not read; JSON even if a stream was asked for (OpenAI's chat only) |
+//! | `headers`, `uncounted`, `cached-N` | headers that must not come through; an answer without token counts (both OpenAI's chat only); N tokens read from the prompt cache |
+//! | `flagged` | all is harmful (moderations only; else what has the word "forbidden" in it) |
 
 #![allow(dead_code, reason = "each binary that includes this uses a part of it")]
 
-mod behaviour;
+mod anthropic;
+mod anthropic_rules;
+mod bedrock;
+mod chat;
+mod cohere;
+mod event_stream;
+mod exchange;
+mod gemini;
+mod openai;
+mod reply;
 mod script;
+mod seen;
+mod shape;
+mod sigv4;
+mod table;
 
-use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use actix_web::dev::ServerHandle;
-use actix_web::http::header::HeaderMap;
-use actix_web::web::{Bytes, Data, PayloadConfig, get, post};
-use actix_web::{App, HttpRequest, HttpResponse, HttpServer, rt};
-use serde_json::{Value, json};
-use tokio::sync::watch;
+use actix_web::rt::net::TcpStream;
+use actix_web::web::{Data, PayloadConfig, ServiceConfig, get, post};
+use actix_web::{App, HttpResponse, HttpServer, rt};
+use serde_json::json;
 
-/// Requests kept for inspection: enough for a test, and no growth under a bench.
-const KEPT: usize = 256;
+pub(crate) use seen::Seen;
 
 /// A running mock; it ends when dropped.
 pub(crate) struct Mock {
     address: SocketAddr,
     seen: Arc<Seen>,
     handle: ServerHandle,
-}
-
-/// What has come in so far.
-#[derive(Default)]
-pub(crate) struct Seen {
-    count: AtomicU64,
-    cancelled: AtomicU64,
-    connections: AtomicU64,
-    requests: Mutex<VecDeque<(Bytes, HeaderMap)>>,
-    tries: Mutex<HashMap<Bytes, u64>>,
-    gate: watch::Sender<bool>,
 }
 
 impl Mock {
@@ -69,17 +88,18 @@ impl Mock {
                 App::new()
                     .app_data(data.clone())
                     .app_data(PayloadConfig::new(64 << 20))
-                    .route("/v1/chat/completions", post().to(chat))
-                    .route("/v1/models", get().to(models))
-                    .route("/mock/requests", get().to(requests))
-                    .route("/mock/reset", post().to(reset))
+                    .configure(routes)
             };
             rt::System::new().block_on(async move {
                 let server = HttpServer::new(app)
                     .workers(1)
                     .tcp_nodelay(true)
-                    .on_connect(move |_, _| {
+                    .on_connect(move |connection, data| {
                         connected.connections.fetch_add(1, Ordering::SeqCst);
+                        // A second handle on the socket, for those who are to break it.
+                        let socket = connection.downcast_ref::<TcpStream>();
+                        let handle = socket.and_then(|s| s.as_fd().try_clone_to_owned().ok());
+                        data.insert(handle.map(Arc::new));
                     })
                     // Without it a client that leaves before the first byte goes unnoticed.
                     .h1_allow_half_closed(false)
@@ -111,7 +131,7 @@ impl Mock {
         self.address
     }
 
-    /// Its base URL, without a slash at the end.
+    /// Its base URL for OpenAI's dialect, without a slash at the end.
     pub(crate) fn base_url(&self) -> String {
         format!("http://{}/v1", self.address)
     }
@@ -129,78 +149,20 @@ impl Drop for Mock {
     }
 }
 
-impl Seen {
-    /// Chat requests since the last reset.
-    pub(crate) fn count(&self) -> u64 {
-        self.count.load(Ordering::SeqCst)
-    }
-
-    /// Answers that the client did not wait for.
-    pub(crate) fn cancelled(&self) -> u64 {
-        self.cancelled.load(Ordering::SeqCst)
-    }
-
-    /// Connections made since the start.
-    pub(crate) fn connections(&self) -> u64 {
-        self.connections.load(Ordering::SeqCst)
-    }
-
-    /// Lets all go on that wait at the gate, and whoever comes later.
-    pub(crate) fn open(&self) {
-        self.gate.send_replace(true);
-    }
-
-    fn is_open(&self) -> bool {
-        *self.gate.borrow()
-    }
-
-    async fn opened(&self) {
-        // The sender lives as long as this does.
-        drop(self.gate.subscribe().wait_for(|open| *open).await);
-    }
-
-    /// The newest requests: `{"body", "headers"}` each.
-    pub(crate) fn requests(&self) -> Vec<Value> {
-        let requests = lock(&self.requests);
-        let shown = requests.iter().map(|(body, headers)| {
-            let headers = headers.iter().map(|(name, value)| {
-                let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
-                (name.to_string(), Value::from(value))
-            });
-            let body: Value = serde_json::from_slice(body).unwrap_or_default();
-            json!({"body": body, "headers": Value::Object(headers.collect())})
-        });
-        shown.collect()
-    }
-
-    fn note(&self, body: &Bytes, headers: &HeaderMap) {
-        self.count.fetch_add(1, Ordering::SeqCst);
-        let mut requests = lock(&self.requests);
-        if requests.len() == KEPT {
-            requests.pop_front();
-        }
-        requests.push_back((body.clone(), headers.clone()));
-    }
-
-    /// How often this body came before.
-    fn tries(&self, body: &Bytes) -> u64 {
-        let mut tries = lock(&self.tries);
-        let count = tries.entry(body.clone()).or_default();
-        *count += 1;
-        *count - 1
-    }
-
-    fn reset(&self) {
-        self.count.store(0, Ordering::SeqCst);
-        self.cancelled.store(0, Ordering::SeqCst);
-        lock(&self.requests).clear();
-        lock(&self.tries).clear();
-    }
-}
-
-async fn chat(seen: Data<Seen>, request: HttpRequest, body: Bytes) -> HttpResponse {
-    seen.note(&body, request.headers());
-    behaviour::respond(seen.into_inner(), &request, &body).await
+fn routes(app: &mut ServiceConfig) {
+    app.route("/v1/chat/completions", post().to(chat::chat))
+        .route("/v1/completions", post().to(openai::completions))
+        .route("/v1/embeddings", post().to(openai::embeddings))
+        .route("/v1/moderations", post().to(openai::moderations))
+        .route("/v1/models", get().to(models))
+        .route("/v1/messages", post().to(anthropic::messages))
+        .route("/v1/messages/count_tokens", post().to(anthropic::count))
+        .route("/v1beta/models/{call}", post().to(gemini::generate))
+        .route("/v1/models/{call}", post().to(gemini::generate))
+        .route("/model/{model}/{operation}", post().to(bedrock::converse))
+        .route("/v2/chat", post().to(cohere::chat))
+        .route("/mock/requests", get().to(requests))
+        .route("/mock/reset", post().to(reset));
 }
 
 async fn models() -> HttpResponse {
@@ -211,15 +173,11 @@ async fn models() -> HttpResponse {
 
 async fn requests(seen: Data<Seen>) -> HttpResponse {
     let (count, cancelled) = (seen.count(), seen.cancelled());
-    HttpResponse::Ok()
-        .json(json!({"count": count, "cancelled": cancelled, "requests": seen.requests()}))
+    HttpResponse::Ok().json(json!({"count": count, "items": seen.items(),
+        "cancelled": cancelled, "requests": seen.requests()}))
 }
 
 async fn reset(seen: Data<Seen>) -> HttpResponse {
     seen.reset();
     HttpResponse::NoContent().finish()
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

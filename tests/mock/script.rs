@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -10,7 +11,8 @@ use actix_web::rt::time::sleep;
 use actix_web::web::Bytes;
 use futures_util::{Stream, stream};
 
-use super::Seen;
+use super::exchange::reset;
+use super::seen::Seen;
 
 /// One step of a body.
 pub(crate) enum Step {
@@ -20,9 +22,12 @@ pub(crate) enum Step {
     Gate,
     /// Breaks the connection.
     Break,
+    /// Resets the connection, of which this is a handle.
+    Reset(Arc<OwnedFd>),
 }
 
-const LEAVE: Duration = Duration::from_millis(10);
+/// For as long as what was sent needs to leave.
+pub(crate) const LEAVE: Duration = Duration::from_millis(10);
 
 /// For longer than any test waits.
 pub(crate) const FOR_EVER: Duration = Duration::from_secs(3600);
@@ -72,6 +77,11 @@ pub(crate) fn play(
                     sleep(LEAVE).await;
                     watch.finish();
                     return Some((Err(io::Error::other("broken on purpose")), None));
+                }
+                Some(Step::Reset(socket)) => {
+                    reset(&socket);
+                    watch.finish();
+                    return Some((Err(io::Error::other("reset on purpose")), None));
                 }
                 None => {
                     watch.finish();

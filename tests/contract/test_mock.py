@@ -1,4 +1,4 @@
-"""The mock upstream in the providers' own dialects: what the official clients, and the letter of the formats, say of it.
+"""The mock upstream in the providers' own dialects: what the official clients and the letter of the formats say of it.
 
 What the gateway translates is tested against it, so it must be right by itself.
 """

@@ -30,7 +30,7 @@ pub(crate) async fn messages(seen: Data<Seen>, request: HttpRequest, body: Bytes
             streams: body["stream"] == true,
             body,
         },
-        Err(refusal) => return refusal,
+        Err((status, said)) => return error(status, &said),
     };
     let exchange = Exchange {
         seen: seen.into_inner(),
@@ -48,26 +48,26 @@ pub(crate) async fn count(seen: Data<Seen>, request: HttpRequest, body: Bytes) -
         Ok(body) => HttpResponse::Ok()
             .insert_header(("request-id", "req_mock"))
             .json(json!({"input_tokens": tokens(&body)})),
-        Err(refusal) => refusal,
+        Err((status, said)) => error(status, &said),
     }
 }
 
-/// The body, if the request is as Anthropic wants it.
-fn read(request: &HttpRequest, body: &[u8], name: &str) -> Result<Value, HttpResponse> {
+/// The body, if the request is as Anthropic wants it; else what is said of it.
+fn read(request: &HttpRequest, body: &[u8], name: &str) -> Result<Value, (StatusCode, String)> {
     let headers = request.headers();
     if !headers.contains_key("x-api-key") && !headers.contains_key(AUTHORIZATION) {
-        let said = "x-api-key header is required";
-        return Err(error(StatusCode::UNAUTHORIZED, said));
+        let said = "x-api-key header is required".to_owned();
+        return Err((StatusCode::UNAUTHORIZED, said));
     }
-    let invalid = |said: &str| error(StatusCode::BAD_REQUEST, said);
+    let invalid = |said: String| (StatusCode::BAD_REQUEST, said);
     if !headers.contains_key("anthropic-version") {
-        return Err(invalid("anthropic-version: header is required"));
+        return Err(invalid("anthropic-version: header is required".to_owned()));
     }
     let body: Value = serde_json::from_slice(body)
-        .map_err(|e| invalid(&format!("The request body is not valid JSON: {e}")))?;
+        .map_err(|e| invalid(format!("The request body is not valid JSON: {e}")))?;
     let checked = SCHEMA.check(name, &body);
     let checked = checked.and_then(|()| anthropic_rules::check(&body, &SCHEMA));
-    checked.map_err(|fault| invalid(&told(&fault)))?;
+    checked.map_err(|fault| invalid(told(&fault)))?;
     Ok(body)
 }
 

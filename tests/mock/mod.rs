@@ -32,7 +32,7 @@
 //! | `tools`, `tools2`, `stop-tools`, `text-tools`, `agent`, `echo` | a tool call; two; one that ends with `stop`; one behind a text; one until there is a result; the question itself |
 //! | `thinking` | a thought before the text, signed where the dialect signs; one sent back with another text and that signature is refused |
 //! | `big-N`, `utf8split`, `crlf` | N KiB of text in one event; each byte in a packet of its own; CRLF, comments and several data lines (OpenAI's chat only) |
-//! | `flood-N`, `huge-N` | N half MiB, or N MiB, of text, in events of that size |
+//! | `flood-N`, `huge-N` | N half MiB, or N MiB, of text, in events of half a MiB |
 //! | `half`, `range`, `deep`, and `whole-half` … | half an emoji, a number beyond floats, 200 levels: JSON that can be stepped over and not read; JSON even if a stream was asked for (OpenAI's chat only) |
 //! | `headers`, `uncounted`, `cached-N` | headers that must not come through; an answer without token counts (both OpenAI's chat only); N tokens read from the prompt cache |
 //! | `flagged` | all is harmful (moderations only; else what has the word "forbidden" in it) |
@@ -133,7 +133,12 @@ impl Mock {
 
     /// Its base URL for OpenAI's dialect, without a slash at the end.
     pub(crate) fn base_url(&self) -> String {
-        format!("http://{}/v1", self.address)
+        format!("{}/v1", self.root_url())
+    }
+
+    /// Its base URL for all other dialects, without a slash at the end.
+    pub(crate) fn root_url(&self) -> String {
+        format!("http://{}", self.address)
     }
 
     /// What has come in.

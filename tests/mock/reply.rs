@@ -164,7 +164,7 @@ fn text(behaviour: Behaviour<'_>, question: &str) -> String {
     match behaviour.content() {
         "big" => "x".repeat(number << 10),
         "flood" => lumps(512 << 10),
-        "huge" => lumps((1 << 20) - 1),
+        "huge" => lumps((512 << 10) - 1).repeat(2),
         "echo" => question.to_owned(),
         "verdict" if number == 0 => "WRONG".to_owned(),
         "verdict" => "**Right.**".to_owned(),

@@ -66,6 +66,15 @@ def test_a_message_is_answered_in_its_clients_types(claude):
     assert answer.usage.input_tokens == 6
 
 
+def test_no_tokens_at_most_is_no_answer(claude):
+    for ask in [claude.messages.create, claude.messages.stream]:
+        answer = ask(model="mock-plain", **MESSAGE | {"max_tokens": 0})
+        if ask == claude.messages.stream:
+            with answer as stream:
+                answer = stream.get_final_message()
+        assert (answer.content, answer.stop_reason, answer.usage.output_tokens) == ([], "max_tokens", 0)
+
+
 def test_a_stream_of_messages_adds_up_to_the_same(claude):
     for model in ["mock-plain", "mock-tools2", "mock-thinking", "mock-text-tools", "mock-length", "mock-filtered"]:
         whole = claude.messages.create(model=model, **MESSAGE)
@@ -115,6 +124,7 @@ THINK = {"type": "enabled", "budget_tokens": 1024}
         ({"frobnicate": 1}, "frobnicate: Extra inputs"),
         ({"max_tokens": None}, "max_tokens: Input should be an integer"),
         ({"max_tokens": "9"}, "max_tokens: Input should be an integer"),
+        ({"max_tokens": -1}, "max_tokens: Input should be 0 at least"),
         ({"temperature": 1.5}, "temperature"),
         ({"stop": ["x"]}, "stop: Extra inputs"),
         ({"messages": []}, "messages: "),

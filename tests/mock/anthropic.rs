@@ -104,7 +104,16 @@ impl Ask {
             stop: self.body["stop_sequences"][0].as_str(),
             tokens: Some(tokens(&self.body)),
         };
-        Reply::to(Behaviour::of(self.model()), &asked)
+        let mut reply = Reply::to(Behaviour::of(self.model()), &asked);
+        // Nothing but the provider's prompt cache is wanted.
+        if self.body["max_tokens"] == 0 {
+            reply.thinking = None;
+            reply.says_text = false;
+            reply.calls.clear();
+            reply.end = End::Length;
+            reply.usage.output = 0;
+        }
+        reply
     }
 
     fn message(&self, content: Vec<Value>, end: Option<&End>, usage: Value) -> Value {

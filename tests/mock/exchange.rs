@@ -254,7 +254,7 @@ fn faulty(exchange: &Exchange<'_>, all: &Frames) -> Option<Vec<Step>> {
     match Behaviour::of(exchange.model).name {
         "gated" => {
             let mut steps: Vec<_> = frames.iter().cloned().map(Step::Send).collect();
-            steps.insert(all.begun, Step::Gate);
+            steps.insert(all.begun.min(steps.len()), Step::Gate);
             Some(steps)
         }
         "cut" => begin(frames.len() / 2, vec![Step::Break]),

@@ -205,7 +205,11 @@ impl Dialect for Ask {
     fn frames(&self) -> Frames {
         let reply = self.reply();
         let usage = usage(reply.usage);
-        let pieces: Vec<_> = pieces(&reply, reply.words()).collect();
+        let mut pieces: Vec<_> = pieces(&reply, reply.words()).collect();
+        // Without a word there is still an end to be told.
+        if pieces.is_empty() {
+            pieces.push(json!({"text": ""}));
+        }
         let last = pieces.len() - 1;
         let pieces = pieces.iter().enumerate();
         let events = pieces.map(|(i, piece)| {

@@ -220,10 +220,12 @@ impl Schema {
             Type::Sized(inner, least, most) => {
                 self.of_type(inner, value, at)?;
                 let size = size(value);
-                holds(
-                    (*least..=*most).contains(&size),
-                    &format!("{least} at least and {most} at most"),
-                )
+                let should = match (least.is_finite(), most.is_finite()) {
+                    (true, true) => format!("{least} at least and {most} at most"),
+                    (true, false) => format!("{least} at least"),
+                    _ => format!("{most} at most"),
+                };
+                holds((*least..=*most).contains(&size), &should)
             }
         }
     }

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -26,31 +27,36 @@ def checks(script):
     return re.findall(r'^test\("([^"]+)"', (FOLDER / f"{script}.test.mjs").read_text(), re.MULTILINE)
 
 
+@dataclass
+class Run:
+    """What came of a script's tests, by their names, and what it said beside."""
+
+    script: str
+    outcomes: dict
+    log: str
+
+    def hold(self, check):
+        """Fails as this test of the script has failed."""
+        outcome = self.outcomes.get(check) or {"passed": False, "error": "it did not run"}
+        if not outcome["passed"]:
+            told = f"{self.script}.test.mjs: {check}\n{outcome['error']}\n{self.log}"
+            pytest.fail(told, pytrace=False)
+
+
 def run(script, gateway, mock):
-    """Runs a script against a gateway: what it says of each test, by its name."""
+    """Runs a script against a gateway."""
     told = {"REPRISE_URL": gateway.root, "MOCK_URL": f"http://{mock.address}", "NAMESPACE": f"node-{script}"}
     # Nothing that would configure a client.
     configure = ("ANTHROPIC_", "LANGCHAIN_", "LANGSMITH_")
     clean = {k: v for k, v in processes.environment().items() if not k.startswith(configure)}
     reporter = ["--test-reporter=./reporter.mjs", "--test-reporter-destination=stdout"]
     done = subprocess.run(
-        [node(), "--test", *reporter, f"{script}.test.mjs"],
+        [node(), *reporter, f"{script}.test.mjs"],
         cwd=FOLDER,
         env=clean | told,
         capture_output=True,
         text=True,
         timeout=120,
     )
-    outcomes = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    for outcome in outcomes:
-        outcome["log"] = done.stderr
-    return {outcome["name"]: outcome for outcome in outcomes}
-
-
-def hold(outcomes, script, check):
-    """Fails as the test of the script has failed."""
-    # A script that cannot even be loaded says so under its own name.
-    instead = {"passed": False, "error": f"it did not run; instead: {list(outcomes.values())}"}
-    outcome = outcomes.get(check) or instead
-    if not outcome["passed"]:
-        pytest.fail(f"{script}.test.mjs: {check}\n{outcome['error']}\n{outcome.get('log', '')}", pytrace=False)
+    lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    return Run(script, {line["name"]: line for line in lines}, done.stderr)

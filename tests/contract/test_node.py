@@ -8,7 +8,7 @@ SCRIPTS = ["openai", "ai", "langchain"]
 
 
 @pytest.fixture(scope="module")
-def outcomes(gateway, upstream):
+def run(gateway, upstream):
     """Runs each script once, when the first of its tests is due."""
     ran = {}
 
@@ -21,10 +21,10 @@ def outcomes(gateway, upstream):
 
 
 @pytest.mark.parametrize(("script", "check"), [(script, check) for script in SCRIPTS for check in nodes.checks(script)])
-def test_node(outcomes, script, check):
-    nodes.hold(outcomes(script), script, check)
+def test_node(run, script, check):
+    run(script).hold(check)
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_no_test_of_a_script_goes_unread(outcomes, script):
-    assert set(outcomes(script)) == set(nodes.checks(script))
+def test_no_test_of_a_script_goes_unread(run, script):
+    assert set(run(script).outcomes) == set(nodes.checks(script))

@@ -7,27 +7,22 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use futures_util::future::{Either, select};
-use futures_util::{StreamExt, stream};
 use tokio::time::{Instant, sleep};
 
 use super::Router;
 use super::backoff::{chance, pause};
 use super::choose::Turn;
 use super::health::{Health, Refused};
-use super::held::{Held, Leased};
+use super::held::{Held, Leased, hold_back};
 use super::plan::{Candidate, Plan};
 use crate::chat::{ChatRequest, Dialect, InvalidRequest};
 use crate::dialect::Target;
 use crate::provider::{
-    Call, ClientHeaders, Deadlines, Event, EventStream, Failure, FailureKind, Quota, Remedy, Reply,
-    UpstreamError,
+    Call, ClientHeaders, Deadlines, Failure, FailureKind, Quota, Remedy, Reply, UpstreamError,
 };
 
 /// Tokens of an answer where the provider wants a number and neither the client nor the catalogue gives one.
 const MAX_TOKENS: u64 = 4096;
-
-/// Frames held back at most; a provider that opens with more than that has begun.
-const MAX_HELD: usize = 64;
 
 /// An answer and where it came from.
 #[derive(Debug)]
@@ -399,25 +394,4 @@ fn inexpressible(field: InvalidRequest) -> Failure {
         })),
         ..Failure::new(FailureKind::Inexpressible)
     }
-}
-
-/// Waits until a stream says something; what came before is put in front of it again.
-async fn hold_back(mut events: EventStream) -> Result<EventStream, Failure> {
-    let mut held = Vec::new();
-    while held.len() < MAX_HELD {
-        let event = match events.next().await {
-            Some(event) => event?,
-            None => return Err(Failure::new(FailureKind::Reset)),
-        };
-        if event == Event::Done {
-            let why = "the stream ended without an answer";
-            return Err(Failure::because(FailureKind::Malformed, why));
-        }
-        let says = matches!(&event, Event::Chunk(chunk) if chunk.is_content());
-        held.push(Ok(event));
-        if says {
-            break;
-        }
-    }
-    Ok(Box::pin(stream::iter(held).chain(events).fuse()))
 }

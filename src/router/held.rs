@@ -1,16 +1,20 @@
-//! A lease that is held for as long as its answer takes to come, and tells at its end what became of it.
+//! What is held: a stream until it says something, and a lease for as long as its answer takes to come, which tells at
+//! its end what became of it.
 
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use futures_util::Stream;
+use futures_util::{Stream, StreamExt, stream};
 use tokio::sync::Notify;
 
 use super::breaker::Outcome;
 use super::health::Lease;
 use crate::provider::{Event, EventStream, Failure, FailureKind};
+
+/// Frames held back at most; a provider that opens with more than that has begun.
+const MAX_HELD: usize = 64;
 
 /// A lease whose end is heard by those who wait for room.
 pub(super) struct Held {
@@ -105,4 +109,25 @@ impl Stream for Leased {
         }
         polled
     }
+}
+
+/// Waits until a stream says something; what came before is put in front of it again.
+pub(super) async fn hold_back(mut events: EventStream) -> Result<EventStream, Failure> {
+    let mut held = Vec::new();
+    while held.len() < MAX_HELD {
+        let event = match events.next().await {
+            Some(event) => event?,
+            None => return Err(Failure::new(FailureKind::Reset)),
+        };
+        if event == Event::Done {
+            let why = "the stream ended without an answer";
+            return Err(Failure::because(FailureKind::Malformed, why));
+        }
+        let says = matches!(&event, Event::Chunk(chunk) if chunk.is_content());
+        held.push(Ok(event));
+        if says {
+            break;
+        }
+    }
+    Ok(Box::pin(stream::iter(held).chain(events).fuse()))
 }

@@ -352,7 +352,7 @@ fn a_faulty_configuration_names_all_its_faults() {
         vec![],
         PATIENT,
     );
-    config.retry.max = Duration::from_millis(5);
+    config.retry.max_attempts = 0;
     let faults = Router::new(config).err().unwrap();
     assert!(matches!(faults[0], RouterError::Pattern { .. }));
     assert_eq!(faults[1], RouterError::NoAttempts);

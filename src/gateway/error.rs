@@ -216,8 +216,17 @@ impl ApiError {
     pub fn body(&self, dialect: Dialect, id: RequestId) -> serde_json::Value {
         match dialect {
             Dialect::Messages => {
-                let id = id.to_string();
-                anthropic::error(self.status_in(dialect), &self.message, Some(&id))
+                let (id, message) = (id.to_string(), &self.message);
+                // That dialect has no place for the field but the message.
+                let named = self
+                    .param
+                    .as_ref()
+                    .filter(|param| !message.contains(*param));
+                let message = match named {
+                    Some(param) => format!("{param}: {message}"),
+                    None => message.clone(),
+                };
+                anthropic::error(self.status_in(dialect), &message, Some(&id))
             }
             _ => self.openai(),
         }

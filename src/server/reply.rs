@@ -34,6 +34,7 @@ const EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream; charset
 
 /// An answer with all that its headers tell.
 pub(super) fn answer(
+    dialect: Dialect,
     id: RequestId,
     served: Served,
     drain: &std::sync::Arc<Drain>,
@@ -41,6 +42,7 @@ pub(super) fn answer(
 ) -> HttpResponse {
     let mut response = HttpResponse::Ok();
     identify(&mut response, id);
+    identify_in(dialect, &mut response, id);
     describe(&mut response, &served.via);
     match served.body {
         Body::Json(body) => response.insert_header((CONTENT_TYPE, JSON)).body(body),
@@ -60,6 +62,7 @@ pub(super) fn error_in(dialect: Dialect, id: RequestId, error: &ApiError) -> Htt
         StatusCode::from_u16(error.status_in(dialect)).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = HttpResponse::build(status);
     identify(&mut response, id);
+    identify_in(dialect, &mut response, id);
     if let Some(after) = error.retry_after {
         let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
         set(&mut response, RETRY_AFTER, &seconds.to_string());
@@ -102,6 +105,17 @@ fn identify(response: &mut HttpResponseBuilder, id: RequestId) {
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.insert_header((X_REQUEST_ID, value.clone()));
         response.insert_header((REQUEST_ID, value));
+    }
+}
+
+/// The header by which clients of `dialect` know a request.
+fn identify_in(dialect: Dialect, response: &mut HttpResponseBuilder, id: RequestId) {
+    if dialect == Dialect::Messages {
+        set(
+            response,
+            HeaderName::from_static("request-id"),
+            &id.to_string(),
+        );
     }
 }
 

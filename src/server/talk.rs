@@ -75,7 +75,7 @@ pub(super) async fn talk(
     match answered {
         Ok(served) => {
             counted.ending = Ending::Answered(served.via.outcome);
-            reply::answer(id, served, &door.drain, under_way)
+            reply::answer(dialect, id, served, &door.drain, under_way)
         }
         Err(error) => {
             metrics.error(error.code.as_str());

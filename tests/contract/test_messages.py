@@ -115,7 +115,7 @@ def test_the_provider_gets_its_own_key_and_version(native_claude, mock):
     native_claude.messages.create(**ASK)
     headers = mock.last["headers"]
     assert UPSTREAM_KEY in (headers.get("x-api-key"), headers.get("authorization", "").removeprefix("Bearer "))
-    assert headers["anthropic-version"] == "2023-06-01"
+    assert headers["anthropic-version"] == native_claude.default_headers["anthropic-version"]
     assert "unused-in-open-mode" not in str(headers)
     assert mock.last["path"] == "/v1/messages"
 

@@ -287,6 +287,17 @@ def operate(call):
     call("get", "/v1/models/{id}", id="mock-plain")
 
 
+def converse(call):
+    """The same question in each dialect."""
+    call("post", "/v1/completions", {"model": "mock-plain", "prompt": QUESTION})
+    message = {"role": "user", "content": QUESTION}
+    call("post", "/v1/messages", {"model": "mock-plain", "max_tokens": 50, "messages": [message]})
+    response, _ = call("post", "/v1/responses", {"model": "mock-plain", "input": QUESTION})
+    for path in ["/v1/responses/{id}", "/v1/responses/{id}/input_items"]:
+        call("get", path, id=response["id"])
+    call("delete", "/v1/responses/{id}", id=response["id"])
+
+
 def test_every_operation_answers_as_described(call, operations):
     hit, entry = traffic(call)
     judge(call, hit)
@@ -294,6 +305,7 @@ def test_every_operation_answers_as_described(call, operations):
     prompted(call)
     remember(call, entry)
     operate(call)
+    converse(call)
     assert call.seen == set(operations)
 
 

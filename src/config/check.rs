@@ -84,6 +84,8 @@ const RANGES: &[(&str, f64, f64)] = &[
     ("breaker.max_cool_down_ms", 1.0, DAY_MS),
     ("breaker.probe_every_ms", 0.0, DAY_MS),
     ("routing.latency_decay_ms", 1.0, DAY_MS),
+    ("overload.max_misses", 1.0, 1_000_000.0),
+    ("overload.wait_ms", 0.0, 60_000.0),
 ];
 
 /// Adds a fault for each setting out of its range, and goes on with its default.
@@ -113,6 +115,7 @@ pub(super) fn relations(config: &Config, layers: &mut Layers) {
     found.providers(config);
     found.groups(config);
     found.routes(config);
+    found.limits(config);
     found.prices(config);
 }
 
@@ -248,6 +251,30 @@ impl Found<'_> {
                 if most == Some(0) {
                     self.add(&format!("providers[{i}].{limit}"), "must be at least 1");
                 }
+            }
+        }
+    }
+
+    /// A limit that limits nothing would be one that its writer believes in.
+    fn limits(&mut self, config: &Config) {
+        for (i, limit) in config.limits.iter().enumerate() {
+            let path = format!("limits[{i}]");
+            let numbers = limit.numbers();
+            if numbers.iter().all(|(_, number)| number.is_none()) && !self.layers.faults.at(&path) {
+                let names = numbers.map(|(name, _)| format!("`{name}`")).join(", ");
+                self.add(&path, format!("needs at least one of {names}"));
+            }
+            for (name, number) in numbers {
+                if number == Some(0) {
+                    self.add(&format!("{path}.{name}"), "must be at least 1");
+                }
+            }
+            if limit.names.is_empty() {
+                self.add(&format!("{path}.match"), "must not be empty");
+            }
+            if limit.count_hits && !limit.limits_requests() {
+                let idle = "is not looked at without a limit on requests";
+                self.add(&format!("{path}.count_hits"), idle);
             }
         }
     }

@@ -5,6 +5,7 @@ mod check;
 mod faults;
 mod layers;
 mod lists;
+mod limits;
 mod model_dir;
 mod pattern;
 mod presets;
@@ -23,6 +24,7 @@ use serde::Deserialize;
 
 pub use faults::{Fault, Faults, Origin};
 pub use lists::{Namespace, Price, Provider, ProviderKind};
+pub use limits::{Limit, Overload, Per};
 pub use model_dir::{ModelDirError, find_model_dir, model_search_starts};
 pub use pattern::{BadPattern, Pattern};
 pub use presets::{Endpoint, KeyHeader, Preset, StreamUsage, preset, presets};
@@ -58,6 +60,7 @@ pub struct Config {
     pub retry: Retry,
     pub breaker: Breaker,
     pub routing: Routing,
+    pub overload: Overload,
     pub log: Log,
     pub catalogue: Catalogue,
     #[serde(default)]
@@ -68,6 +71,8 @@ pub struct Config {
     pub groups: Vec<Group>,
     #[serde(default)]
     pub routes: Vec<Route>,
+    #[serde(default)]
+    pub limits: Vec<Limit>,
     #[serde(default)]
     pub prices: Vec<Price>,
 }

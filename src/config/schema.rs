@@ -69,6 +69,20 @@ const KINDS: &[&str] = &["openai", "anthropic", "gemini", "bedrock", "cohere", "
 
 const TTL_CLASSES: &[&str] = &["static", "default", "time_sensitive", "never"];
 
+const LIMIT: &[Field] = &[
+    required(
+        "per",
+        Kind::Choice(&["key", "team", "model", "endpoint", "global"]),
+    ),
+    optional("match", Kind::Patterns),
+    optional("requests_per_minute", Kind::Whole),
+    optional("requests_per_day", Kind::Whole),
+    optional("tokens_per_minute", Kind::Whole),
+    optional("tokens_per_day", Kind::Whole),
+    optional("concurrency", Kind::Whole),
+    optional("count_hits", Kind::Flag),
+];
+
 /// The top-level lists; everything else at the top is a section.
 pub(super) const LISTS: &[Field] = &[
     optional(
@@ -115,6 +129,7 @@ pub(super) const LISTS: &[Field] = &[
             optional("ttl_class", Kind::Choice(TTL_CLASSES)),
         ]),
     ),
+    optional("limits", Kind::Tables(LIMIT)),
     optional(
         "prices",
         Kind::Tables(&[
@@ -311,7 +326,7 @@ fn inside(path: &str, name: &str) -> String {
 fn stand_in(kind: Kind) -> Value {
     match kind {
         Kind::Text => Value::String(String::new()),
-        Kind::Choice(words) => Value::String(words.concat()),
+        Kind::Choice(words) => Value::String((*words.first().unwrap_or(&"")).to_owned()),
         Kind::Pattern => Value::String("*".into()),
         Kind::Whole => Value::Integer(0),
         Kind::Number => Value::Float(0.0),

@@ -1,7 +1,7 @@
 //! Reprise: an LLM gateway whose first answer to a prompt is its own memory.
 //!
 //! A request passes [`server`], [`gateway`], [`cache`] and, if nothing remembered
-//! serves it, [`router`] and [`provider`]. Read [`gateway`] first: its `answer` is
+//! serves it, [`guard`], [`router`] and [`provider`]. Read [`gateway`] first: its `answer` is
 //! that line. A module uses only modules further down this list.
 
 pub mod app;
@@ -18,6 +18,8 @@ pub mod gateway;
 
 pub mod evidence;
 
+pub mod guard;
+
 pub mod cache;
 
 pub mod router;
@@ -33,6 +35,8 @@ pub mod store;
 pub mod index;
 
 pub mod embed;
+
+pub mod limit;
 
 pub mod telemetry;
 

@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the top down; a module uses itself and what stands after it.
-const ORDER: [&str; 19] = [
+const ORDER: [&str; 21] = [
     "app",
     "server",
     "work",
@@ -18,6 +18,7 @@ const ORDER: [&str; 19] = [
     "eval",
     "gateway",
     "evidence",
+    "guard",
     "cache",
     "router",
     "provider",
@@ -26,6 +27,7 @@ const ORDER: [&str; 19] = [
     "store",
     "index",
     "embed",
+    "limit",
     "telemetry",
     "config",
     "dialect",

@@ -192,6 +192,8 @@ fn gateway_config(config: &Config, asker_key: [u8; 32]) -> GatewayConfig {
             .collect(),
         flight_wait: config.cache.flight_wait(),
         judge: judge_config(&config.judge),
+        limits: config.limits.clone(),
+        overload: config.overload.clone(),
         renewals: config.cache.renewals,
         may_route: match config.routing.override_role {
             OverrideRole::Nobody => None,

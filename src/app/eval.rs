@@ -359,6 +359,7 @@ fn trial(
     }
     config.namespaces.clear();
     config.routes.clear();
+    config.limits.clear();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     config.embedding.threads = config.embedding.threads.max(cores);
     // Answers everything at once, and its answers are remembered like a real provider's.

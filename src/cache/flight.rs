@@ -5,6 +5,7 @@
 //!
 //! Generic over what flies: it knows neither chunks nor errors.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
@@ -81,9 +82,9 @@ pub struct Flights<C: Cargo> {
 }
 
 /// A place in a flight.
-pub enum Boarding<C: Cargo> {
-    /// First: this one must make the call, through the pilot.
-    Lead(Pilot<C>, Rider<C>),
+pub enum Boarding<C: Cargo, L = ()> {
+    /// First: this one must make the call, through the pilot, with what it got for that.
+    Lead(Pilot<C>, Rider<C>, L),
     /// The call is under way.
     Follow(Rider<C>),
 }
@@ -101,7 +102,24 @@ impl<C: Cargo> Flights<C> {
     /// for `keep_ms` milliseconds, 0 meaning not at all.
     #[must_use]
     pub fn board(&self, key: Key, keep_ms: u64) -> Boarding<C> {
-        match self.sky.entry(key) {
+        match self.board_if(key, keep_ms, || Ok::<_, Infallible>(())) {
+            Ok(boarding) => boarding,
+            Err(never) => match never {},
+        }
+    }
+
+    /// As [`Self::board`], but opens a flight only with what `may_lead` gives for it: nobody boards one
+    /// that is not to fly. It is asked under the map's lock.
+    ///
+    /// # Errors
+    /// Why it may not be opened.
+    pub fn board_if<L, E>(
+        &self,
+        key: Key,
+        keep_ms: u64,
+        may_lead: impl FnOnce() -> Result<L, E>,
+    ) -> Result<Boarding<C, L>, E> {
+        Ok(match self.sky.entry(key) {
             Entry::Occupied(entry) => {
                 let flight = entry.get().clone();
                 // Counted under the map's lock, so that a flight is never given up with somebody aboard.
@@ -111,6 +129,7 @@ impl<C: Cargo> Flights<C> {
                 Boarding::Follow(Rider::new(flight, Some((self.sky.clone(), key))))
             }
             Entry::Vacant(entry) => {
+                let lead = may_lead()?;
                 let flight = Flight::new(keep_ms);
                 entry.insert(flight.clone());
                 let place = Some((self.sky.clone(), key));
@@ -118,9 +137,9 @@ impl<C: Cargo> Flights<C> {
                     flight: flight.clone(),
                     place: place.clone(),
                 };
-                Boarding::Lead(pilot, Rider::new(flight, place))
+                Boarding::Lead(pilot, Rider::new(flight, place), lead)
             }
-        }
+        })
     }
 
     /// A flight that nobody can join.
@@ -334,7 +353,7 @@ mod tests {
 
     fn lead(flights: &Flights<Words>) -> (Pilot<Words>, Rider<Words>) {
         match flights.board(KEY, 60) {
-            Boarding::Lead(pilot, rider) => (pilot, rider),
+            Boarding::Lead(pilot, rider, ()) => (pilot, rider),
             Boarding::Follow(_) => panic!("somebody leads already"),
         }
     }
@@ -411,6 +430,17 @@ mod tests {
         let _never = follow_keeping(&flights, 0);
         assert_eq!(pilot.keep_ms(), 0);
         assert_eq!(Flights::<Words>::alone(7).0.keep_ms(), 7);
+    }
+
+    #[tokio::test]
+    async fn whoever_may_not_lead_opens_no_flight_and_may_follow() {
+        let flights = Flights::<Words>::default();
+        let refused = || Err::<(), _>("no");
+        assert_eq!(flights.board_if(KEY, 60, refused).err(), Some("no"));
+        assert!(flights.is_empty());
+        let _open = lead(&flights);
+        let boarding = flights.board_if(KEY, 60, refused);
+        assert!(matches!(boarding, Ok(Boarding::Follow(_))));
     }
 
     #[tokio::test]

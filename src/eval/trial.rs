@@ -207,6 +207,7 @@ fn ask(place: &Place, messages: &[Value]) -> Result<Ask, TrialError> {
     Ok(Ask {
         id: RequestId::fresh(),
         caller: place.caller.clone(),
+        endpoint: "chat/completions",
         voice: Voice::of(&request),
         request,
         controls: Controls {

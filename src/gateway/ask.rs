@@ -17,6 +17,7 @@ use crate::cache::policy::{Policy, Trial};
 use crate::cache::scope::{AskerId, CacheKey, Ground, Namespace};
 use crate::chat::{CanonicalHasher, ChatRequest, RequestId, joined_text};
 use crate::config::{Ineligible, TtlClass};
+use crate::guard::Pass;
 use crate::identity::{Caller, Role};
 use crate::provider::ClientHeaders;
 use crate::router;
@@ -33,6 +34,8 @@ pub struct Ask {
     pub id: RequestId,
     /// Who asks.
     pub caller: Caller,
+    /// The address that was asked, without its version.
+    pub endpoint: &'static str,
     /// What is asked.
     pub request: ChatRequest,
     /// How its answer is put.
@@ -61,6 +64,8 @@ pub struct Plan {
     pub policy: Arc<Policy>,
     /// The change under way in that namespace, whether it decides or not.
     pub trial: Option<Arc<Trial>>,
+    /// The limits that apply to it.
+    pub pass: Pass,
     /// Who would answer a miss.
     pub route: router::Plan,
     /// Provider, base URL and model of the first of them.
@@ -142,11 +147,7 @@ impl Gateway {
             headers: &ask.headers,
             history: &history,
             asker: asker.as_ref().filter(|_| personal),
-            left_out: match &policy.system_ignore {
-                // Where nothing but the prompt may tell who asks, all of it must be equal.
-                ignored if open && !ignored.is_empty() => LeftOut::Found(ignored),
-                _ => LeftOut::Nothing,
-            },
+            left_out: left_out(&policy, open),
         };
         let key = CacheKey::of(&ground, &ask.request);
         let controls = &ask.controls;
@@ -172,6 +173,7 @@ impl Gateway {
             write_semantic: controls.read != Read::Exact && lookup.question.is_ok(),
             keep_ms: if access.write { keep_ms } else { 0 },
             only: controls.only,
+            pass: self.pass(&ask),
             unread: access.unread,
             ask,
             namespace,
@@ -299,6 +301,15 @@ impl Access {
             unread: bypassed.or(Some((Outcome::Bypass, reason))),
             question: self.question,
         }
+    }
+}
+
+/// What of a system prompt need not be equal.
+fn left_out(policy: &Policy, open: bool) -> LeftOut<'_> {
+    match &policy.system_ignore {
+        // Where nothing but the prompt may tell who asks, all of it must be equal.
+        ignored if open && !ignored.is_empty() => LeftOut::Found(ignored),
+        _ => LeftOut::Nothing,
     }
 }
 

@@ -10,6 +10,7 @@ use crate::cache::policy::PolicyError;
 use crate::cache::scope::NamespaceError;
 use crate::chat::{Dialect, InvalidRequest, RequestId};
 use crate::dialect::anthropic;
+use crate::guard::Standing;
 use crate::provider::{Failure, FailureKind};
 
 /// Everything that can be wrong, as `error.code` spells it.
@@ -53,6 +54,12 @@ pub enum Code {
     ShuttingDown,
     /// The provider says so: 429.
     RateLimited,
+    /// A limit of the gateway's own, within which there will soon be room.
+    OverLimit,
+    /// The same, for longer than a client's retries go on.
+    OverLimitForLong,
+    /// More calls to providers than the gateway makes at a time.
+    Overloaded,
     /// The provider is overloaded: 503.
     UpstreamOverloaded,
     /// Every provider for the model is left alone for a while.
@@ -121,6 +128,9 @@ impl Code {
             Self::HeadersTooLarge => row("headers_too_large", 431, INVALID, false),
             // The gateway has tried again as often as it may: the SDK's own tries would multiply that.
             Self::RateLimited => row("rate_limit_exceeded", 429, "rate_limit_error", false),
+            Self::OverLimit => row("rate_limit_exceeded", 429, "rate_limit_error", true),
+            Self::OverLimitForLong => row("rate_limit_exceeded", 429, "rate_limit_error", false),
+            Self::Overloaded => row("overloaded", 503, SERVER, true),
             Self::CacheMiss => row("cache_miss", 504, "cache_miss", false),
             Self::ShuttingDown => row("shutting_down", 503, SERVER, true),
             Self::UpstreamOverloaded => row("upstream_overloaded", 503, SERVER, false),
@@ -160,6 +170,8 @@ pub struct ApiError {
     pub upstream: Option<Box<UpstreamWords>>,
     /// What memory had to say before it came to this.
     pub via: Option<Box<Via>>,
+    /// How the gateway's own limits stand for the client, if it has any.
+    pub standing: Option<Box<Standing>>,
 }
 
 /// What a provider said of a client's fault.
@@ -183,6 +195,7 @@ impl ApiError {
             retry_after: None,
             upstream: None,
             via: None,
+            standing: None,
         }
     }
 

@@ -10,6 +10,7 @@ use futures_util::StreamExt;
 use super::Gateway;
 use super::ask::{Plan, asked_last};
 use super::error::{ApiError, Code};
+use super::limits::{hear, hear_whole};
 use crate::cache::Miss;
 use crate::cache::entry::Fresh;
 use crate::cache::flight::{Cargo, Full, Pilot};
@@ -17,6 +18,7 @@ use crate::cache::hygiene;
 use crate::cache::memory::Moment;
 use crate::chat::{Answer, Dialect, Frame, Recorder, Unstorable};
 use crate::embed::{Embedded, Question};
+use crate::guard::Reservation;
 use crate::provider::{Event, EventStream, Failure, FailureKind, Reply};
 use crate::router::Answered;
 use crate::telemetry::Stage;
@@ -68,11 +70,13 @@ pub(super) async fn fetch(
     plan: Arc<Plan>,
     mut miss: Miss,
     pilot: Pilot<AnswerFlight>,
+    reserved: Reservation,
 ) {
     let (nearest, announced) = (miss.nearest.take(), miss.announced.take());
     let call = Fetch {
         gateway: &gateway,
         plan: &plan,
+        reserved: &reserved,
         began: gateway.cache.memory().moment(),
     };
     // The vector of a first question is made while the provider thinks.
@@ -83,7 +87,14 @@ pub(super) async fn fetch(
         }
         vector
     };
-    let (vector, end) = tokio::join!(vector, call.call(&pilot));
+    let answer = async {
+        let told = call.call(&pilot).await;
+        if let Ok((End::Whole(_, answer), _)) = &told {
+            hear_whole(&reserved, answer);
+        }
+        told
+    };
+    let (vector, end) = tokio::join!(vector, answer);
     let end = match end {
         Ok((end, answered)) => {
             let vector = call.renewed(vector).await;
@@ -95,6 +106,8 @@ pub(super) async fn fetch(
         }
         Err(error) => Err(error),
     };
+    // Before its riders know: they may ask the next thing at once.
+    drop(reserved);
     pilot.land(end);
     // Only now, so that whoever waited for it finds the answer in memory.
     drop(announced);
@@ -103,6 +116,7 @@ pub(super) async fn fetch(
 struct Fetch<'a> {
     gateway: &'a Arc<Gateway>,
     plan: &'a Plan,
+    reserved: &'a Reservation,
     began: Moment,
 }
 
@@ -224,6 +238,7 @@ impl Fetch<'_> {
         while let Some(event) = events.next().await {
             match event {
                 Ok(Event::Chunk(chunk)) => {
+                    hear(self.reserved, &chunk);
                     recorder.push(&chunk);
                     let first = !begun && chunk.is_content();
                     let passed = pilot.push(Arc::new(chunk.into_frame()));

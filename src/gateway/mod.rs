@@ -1,5 +1,5 @@
-//! The straight line: admit, look up, join or lead the flight, route, remember,
-//! settle. Streaming and plain answers take the same path.
+//! The straight line: admit, look up, pass the limits, join or lead the flight, route,
+//! remember, settle. Streaming and plain answers take the same path.
 
 pub mod ask;
 pub mod budgets;
@@ -7,6 +7,7 @@ pub mod error;
 pub mod feedback;
 mod fetch;
 pub mod judge;
+mod limits;
 mod near;
 mod note;
 mod regret;
@@ -26,15 +27,17 @@ use crate::cache::flight::{Boarding, Flights};
 use crate::cache::policy::Policies;
 use crate::cache::scope::{AskerId, Shared};
 use crate::cache::{Cache, Found, Miss};
-use crate::config::Ineligible;
+use crate::config::{self, Ineligible};
 use crate::evidence::Evidence;
 use crate::gateway::ask::{Ask, Plan};
 use crate::gateway::budgets::Budgets;
 use crate::gateway::error::ApiError;
 use crate::gateway::fetch::AnswerFlight;
 use crate::gateway::judge::{Judge, JudgeConfig};
+use crate::gateway::limits::{told, turn_back};
 use crate::gateway::regret::LastHits;
 use crate::gateway::trials::Watch;
+use crate::guard::{Admission, Limits, Overload};
 use crate::identity::{Keyring, Role};
 use crate::ledger::Prices;
 use crate::router::{Models, Router};
@@ -65,6 +68,10 @@ pub struct GatewayConfig {
     pub judge: JudgeConfig,
     /// Whose requests may say where they go; none: nobody's.
     pub may_route: Option<Role>,
+    /// How much may be asked.
+    pub limits: Vec<config::Limit>,
+    /// How many calls are made at a time.
+    pub overload: config::Overload,
     /// Bytes of an answer above which it is not worth putting together from a stream.
     pub max_entry_bytes: usize,
 }
@@ -79,6 +86,8 @@ pub struct Gateway {
     pub(crate) evidence: Arc<Evidence>,
     pub(crate) prices: Arc<Prices>,
     pub(crate) metrics: Arc<Metrics>,
+    limits: Limits,
+    overload: Overload,
     judge: Judge,
     budgets: Budgets,
     watch: Watch,
@@ -93,6 +102,8 @@ impl Gateway {
     #[must_use]
     pub fn new(config: GatewayConfig, parts: Parts) -> Self {
         let (renewals, judge) = (config.renewals, Judge::new(config.judge.clone()));
+        let limits = Limits::new(&config.limits);
+        let overload = Overload::new(config.overload.max_misses, config.overload.wait());
         Self {
             config,
             cache: parts.cache,
@@ -102,6 +113,8 @@ impl Gateway {
             evidence: parts.evidence,
             prices: parts.prices,
             metrics: parts.metrics,
+            limits,
+            overload,
             judge,
             budgets: Budgets::default(),
             watch: Watch::default(),
@@ -117,54 +130,83 @@ impl Gateway {
     /// What the client did wrong, may not do, or what no provider could answer.
     pub async fn answer(self: &Arc<Self>, ask: Ask) -> Result<Served, ApiError> {
         let plan = Arc::new(self.admit(ask)?);
-        let found = self.look_up(&plan).await;
+        let answered = match self.enter(&plan) {
+            Ok(mut admission) => {
+                let answered = self.answer_admitted(&plan, &mut admission).await;
+                self.settled(answered, admission)
+            }
+            Err(refused) => Err(refused),
+        };
+        told(&plan, answered)
+    }
+
+    async fn answer_admitted(
+        self: &Arc<Self>,
+        plan: &Arc<Plan>,
+        admission: &mut Admission,
+    ) -> Result<Served, ApiError> {
+        let found = self.look_up(plan).await;
         let mut miss = match found {
             Found::Exact(entry) => {
-                self.note_exact(&plan, &entry);
-                return self.serve_hit(&plan, &entry, None);
+                self.note_exact(plan, &entry);
+                return self.serve_hit(plan, &entry, None);
             }
             Found::Similar(nearest) => {
-                self.note_nearest(&plan, &nearest);
-                self.remember_hit(&plan);
-                self.check_hit(&plan, &nearest);
-                return self.serve_hit(&plan, &nearest.entry, Some(nearest.similarity));
+                self.note_nearest(plan, &nearest);
+                self.remember_hit(plan);
+                self.check_hit(plan, &nearest);
+                return self.serve_hit(plan, &nearest.entry, Some(nearest.similarity));
             }
             Found::Nothing(miss) => miss,
         };
-        if let Some(served) = self.stale_meanwhile(&plan, &miss).await {
+        if let Some(served) = self.stale_meanwhile(plan, &miss).await {
             return served;
         }
         if !plan.only
-            && let Some(served) = self.wait_for_similar(&plan, &mut miss).await
+            && let Some(served) = self.wait_for_similar(plan, &mut miss).await
         {
             return served;
         }
         match &miss.nearest {
-            Some(nearest) => self.note_nearest(&plan, nearest),
-            None => self.note_miss(&plan, &miss),
+            Some(nearest) => self.note_nearest(plan, nearest),
+            None => self.note_miss(plan, &miss),
         }
-        self.hear_refresh(&plan);
+        self.hear_refresh(plan);
         if plan.only {
-            return Err(serve::withheld(&plan, &miss));
+            return Err(serve::withheld(plan, &miss));
         }
         let embedded = miss.embedded.clone();
-        match self.call(&plan, miss).await {
-            Err(error) => self.stale_instead(&plan, embedded, error).await,
+        match self.call(plan, miss, admission).await {
+            Err(error) => {
+                turn_back(admission, &error);
+                self.stale_instead(plan, embedded, error).await
+            }
             answered => answered,
         }
     }
 
     /// Asks a provider, or waits with others for who does.
-    async fn call(self: &Arc<Self>, plan: &Arc<Plan>, miss: Miss) -> Result<Served, ApiError> {
+    async fn call(
+        self: &Arc<Self>,
+        plan: &Arc<Plan>,
+        miss: Miss,
+        admission: &mut Admission,
+    ) -> Result<Served, ApiError> {
         // Only what may be read from memory may be read from a neighbour's call.
         if plan.lookup.read == Read::Nothing {
-            let (pilot, rider) = Flights::alone(plan.keep_ms);
-            return self.lead(plan, miss, pilot, rider).await;
+            let reserved = self.may_lead(plan, admission)?;
+            let flight = Flights::alone(plan.keep_ms);
+            return self.lead(plan, miss, flight, reserved).await;
         }
         let flight = plan.flight_key(self.cache.memory().marks().generation());
-        match self.flights.board(flight, plan.keep_ms) {
-            Boarding::Lead(pilot, rider) => self.lead(plan, miss, pilot, rider).await,
+        // Whoever may not make the call must not have others board it.
+        let may_lead = || self.may_lead(plan, admission);
+        match self.flights.board_if(flight, plan.keep_ms, may_lead)? {
+            Boarding::Lead(pilot, rider, reserved) => {
+                self.lead(plan, miss, (pilot, rider), reserved).await
+            }
             Boarding::Follow(rider) => {
+                self.may_follow(plan, admission)?;
                 // Nobody may wait for who waits.
                 let miss = Miss {
                     announced: None,

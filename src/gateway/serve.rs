@@ -8,13 +8,15 @@ use bytes::Bytes;
 use super::Gateway;
 use super::ask::{Plan, Served};
 use super::error::{ApiError, Code};
-use super::fetch::{AnswerFlight, End, Head, fetch};
+use super::fetch::{AnswerFlight, End, Head};
+use super::limits::fetch_in_turn;
 use super::via::Via;
 use super::voice::Speech;
 use crate::cache::Miss;
 use crate::cache::entry::Cached;
 use crate::cache::flight::{Flights, Heard, Pilot, Rider};
 use crate::chat::{Answer, Dialect, Replay, RequestId, unix_ms};
+use crate::guard::{Admission, Reservation};
 use crate::provider::{Failure, FailureKind};
 use crate::telemetry::Outcome;
 
@@ -42,9 +44,15 @@ pub struct LiveAnswer {
     rider: Rider<AnswerFlight>,
     speech: Speech,
     id: RequestId,
+    admission: Option<Admission>,
 }
 
 impl LiveAnswer {
+    /// Holds on to the request's places until it is over.
+    pub(super) fn hold(&mut self, admission: Admission) {
+        self.admission = Some(admission);
+    }
+
     /// Waits for the next bytes. A failure ends the stream with one error event and without its usual end.
     pub async fn next(&mut self) -> Piece {
         loop {
@@ -122,11 +130,12 @@ impl Gateway {
         self: &Arc<Self>,
         plan: &Arc<Plan>,
         miss: Miss,
-        pilot: Pilot<AnswerFlight>,
-        rider: Rider<AnswerFlight>,
+        (pilot, rider): (Pilot<AnswerFlight>, Rider<AnswerFlight>),
+        reserved: Reservation,
     ) -> Result<Served, ApiError> {
         let via = via_of(plan, &miss);
-        let call = tokio::spawn(fetch(self.clone(), plan.clone(), miss, pilot));
+        let call = fetch_in_turn(self.clone(), plan.clone(), miss, pilot, reserved);
+        let call = tokio::spawn(call);
         rider.cancels(call.abort_handle());
         self.land(plan, via, rider).await
     }
@@ -149,8 +158,9 @@ impl Gateway {
         }
         // The call that took too long is not held up for this request's sake.
         drop(rider);
-        let (pilot, rider) = Flights::alone(plan.keep_ms);
-        self.lead(plan, miss, pilot, rider).await
+        let reserved = self.may_call(plan)?;
+        self.lead(plan, miss, Flights::alone(plan.keep_ms), reserved)
+            .await
     }
 
     /// From the flight's first word to the reply; a failure tells what memory had to say, too.
@@ -220,6 +230,7 @@ impl Gateway {
                 rider,
                 speech: plan.ask.voice.speech(upstream),
                 id: plan.ask.id,
+                admission: None,
             }),
         };
         Ok(Served { via, body })
@@ -227,12 +238,13 @@ impl Gateway {
 
     /// A call that nobody shares.
     async fn alone(self: &Arc<Self>, plan: &Arc<Plan>) -> Result<Served, ApiError> {
-        let (pilot, rider) = Flights::alone(plan.keep_ms);
+        let reserved = self.may_call(plan)?;
         let miss = Miss {
             reason: "not_shareable",
             ..Miss::default()
         };
-        self.lead(plan, miss, pilot, rider).await
+        self.lead(plan, miss, Flights::alone(plan.keep_ms), reserved)
+            .await
     }
 
     fn saved(&self, plan: &Plan, answer: &Answer) {

@@ -11,6 +11,7 @@ use super::via::Stale;
 use crate::cache::flight::{Boarding, Heard, Rider};
 use crate::cache::{Found, Miss};
 use crate::embed::Embedded;
+use crate::guard::Reservation;
 
 impl Gateway {
     /// Serves what went stale a little while ago and has it renewed meanwhile; none if there is no such answer.
@@ -80,14 +81,15 @@ impl Gateway {
             return;
         };
         let key = plan.flight_key(self.cache.memory().marks().generation());
-        let Boarding::Lead(pilot, rider) = self.flights.board(key, plan.keep_ms) else {
+        let Boarding::Lead(pilot, rider, ()) = self.flights.board(key, plan.keep_ms) else {
             return;
         };
         let miss = Miss {
             embedded,
             ..Miss::default()
         };
-        let call = fetch(self.clone(), plan.clone(), miss, pilot);
+        // Nobody asked for it: it counts for nobody, and has its own bound.
+        let call = fetch(self.clone(), plan.clone(), miss, pilot, Reservation::none());
         let metrics = self.metrics.clone();
         tokio::spawn(async move {
             // Somebody stays aboard, or the call would be given up once those who joined it have left.
@@ -107,7 +109,8 @@ async fn ends_well(mut rider: Rider<AnswerFlight>) -> bool {
     }
 }
 
-/// Whether a failure is the provider's, and not the client's, the account's or the gateway's own.
+/// Whether a failure is the provider's, or that none could be asked, and not the client's, the account's or
+/// the gateway's own.
 fn is_providers(code: Code) -> bool {
     matches!(
         code,
@@ -118,5 +121,6 @@ fn is_providers(code: Code) -> bool {
             | Code::UpstreamTimeout
             | Code::UpstreamUnreachable
             | Code::UpstreamMalformed
+            | Code::Overloaded
     )
 }

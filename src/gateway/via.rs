@@ -2,6 +2,7 @@
 
 use super::Outcome;
 use crate::config::TtlClass;
+use crate::guard::Standing;
 
 /// Why something stale is served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +53,8 @@ pub struct Via {
     pub model: Option<String>,
     /// The provider's headers that a client may see.
     pub headers: Vec<(String, String)>,
+    /// How the gateway's own limits stand for the client, if it has any.
+    pub standing: Option<Standing>,
 }
 
 impl Via {
@@ -72,6 +75,7 @@ impl Via {
             provider: None,
             model: None,
             headers: Vec::new(),
+            standing: None,
         }
     }
 

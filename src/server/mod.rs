@@ -13,6 +13,7 @@ mod head;
 mod listen;
 mod openai;
 mod ops;
+mod rates;
 mod refusal;
 mod reply;
 mod responses;

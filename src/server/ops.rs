@@ -94,6 +94,7 @@ fn levels(door: &Door) {
     )]
     {
         metrics.index_entries.set(entries as f64);
+        metrics.misses_in_flight.set(door.gateway.misses() as f64);
         metrics.embed_queue_depth.set(queue as f64);
         let waiting = cache.memory().store().stats().pending;
         metrics.store_queue_depth.set(waiting as f64);

@@ -10,6 +10,7 @@ use futures_util::stream;
 use serde::Serialize;
 
 use super::drain::{Drain, UnderWay};
+use super::rates;
 use crate::cache::entry::label;
 use crate::chat::{Dialect, RequestId};
 use crate::gateway::error::{ApiError, Code};
@@ -80,6 +81,9 @@ pub(super) fn error_in(dialect: Dialect, id: RequestId, error: &ApiError) -> Htt
     if let Some(via) = &error.via {
         describe(&mut response, via);
     }
+    if let Some(standing) = &error.standing {
+        rates::tell(&mut response, standing);
+    }
     response.json(error.body(dialect, id))
 }
 
@@ -140,6 +144,9 @@ fn describe(response: &mut HttpResponseBuilder, via: &Via) {
     }
     if let Some(model) = &via.model {
         set(response, MODEL, model);
+    }
+    if let Some(standing) = &via.standing {
+        rates::tell(response, standing);
     }
     for (name, value) in &via.headers {
         if let Ok(name) = HeaderName::from_bytes(name.as_bytes()) {

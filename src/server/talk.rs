@@ -82,7 +82,7 @@ pub(super) async fn talk(
             counted.ending = match &error.via {
                 // A miss that was not to be mended is a miss.
                 Some(via) if via.withheld => Ending::Answered(via.outcome),
-                _ if error.status() < 500 => Ending::Refused,
+                _ if error.status() < 500 || error.code == Code::Overloaded => Ending::Refused,
                 _ => Ending::Error,
             };
             reply::error_in(dialect, id, &error)
@@ -110,6 +110,7 @@ async fn read(
     Ok(Ask {
         id,
         caller,
+        endpoint: endpoint(dialect),
         voice,
         request: parsed,
         controls,
@@ -119,6 +120,16 @@ async fn read(
         headers: client_headers(request),
         started,
     })
+}
+
+/// What limits call the address.
+fn endpoint(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Completions => "completions",
+        Dialect::Responses => "responses",
+        Dialect::Messages => "messages",
+        _ => "chat/completions",
+    }
 }
 
 /// Bodies above this size are parsed beside the worker, which has others to serve meanwhile:

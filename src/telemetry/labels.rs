@@ -40,7 +40,7 @@ impl Outcome {
 pub enum Ending {
     /// It was answered.
     Answered(Outcome),
-    /// It was refused before any lookup: identity, limits, validity.
+    /// It was refused: identity, limits, validity, too many calls.
     Refused,
     /// It was let in and failed.
     Error,

@@ -26,6 +26,8 @@ pub struct Metrics {
     pub index_entries: Gauge,
     /// 0 to 1.
     pub index_dead_share: Gauge,
+    /// Calls to providers.
+    pub misses_in_flight: Gauge,
     /// Misses that wait for a call whose question is much like theirs.
     pub similar_waiting: Gauge,
     /// Remembered questions embedded anew.
@@ -67,6 +69,7 @@ impl Metrics {
             store_queue_depth: gauge!(table::STORE_QUEUE),
             index_entries: gauge!(table::INDEX_ENTRIES),
             index_dead_share: gauge!(table::INDEX_DEAD),
+            misses_in_flight: gauge!(table::MISSES),
             similar_waiting: gauge!(table::SIMILAR_WAITING),
             reembedded: counter!(table::REEMBEDDED),
             reembedding_remaining: gauge!(table::REEMBEDDING_REMAINING),
@@ -113,6 +116,11 @@ impl Metrics {
     /// Counts an error answer. `code` comes from the error table, never from outside.
     pub fn error(&self, code: &'static str) {
         counter!(table::ERRORS, "code" => code).increment(1);
+    }
+
+    /// Counts a request that a limit turned away. Both come from our own words, never from outside.
+    pub fn refused(&self, per: &'static str, kind: &'static str) {
+        counter!(table::REFUSALS, "per" => per, "kind" => kind).increment(1);
     }
 
     /// Counts an answer that is not remembered.

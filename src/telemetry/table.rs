@@ -101,6 +101,8 @@ pub(super) const REEMBEDDED: &str = "reprise_reembedded_total";
 pub(super) const REEMBEDDING_REMAINING: &str = "reprise_reembedding_remaining";
 pub(super) const REEMBEDDING_LEFT_OUT: &str = "reprise_reembedding_left_out_total";
 pub(super) const REEMBEDDING_FAULTS: &str = "reprise_reembedding_faults_total";
+pub(super) const REFUSALS: &str = "reprise_refusals_total";
+pub(super) const MISSES: &str = "reprise_misses_in_flight";
 pub(super) const BUILD_INFO: &str = "reprise_build_info";
 
 /// Every metric. Dollars saved are written by `Recorder::render` itself, `reprise_quality_*` by `quality_text`.
@@ -188,6 +190,16 @@ pub const METRICS: &[Metric] = &[
         ERRORS,
         Unit::Count,
         "Requests answered with an error, by code.",
+    ),
+    counter(
+        REFUSALS,
+        Unit::Count,
+        "Requests turned away by a limit, by what it counts together (per) and what it limits (kind).",
+    ),
+    gauge(
+        MISSES,
+        Unit::Count,
+        "Calls to providers that clients wait for now.",
     ),
     counter(
         NOT_STORED,

@@ -122,6 +122,7 @@ impl InProcess {
         let ask = Ask {
             id: RequestId::fresh(),
             caller: self.caller.clone(),
+            endpoint: "chat/completions",
             voice: Voice::of(request),
             request: request.clone(),
             controls: self.controls.clone(),

@@ -7,7 +7,8 @@ use crate::process::{SERVER_CORE, Server, role};
 use crate::report::Row;
 use crate::setup::{Contestant, Setup, alternate, median};
 
-const CONNECTIONS: usize = 16;
+/// At how many connections a miss is measured.
+const CONNECTIONS: [usize; 3] = [1, 16, 64];
 /// CPU of a miss in terms of the pass-through's.
 const CPU_RATIO: f64 = 2.0;
 /// Time added to the first token, µs, beside embedding and search.
@@ -35,33 +36,74 @@ impl Questions {
 
 fn without_meaning(setup: &Setup, through: &Server) -> Result<Vec<Row>, Fault> {
     let data = tempfile::tempdir()?;
-    let gateway = setup.gateway(data.path(), &[("REPRISE_CACHE__SEMANTIC", "false")])?;
+    let settings = everything(setup);
+    let mut settings: Vec<(&str, &str)> = settings.iter().map(|(n, v)| (*n, v.as_str())).collect();
+    settings.push(("REPRISE_CACHE__SEMANTIC", "false"));
+    let gateway = setup.gateway(data.path(), &settings)?;
     let mut questions = Questions(0);
-    let mut both = [
-        Contestant::new(&gateway, CONNECTIONS, Some("miss")),
-        Contestant::new(through, CONNECTIONS, None),
-    ];
-    alternate(&mut both, (setup.rounds, setup.requests), &mut || {
-        chat(&questions.next(), false, "")
-    })?;
-    let (miss, pass) = (both[0].cpu_us(), both[1].cpu_us());
-    let ratio = miss / pass;
-    let cpu = Row::at_most(
-        format!("CPU of a miss, exact tier only, {CONNECTIONS} connections"),
-        (ratio, CPU_RATIO),
-        format!("{miss:.1} µs, pass-through {pass:.1} µs: {ratio:.2} ×"),
-        "≤ 2 × the bare pass-through",
-    );
+    let mut rows = Vec::new();
+    for connections in CONNECTIONS {
+        let mut both = [
+            Contestant::new(&gateway, connections, Some("miss")),
+            Contestant::new(through, connections, None),
+        ];
+        alternate(&mut both, (setup.rounds, setup.requests), &mut || {
+            chat(&questions.next(), false, "")
+        })?;
+        let (miss, pass) = (both[0].cpu_us(), both[1].cpu_us());
+        let ratio = miss / pass;
+        rows.push(Row::at_most(
+            format!(
+                "CPU of a miss, exact tier, routing, limits and breakers, {connections} connections"
+            ),
+            (ratio, CPU_RATIO),
+            format!("{miss:.1} µs, pass-through {pass:.1} µs: {ratio:.2} ×"),
+            "≤ 2 × the bare pass-through",
+        ));
+    }
     let first = first_token(setup, (&gateway, through), setup.timed, &mut || Ok(()))?;
-    Ok(vec![
-        cpu,
-        Row::at_most(
-            "time added to a stream's first token, exact tier only",
-            (first.added_us(), ADDED_US),
-            first.to_string(),
-            "≤ 0.3 ms",
+    rows.push(Row::at_most(
+        "time added to a stream's first token, the same",
+        (first.added_us(), ADDED_US),
+        first.to_string(),
+        "≤ 0.3 ms",
+    ));
+    Ok(rows)
+}
+
+/// Settings under which a miss passes all that there is: a limit of each dimension, a chain of a group by weight and
+/// one by latency over two providers with limits of their own, and their breakers.
+fn everything(setup: &Setup) -> Vec<(&'static str, String)> {
+    let base = format!("http://{}/v1", setup.upstream());
+    let provider = |name: &str| {
+        format!(
+            "{{ name = \"{name}\", base_url = \"{base}\", max_concurrency = 1000, \
+             requests_per_minute = 100000000, tokens_per_minute = 100000000000 }}"
+        )
+    };
+    let limit = |per: &str| {
+        format!(
+            "{{ per = \"{per}\", requests_per_minute = 100000000, requests_per_day = 1000000000, \
+             tokens_per_minute = 100000000000, tokens_per_day = 1000000000000, concurrency = 1000 }}"
+        )
+    };
+    let limits = ["key", "team", "model", "endpoint", "global"].map(limit);
+    vec![
+        ("REPRISE_PROVIDERS", format!("[{}, {}]", provider("one"), provider("two"))),
+        ("REPRISE_LIMITS", format!("[{}]", limits.join(", "))),
+        (
+            "REPRISE_GROUPS",
+            "[{ name = \"weighted\", strategy = \"weighted\", members = [{ provider = \"one\", weight = 3 }, \
+             { provider = \"two\" }] }, { name = \"quick\", strategy = \"latency\", members = \
+             [{ provider = \"one\" }, { provider = \"two\" }] }]"
+                .to_owned(),
         ),
-    ])
+        (
+            "REPRISE_ROUTES",
+            "[{ model = \"mock-*\", candidates = [{ group = \"weighted\" }, { group = \"quick\" }] }]"
+                .to_owned(),
+        ),
+    ]
 }
 
 fn with_meaning(setup: &Setup, through: &Server) -> Result<Vec<Row>, Fault> {

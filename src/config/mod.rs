@@ -4,8 +4,8 @@
 mod check;
 mod faults;
 mod layers;
-mod lists;
 mod limits;
+mod lists;
 mod model_dir;
 mod pattern;
 mod presets;
@@ -23,8 +23,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 pub use faults::{Fault, Faults, Origin};
-pub use lists::{Namespace, Price, Provider, ProviderKind};
 pub use limits::{Limit, Overload, Per};
+pub use lists::{Namespace, Price, Provider, ProviderKind};
 pub use model_dir::{ModelDirError, find_model_dir, model_search_starts};
 pub use pattern::{BadPattern, Pattern};
 pub use presets::{Endpoint, KeyHeader, Preset, StreamUsage, preset, presets};

@@ -150,7 +150,7 @@ fn the_end_of_an_answer_comes_back() {
         (
             "model_context_window_exceeded",
             "length",
-            Err(Unstorable::Truncated),
+            Err(Unstorable::UnknownDelta),
         ),
         ("pause_turn", "length", Err(Unstorable::UnknownDelta)),
     ] {

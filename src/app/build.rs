@@ -77,16 +77,13 @@ pub(super) fn build_around(
         folder,
     } = Data::open(config.data_dir(), bootstrap.as_ref())?;
     no_namespace_is_a_tenant(config, &keyring)?;
-    let access = start_rule(
-        config.server.bind_is_loopback(),
-        KeyFacts {
-            any: keyring.any(),
-            ever: state.ever_had_keys(),
-            bootstrap: bootstrap.is_some(),
-        },
-    )?;
-    let default = tuned(default_policy(config, &state));
-    let policies = Arc::new(Policies::new(default, stored_policies(&state)?));
+    let facts = KeyFacts {
+        any: keyring.any(),
+        ever: state.ever_had_keys(),
+        bootstrap: bootstrap.is_some(),
+    };
+    let access = start_rule(config.server.bind_is_loopback(), facts)?;
+    let policies = with_stored(tuned(default_policy(config, &state)), &state)?;
     let marks = Marks::open(state.clone()).map_err(StartError::Invalidation)?;
     let Remembering {
         cache,
@@ -114,8 +111,7 @@ pub(super) fn build_around(
         audit,
         reembedding,
         upkeep: Arc::new(upkeep),
-        responses: open_work(&folder)
-            .map(|work| Arc::new(Responses::new(work, config.responses.ttl()))),
+        responses: open_responses(config, &folder),
         recorder,
         drain: Arc::new(Drain::default()),
         limits: limits(config),
@@ -130,11 +126,12 @@ pub(super) fn build_around(
     })
 }
 
-/// Without it requests are answered all the same, but nothing is kept of them.
-fn open_work(folder: &DataFolder) -> Option<Arc<WorkStore>> {
+/// Without them requests are answered all the same, but nothing is kept of them.
+fn open_responses(config: &Config, folder: &DataFolder) -> Option<Arc<Responses>> {
     let opened = WorkStore::open(folder);
-    let told = opened.map_err(|error| tracing::error!(%error, "no responses are kept"));
-    told.ok().map(Arc::new)
+    let opened = opened.map_err(|error| tracing::error!(%error, "no responses are kept"));
+    let work = Arc::new(opened.ok()?);
+    Some(Arc::new(Responses::new(work, config.responses.ttl())))
 }
 
 fn limits(config: &Config) -> Limits {
@@ -152,6 +149,10 @@ fn no_namespace_is_a_tenant(config: &Config, keyring: &Keyring) -> Result<(), St
         Some(name) => Err(StartError::NamespaceIsTenant(name.clone())),
         None => Ok(()),
     }
+}
+
+fn with_stored(default: Policy, state: &StateStore) -> Result<Arc<Policies>, StartError> {
+    Ok(Arc::new(Policies::new(default, stored_policies(state)?)))
 }
 
 fn stored_policies(state: &StateStore) -> Result<Vec<Policy>, StartError> {

@@ -25,6 +25,7 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::config::Config;
+use crate::ledger::Prices;
 use crate::server::{self, Door, Running, ServerConfig};
 
 pub use build::{Built, Environment, build};
@@ -54,6 +55,7 @@ pub async fn serve(config: &Config, environment: &Environment) -> Result<(), Sta
     let servers = start(&built.door, config, listener, metrics, control.listener()?)?;
     // Listened for before anybody is told that this runs: a stop must never find nobody waiting for it.
     let mut stop = StopSignal::listen()?;
+    let hangup = signal(SignalKind::hangup())?;
     announce(&addresses);
     built.door.gateway.keep_probing();
     let drain = built.door.drain.clone();
@@ -65,6 +67,8 @@ pub async fn serve(config: &Config, environment: &Environment) -> Result<(), Sta
             recorder.upkeep();
         }
     });
+    let prices = built.door.gateway.prices().clone();
+    tokio::spawn(reload_when_told(hangup, prices));
     stop.come().await;
     tracing::info!("stopping: what is being answered is finished first");
     // A second signal means now.
@@ -85,6 +89,21 @@ pub async fn serve(config: &Config, environment: &Environment) -> Result<(), Sta
     };
     drop(tokio::task::spawn_blocking(close).await);
     Ok(())
+}
+
+/// Takes the catalogue's file anew with each SIGHUP.
+async fn reload_when_told(mut told: Signal, prices: Arc<Prices>) {
+    while told.recv().await.is_some() {
+        let Some(live) = prices.catalogue().cloned() else {
+            continue;
+        };
+        let reload = tokio::task::spawn_blocking(move || live.reload());
+        match reload.await {
+            Ok(Ok(_)) => tracing::info!("the catalogue is as its file says"),
+            Ok(Err(fault)) => tracing::error!(%fault, "the catalogue stays as it was"),
+            Err(_) => {}
+        }
+    }
 }
 
 fn start(

@@ -28,7 +28,7 @@ pub enum AnswerError {
 pub struct Answer {
     json: Arc<RawValue>,
     model: Option<String>,
-    tokens: Option<(u64, u64)>,
+    tokens: Option<Tokens>,
     storable: Result<(), Unstorable>,
     readable: bool,
 }
@@ -46,6 +46,29 @@ struct Choice<'a> {
 struct Usage {
     prompt_tokens: u64,
     completion_tokens: u64,
+    #[serde(default)]
+    prompt_tokens_details: Option<Details>,
+    #[serde(default)]
+    cache_creation_input_tokens: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct Details {
+    #[serde(default)]
+    cached_tokens: Option<u64>,
+}
+
+/// Tokens of a prompt and its answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tokens {
+    /// Of the prompt.
+    pub prompt: u64,
+    /// Of these, read from the provider's own cache.
+    pub cached: u64,
+    /// Of these, written to it.
+    pub written: u64,
+    /// Of the answer.
+    pub completion: u64,
 }
 
 impl Answer {
@@ -132,6 +155,12 @@ impl Answer {
     /// Tokens of the prompt and of the answer, if the provider counted them.
     #[must_use]
     pub fn tokens(&self) -> Option<(u64, u64)> {
+        self.tokens.map(|t| (t.prompt, t.completion))
+    }
+
+    /// The same in full.
+    #[must_use]
+    pub fn counted(&self) -> Option<Tokens> {
         self.tokens
     }
 
@@ -182,9 +211,15 @@ impl Serialize for Answer {
     }
 }
 
-fn count(usage: &RawValue) -> Option<(u64, u64)> {
+fn count(usage: &RawValue) -> Option<Tokens> {
     let usage: Usage = serde_json::from_str(usage.get()).ok()?;
-    Some((usage.prompt_tokens, usage.completion_tokens))
+    let details = usage.prompt_tokens_details;
+    Some(Tokens {
+        prompt: usage.prompt_tokens,
+        cached: details.and_then(|d| d.cached_tokens).unwrap_or(0),
+        written: usage.cache_creation_input_tokens.unwrap_or(0),
+        completion: usage.completion_tokens,
+    })
 }
 
 /// Whether these choices may be remembered.

@@ -18,7 +18,7 @@ mod request;
 mod shape;
 mod splice;
 
-pub use answer::{Answer, AnswerError};
+pub use answer::{Answer, AnswerError, Tokens};
 pub use canonical::CanonicalHasher;
 pub use chunk::{Chunk, ChunkError, DONE};
 pub use dialect::Dialect;

@@ -148,28 +148,7 @@ impl Fetch<'_> {
     }
 
     async fn call(&self, pilot: &Pilot<AnswerFlight>) -> Result<(End, From), ApiError> {
-        let request = &self.plan.ask.request;
         let asked = Instant::now();
-        let headers = &self.plan.ask.headers;
-        self.gateway
-            .router
-            .shadow(&self.plan.route, request, headers);
-        let answered = self
-            .gateway
-            .router
-            .send(
-                &self.plan.route,
-                request,
-                request.stream(),
-                self.plan.ask.headers.clone(),
-            )
-            .await
-            .map_err(|failure| {
-                // The router has warned of each attempt by now.
-                tracing::debug!(request = %self.plan.ask.id, kind = failure.kind.label(),
-                    "no provider answered");
-                self.in_the_clients_words(ApiError::from(&failure))
-            })?;
         let Answered {
             reply,
             provider,
@@ -178,7 +157,7 @@ impl Fetch<'_> {
             other_model,
             demo,
             ..
-        } = answered;
+        } = self.ask().await?;
         let mut from = From {
             demo,
             other_model,
@@ -212,6 +191,20 @@ impl Fetch<'_> {
                 Ok((End::Streamed(whole.ok().map(Arc::new)), from))
             }
         }
+    }
+
+    /// Asks the providers, a shadow among them if there is one.
+    async fn ask(&self) -> Result<Answered, ApiError> {
+        let ask = &self.plan.ask;
+        let (request, headers) = (&ask.request, &ask.headers);
+        let (router, route) = (&self.gateway.router, &self.plan.route);
+        router.shadow(route, request, headers);
+        let answered = router.send(route, request, request.stream(), headers.clone());
+        answered.await.map_err(|failure| {
+            // The router has warned of each attempt by now.
+            tracing::debug!(request = %ask.id, kind = failure.kind.label(), "no provider answered");
+            self.in_the_clients_words(ApiError::from(&failure))
+        })
     }
 
     /// Names the field that cannot be expressed as the client knows it.

@@ -281,6 +281,12 @@ impl Gateway {
         &self.metrics
     }
 
+    /// What answers cost, and what models can do.
+    #[must_use]
+    pub fn prices(&self) -> &Arc<Prices> {
+        &self.prices
+    }
+
     /// Looks at providers that are left alone for as long as the gateway lives, if it is to. Needs a tokio runtime.
     pub fn keep_probing(&self) {
         self.router.keep_probing();

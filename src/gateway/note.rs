@@ -13,6 +13,7 @@ use crate::embed::Question;
 use crate::evidence::decision::{Care, Decision, DecisionOutcome, KeyParts, Word};
 use crate::evidence::hex;
 use crate::evidence::prompts::PromptParts;
+use crate::ledger::Usage;
 use crate::telemetry::Outcome;
 
 impl Gateway {
@@ -162,8 +163,16 @@ impl Gateway {
 
     /// What an answer cost, by list price.
     pub(super) fn price(&self, plan: &Plan, answer: &Answer) -> Option<f64> {
-        let (prompt, completion) = answer.tokens()?;
-        let model = plan.ask.request.model();
-        self.prices.cost(model, prompt, completion).map(usd)
+        let counted = answer.counted()?;
+        let usage = Usage {
+            prompt: counted.prompt,
+            cached: counted.cached,
+            written: counted.written,
+            completion: counted.completion,
+        };
+        let cost = |model: &str| self.prices.cost_at(None, model, &usage);
+        // An alias has no price of its own.
+        let asked = cost(plan.ask.request.model());
+        asked.or_else(|| cost(answer.model()?)).map(usd)
     }
 }

@@ -82,19 +82,18 @@ impl Router {
         ask: &Ask,
         now: Instant,
     ) -> Result<(Chosen, Option<Standing>), Failure> {
-        let tokens = ask.needs.context_tokens + ask.needs.output_tokens.min(USUAL_ANSWER);
         let draw = ask.sticky.unwrap_or(u64::from(ask.draw));
         let canary = plan.canary.as_ref().filter(|c| c.share.takes(draw));
         let mut all = Chosen {
             turns: Vec::new(),
             ready: 0,
-            tokens,
+            tokens: tokens(ask),
         };
         let (mut later, mut soonest) = (Vec::new(), None);
         let (mut unfit, mut seen) = (Vec::new(), HashSet::new());
         let ways = canary.map(|c| (&c.paths, false));
         for (paths, main) in ways.into_iter().chain([(&*plan.paths, true)]) {
-            let view = self.view(plan, paths, ask, tokens, now);
+            let view = self.view(plan, paths, ask, now);
             let order = self.order(paths, &view, ask);
             for (at, target) in order.targets.iter().enumerate() {
                 let state = view.targets.get(target.0);
@@ -147,12 +146,12 @@ impl Router {
         order(&paths.node, view, ask, &|key| self.turns.take(key))
     }
 
-    fn view(&self, plan: &Plan, paths: &Paths, ask: &Ask, tokens: u64, now: Instant) -> View {
+    fn view(&self, plan: &Plan, paths: &Paths, ask: &Ask, now: Instant) -> View {
         let single = matches!(paths.node, Node::Target(_));
         let state = |stop: &super::plan::Stop| {
             let (provider, model) = (stop.provider().name(), stop.model(&plan.model));
             let health = self.healths.of(provider, model, now);
-            let known = health.map_or_else(TargetState::default, |h| h.look(tokens, now));
+            let known = health.map_or_else(TargetState::default, |h| h.look(tokens(ask), now));
             if single {
                 return known;
             }
@@ -175,6 +174,11 @@ impl Router {
             targets: paths.stops.iter().map(state).collect(),
         }
     }
+}
+
+/// Tokens that a call is thought to take, in and out.
+fn tokens(ask: &Ask) -> u64 {
+    ask.needs.context_tokens + ask.needs.output_tokens.min(USUAL_ANSWER)
 }
 
 fn ask(plan: &Plan, request: &ChatRequest, stream: bool) -> Ask {

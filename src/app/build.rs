@@ -131,7 +131,11 @@ fn open_responses(config: &Config, folder: &DataFolder) -> Option<Arc<Responses>
     let opened = WorkStore::open(folder);
     let opened = opened.map_err(|error| tracing::error!(%error, "no responses are kept"));
     let work = Arc::new(opened.ok()?);
-    Some(Arc::new(Responses::new(work, config.responses.ttl())))
+    Some(Arc::new(Responses::new(
+        work,
+        config.responses.ttl(),
+        config.responses.max_bytes,
+    )))
 }
 
 fn limits(config: &Config) -> Limits {

@@ -7,7 +7,7 @@ use crate::config::{Faults, ModelDirError};
 use crate::embed::EmbedError;
 use crate::identity::{BootstrapError, StartRefused};
 use crate::ledger::CatalogueFault;
-use crate::provider::ProviderError;
+use crate::provider::{BadOutbound, ProviderError};
 use crate::router::RouterError;
 use crate::store::StoreError;
 use crate::telemetry::{LogError, RecorderError};
@@ -45,6 +45,10 @@ pub enum StartError {
     Provider(#[from] Lines<ProviderError>),
     #[error(transparent)]
     Router(#[from] Lines<RouterError>),
+    #[error("{0}: {1}")]
+    Outbound(&'static str, BadOutbound),
+    #[error("outbound.ca_file cannot be read: {0}")]
+    CaFile(std::io::Error),
     #[error(transparent)]
     Several(#[from] Box<Lines<StartError>>),
     #[error(transparent)]

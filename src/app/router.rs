@@ -8,7 +8,8 @@ use crate::dialect::chat::Taste;
 use crate::ledger::Prices;
 use crate::provider::aws::Access;
 use crate::provider::{
-    Deadlines, Demo, Provider, ProviderError, Setup, anthropic, bedrock, cohere, gemini, openai,
+    BadOutbound, Deadlines, Demo, Outbound, Provider, ProviderError, Setup, anthropic, bedrock,
+    cohere, gemini, openai,
 };
 use crate::router::breaker::Rules;
 use crate::router::budget::Allowance;
@@ -123,13 +124,14 @@ pub(super) fn build_providers(
     knows: impl Fn(&str) -> bool,
 ) -> Result<Vec<Claim>, Lines<StartError>> {
     let (resolved, unresolved) = config.resolve_providers(env, knows);
+    let outbound = outbound(config).map_err(|fault| Lines(vec![fault]))?;
     let (mut providers, mut unfit) = (Vec::new(), Vec::new());
     for resolved in resolved {
         let patterns = resolved.models.iter().map(|p| p.as_str().to_owned());
         let patterns = patterns.collect();
         let family = resolved.family().map(str::to_owned);
         let limits = limits(config, &resolved.name);
-        match provider(resolved, config, env) {
+        match provider(resolved, config, &outbound, env) {
             Ok(provider) => providers.push(Claim {
                 provider,
                 patterns,
@@ -153,6 +155,21 @@ pub(super) fn build_providers(
     }
 }
 
+/// The way to all providers.
+fn outbound(config: &Config) -> Result<Outbound, StartError> {
+    let settings = &config.outbound;
+    let bad =
+        |setting: &'static str| move |fault: BadOutbound| StartError::Outbound(setting, fault);
+    let outbound = Outbound::default()
+        .through(&settings.proxy)
+        .map_err(bad("outbound.proxy"))?;
+    if settings.ca_file.is_empty() {
+        return Ok(outbound);
+    }
+    let pem = std::fs::read(&settings.ca_file).map_err(StartError::CaFile)?;
+    outbound.trusting(&pem).map_err(bad("outbound.ca_file"))
+}
+
 /// What may be sent to a provider at a time, as far as the settings say.
 fn limits(config: &Config, name: &str) -> Limits {
     let written = config.providers.iter().find(|p| p.name == name);
@@ -166,6 +183,7 @@ fn limits(config: &Config, name: &str) -> Limits {
 fn provider(
     resolved: ResolvedProvider,
     config: &Config,
+    outbound: &Outbound,
     env: &impl Fn(&str) -> Option<String>,
 ) -> Result<Arc<dyn Provider>, ProviderError> {
     let taste = taste(&resolved);
@@ -177,6 +195,7 @@ fn provider(
         name: resolved.name,
         base_url: resolved.base_url,
         key: resolved.key,
+        outbound: outbound.clone(),
         connect: config.deadlines.connect(),
     };
     Ok(match resolved.kind {

@@ -61,6 +61,7 @@ const RANGES: &[(&str, f64, f64)] = &[
     ("cache.labels", 0.0, 10_000_000.0),
     ("cache.budget", 0.001, 0.5),
     ("responses.ttl_s", 60.0, 31_536_000.0),
+    ("responses.max_bytes", 0.0, MAX),
     ("judge.hits", 0.0, 1.0),
     ("judge.near_misses", 0.0, 1.0),
     ("judge.max_usd_per_day", 0.0, 1_000_000.0),

@@ -30,7 +30,7 @@ pub use pattern::{BadPattern, Pattern};
 pub use presets::{Endpoint, KeyHeader, Preset, StreamUsage, preset, presets};
 pub use providers::ResolvedProvider;
 pub use reading::Reading;
-pub use resilience::{Breaker, Deadlines, OverrideRole, Retry, Routing};
+pub use resilience::{Breaker, Deadlines, Outbound, OverrideRole, Retry, Routing};
 pub use routes::{Candidate, Group, Member, Place, Route, Share, Strategy};
 pub(crate) use schema::{Field, Kind, optional, read_data, required};
 pub use sections::{
@@ -60,6 +60,7 @@ pub struct Config {
     pub retry: Retry,
     pub breaker: Breaker,
     pub routing: Routing,
+    pub outbound: Outbound,
     pub overload: Overload,
     pub log: Log,
     pub catalogue: Catalogue,

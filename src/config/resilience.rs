@@ -69,6 +69,15 @@ pub struct Routing {
     pub override_role: OverrideRole,
 }
 
+/// `[outbound]`: the way to providers.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "default.toml documents each setting")]
+pub struct Outbound {
+    pub ca_file: String,
+    pub proxy: String,
+}
+
 durations! {
     Deadlines {
         connect = from_millis(connect_ms),

@@ -189,6 +189,7 @@ pub struct Cache {
 #[allow(missing_docs, reason = "default.toml documents each setting")]
 pub struct Responses {
     pub ttl_s: u64,
+    pub max_bytes: u64,
 }
 
 /// `[judge]`: checking what was decided, in the background.

@@ -6,6 +6,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, ClientBuilder, Url};
 use secrecy::{ExposeSecret, SecretString};
 
+use super::outbound::Outbound;
 use crate::config::KeyHeader;
 
 /// Idle connections kept to one host; more than one process's actix workers ever use at once.
@@ -82,8 +83,13 @@ pub(super) fn headers(key: Option<&SecretString>, place: KeyHeader) -> Option<He
     Some(headers)
 }
 
-pub(super) fn client(base: &Url, connect: Duration) -> reqwest::Result<Client> {
-    let mut builder = builder(base.scheme() == "http").connect_timeout(connect);
+pub(super) fn client(
+    base: &Url,
+    connect: Duration,
+    outbound: &Outbound,
+) -> reqwest::Result<Client> {
+    let plain = base.scheme() == "http";
+    let mut builder = outbound.apply(builder(plain).connect_timeout(connect), plain);
     let host = base.host_str().unwrap_or_default();
     if host == "localhost" || host == "[::1]" || host.starts_with("127.") {
         // A proxy's own loopback is not ours.

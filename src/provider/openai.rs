@@ -75,6 +75,7 @@ impl Wire for OpenAi {
 mod tests {
     use super::*;
     use crate::config::KeyHeader;
+    use crate::provider::Outbound;
     use crate::provider::Provider;
     use reqwest::header::AUTHORIZATION;
     use std::time::Duration;
@@ -86,6 +87,7 @@ mod tests {
             key: key.map(|k| k.to_owned().into()),
             key_header: KeyHeader::Bearer,
             query: Vec::new(),
+            outbound: Outbound::default(),
             connect: Duration::from_secs(1),
         };
         openai(setup, Taste::default())

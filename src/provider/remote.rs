@@ -17,6 +17,7 @@ use super::events::events;
 use super::failure::{Failure, FailureKind};
 use super::headers::{forward, passed_back};
 use super::http::{ProviderError, client, headers, parse_base, trimmed};
+use super::outbound::Outbound;
 use super::refusal::{Scrub, in_stream, refused};
 use super::wire::Wire;
 use super::{Call, Deadlines, Provider, Reply};
@@ -40,6 +41,8 @@ pub struct Setup {
     pub key_header: KeyHeader,
     /// What each call has behind its path.
     pub query: Vec<(String, String)>,
+    /// The way there.
+    pub outbound: Outbound,
     /// Bounds the making of a connection.
     pub connect: Duration,
 }
@@ -73,9 +76,11 @@ impl Remote {
         for (name, value) in wire.fixed_headers() {
             headers.insert(name, value);
         }
-        let client = client(&url, setup.connect).map_err(|source| ProviderError::Client {
-            name: name.clone(),
-            source,
+        let client = client(&url, setup.connect, &setup.outbound).map_err(|source| {
+            ProviderError::Client {
+                name: name.clone(),
+                source,
+            }
         })?;
         Ok(Self {
             base: url.as_str().trim_end_matches('/').to_owned(),

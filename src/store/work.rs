@@ -212,6 +212,14 @@ impl WorkStore {
         Ok(ended.len())
     }
 
+    /// Bytes that all of it takes on the disk.
+    ///
+    /// # Errors
+    /// The database does not tell.
+    pub fn bytes(&self) -> Result<u64, WorkError> {
+        Ok(guarded(|| self.db.size_on_disk())?)
+    }
+
     /// Makes all that was written survive a power cut.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! Finished responses, for whoever continues, reads or deletes them by id. A tenant finds its own alone.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -9,6 +10,9 @@ use serde_json::Value;
 
 use crate::chat::unix_ms;
 use crate::store::{Table, WorkChange, WorkError, WorkStore};
+
+/// Time between two removals of what has ended.
+const SWEEP_MS: u64 = 3_600_000;
 
 /// One response and what a next request needs of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -25,17 +29,23 @@ pub struct Kept {
 pub struct Responses {
     store: Arc<WorkStore>,
     ttl: Duration,
+    /// Bytes on the disk above which no more are kept.
+    most_bytes: u64,
+    /// Unix milliseconds of the last time that ended ones were removed.
+    swept_ms: AtomicU64,
     /// Those that are being written: they are found from the moment their client has them.
     writing: Mutex<Vec<(Vec<u8>, Arc<Kept>)>>,
 }
 
 impl Responses {
-    /// Keeps them in `store`, each for `ttl`.
+    /// Keeps them in `store`, each for `ttl`, as long as that takes less than `most_bytes`.
     #[must_use]
-    pub fn new(store: Arc<WorkStore>, ttl: Duration) -> Self {
+    pub fn new(store: Arc<WorkStore>, ttl: Duration, most_bytes: u64) -> Self {
         Self {
             store,
             ttl,
+            most_bytes,
+            swept_ms: AtomicU64::new(0),
             writing: Mutex::default(),
         }
     }
@@ -53,7 +63,10 @@ impl Responses {
                 value: serde_json::to_vec(&*kept).ok(),
                 ends_ms: unix_ms().saturating_add(ttl),
             };
-            if let Err(error) = all.store.apply(&[row]) {
+            all.sweep();
+            if !all.has_room() {
+                tracing::warn!("a response is not kept: all room for them is taken");
+            } else if let Err(error) = all.store.apply(&[row]) {
                 tracing::warn!(%error, "a response could not be kept");
             }
             let mut writing = all.writing.lock();
@@ -64,6 +77,27 @@ impl Responses {
                 drop(all.store.apply(&[removed(key)]));
             }
         });
+    }
+
+    /// Removes those that have ended, once an hour.
+    fn sweep(&self) {
+        let now = unix_ms();
+        let last = self.swept_ms.load(Ordering::Relaxed);
+        let due = now.saturating_sub(last) >= SWEEP_MS;
+        let mine = due
+            && self
+                .swept_ms
+                .compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok();
+        if mine && let Err(error) = self.store.sweep(now) {
+            tracing::warn!(%error, "ended responses could not be removed");
+        }
+    }
+
+    fn has_room(&self) -> bool {
+        self.store
+            .bytes()
+            .is_ok_and(|bytes| bytes < self.most_bytes)
     }
 
     /// One of `tenant`'s. Blocks.
@@ -129,7 +163,7 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         let folder = DataFolder::open(temp.path()).unwrap();
         let store = Arc::new(WorkStore::open(&folder).unwrap());
-        let all = Arc::new(Responses::new(store, Duration::from_secs(60)));
+        let all = Arc::new(Responses::new(store, Duration::from_secs(60), 1 << 30));
         all.keep("a", "resp_1", kept("x"));
         assert_eq!(*all.find("a", "resp_1").unwrap().unwrap(), kept("x"));
         assert!(all.find("b", "resp_1").unwrap().is_none());
@@ -139,5 +173,18 @@ mod tests {
         assert_eq!(*all.find("a", "resp_1").unwrap().unwrap(), kept("x"));
         assert!(all.delete("a", "resp_1").unwrap());
         assert!(!all.delete("a", "resp_1").unwrap());
+    }
+
+    #[tokio::test]
+    async fn what_finds_no_room_is_not_kept() {
+        let temp = tempfile::tempdir().unwrap();
+        let folder = DataFolder::open(temp.path()).unwrap();
+        let store = Arc::new(WorkStore::open(&folder).unwrap());
+        let all = Arc::new(Responses::new(store, Duration::from_secs(60), 0));
+        all.keep("a", "resp_1", kept("x"));
+        while !all.writing.lock().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        assert!(all.find("a", "resp_1").unwrap().is_none());
     }
 }

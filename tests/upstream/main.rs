@@ -12,3 +12,4 @@ mod mock;
 mod openai;
 mod router;
 mod support;
+mod tls;

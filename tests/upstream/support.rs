@@ -8,8 +8,8 @@ use reprise::chat::{Answer, Recorder};
 use reprise::config::KeyHeader;
 use reprise::dialect::chat::Taste;
 use reprise::provider::{
-    Call, ClientHeaders, Deadlines, Event, EventStream, Failure, Provider, Remote, Reply, Setup,
-    openai,
+    Call, ClientHeaders, Deadlines, Event, EventStream, Failure, Outbound, Provider, Remote, Reply,
+    Setup, openai,
 };
 use serde_json::{Value, json};
 
@@ -32,6 +32,7 @@ pub(crate) fn provider(name: &str, base_url: &str) -> Remote {
         key: Some(KEY.to_owned().into()),
         key_header: KeyHeader::Bearer,
         query: Vec::new(),
+        outbound: Outbound::default(),
         connect: Duration::from_secs(5),
     };
     openai(setup, Taste::default()).unwrap()

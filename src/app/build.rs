@@ -206,6 +206,7 @@ fn gateway_config(config: &Config, asker_key: [u8; 32]) -> GatewayConfig {
             OverrideRole::Analyst => Some(Role::Analyst),
             OverrideRole::Admin => Some(Role::Admin),
         },
+        serve_at_once: config.embedding.serve_at_once,
         max_entry_bytes: config.cache.max_entry_bytes,
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::StartError;
 use super::encoder::{Fingerprints, open_with};
+use crate::cache::embeddings::Embeddings;
 use crate::cache::invalidation::Marks;
 use crate::cache::memory::Memory;
 use crate::cache::policy::Policies;
@@ -18,7 +19,7 @@ use crate::config::Config;
 use crate::embed::Embedder;
 use crate::index::IndexConfig;
 use crate::index::snapshot::Origin;
-use crate::store::{CacheStore, CacheStoreConfig, DataFolder, Removal, Status};
+use crate::store::{CacheStore, CacheStoreConfig, DataFolder, Removal, RowLogConfig, Status};
 use crate::telemetry::Metrics;
 
 /// The cache with what looks after it.
@@ -46,7 +47,8 @@ pub(super) fn open_cache(
         config: index_config(config, dimension),
         embedding: fingerprint.to_owned(),
     };
-    let cache = Arc::new(Cache::new(
+    let embeddings = open_embeddings(config, folder, marks.clone());
+    let cache = Cache::new(
         Memory::new(Arc::new(opened.store), config.cache.hot_bytes).under(marks),
         Semantic::new(origin, opened.encoder, Arc::new(Reach::default())),
         CacheLimits {
@@ -57,7 +59,8 @@ pub(super) fn open_cache(
         },
         rooms,
         metrics.clone(),
-    ));
+    );
+    let cache = Arc::new(cache.with_embeddings(embeddings));
     let upkeep = Upkeep::start(
         cache.clone(),
         UpkeepConfig {
@@ -80,6 +83,25 @@ pub(super) fn open_cache(
         upkeep,
         reembedding: reembedding.transpose()?,
     })
+}
+
+/// Without a place on disk vectors are not remembered: requests pass through.
+fn open_embeddings(config: &Config, folder: &DataFolder, marks: Arc<Marks>) -> Option<Embeddings> {
+    let place = folder.cache().join("embeddings");
+    let bytes = config.cache.embeddings_bytes;
+    if bytes == 0 {
+        // Nothing would ever take out what an earlier run left there.
+        drop(std::fs::remove_dir_all(place));
+        return None;
+    }
+    let rows = RowLogConfig {
+        folder: place,
+        bytes,
+        min_free_bytes: config.store.min_free_bytes,
+    };
+    let opened = Embeddings::open(rows, marks);
+    let told = opened.map_err(|cause| tracing::error!(%cause, "no vectors are remembered"));
+    told.ok()
 }
 
 type Hearers = (Removals, Arc<Rooms>, Arc<Metrics>);

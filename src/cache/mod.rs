@@ -10,6 +10,7 @@ pub mod bound;
 pub mod controls;
 pub mod conversation;
 mod directives;
+pub mod embeddings;
 pub mod entry;
 pub mod flight;
 pub mod freshness;
@@ -41,6 +42,7 @@ use std::time::{Duration, Instant};
 use arc_swap::{ArcSwap, ArcSwapOption};
 
 use crate::cache::controls::Read;
+use crate::cache::embeddings::Embeddings;
 use crate::cache::entry::{Cached, Fresh};
 use crate::cache::freshness::Freshness;
 use crate::cache::memory::Memory;
@@ -80,6 +82,7 @@ pub struct Cache {
     indexed: AtomicBool,
     near: Arc<NearFlights>,
     rooms: Arc<Rooms>,
+    embeddings: Option<Embeddings>,
 }
 
 /// What is looked up.
@@ -152,7 +155,20 @@ impl Cache {
             indexed: AtomicBool::new(false),
             near: Arc::default(),
             rooms,
+            embeddings: None,
         }
+    }
+
+    /// The same with memory for vectors of texts.
+    #[must_use]
+    pub fn with_embeddings(self, embeddings: Option<Embeddings>) -> Self {
+        Self { embeddings, ..self }
+    }
+
+    /// Remembered vectors of texts, where any are kept.
+    #[must_use]
+    pub fn embeddings(&self) -> Option<&Embeddings> {
+        self.embeddings.as_ref()
     }
 
     /// Looks for an answer that serves. Never waits longer than its limits.

@@ -172,7 +172,7 @@ impl CacheKey {
 
 /// Client telemetry headers do not change an answer, nor does the version in which a request is written; the rest of
 /// the forwarded ones might.
-fn changes_answer(header: &str) -> bool {
+pub(super) fn changes_answer(header: &str) -> bool {
     !header.starts_with("x-stainless-") && header != "anthropic-version"
 }
 

@@ -75,6 +75,7 @@ pub struct Embedding {
     pub queue: usize,
     pub max_batch: usize,
     pub deadline_ms: u64,
+    pub serve_at_once: usize,
 }
 
 /// `[index]`: nearest neighbours.
@@ -174,6 +175,7 @@ pub struct Cache {
     pub temperature_max: f64,
     pub ineligible: Ineligible,
     pub hot_bytes: u64,
+    pub embeddings_bytes: u64,
     pub max_entry_bytes: usize,
     pub flight_wait_ms: u64,
     pub similar_wait_ms: u64,

@@ -36,6 +36,7 @@ mod chunks;
 pub mod cohere;
 pub mod completions;
 pub mod converse;
+pub mod embeddings;
 pub mod gemini;
 mod media;
 mod members;

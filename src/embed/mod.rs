@@ -4,6 +4,7 @@
 //! files and its run, `pool` is the queue between callers and threads. Knows nothing of requests, scopes or caches.
 
 mod error;
+mod guests;
 mod manifest;
 mod model;
 mod pool;
@@ -15,12 +16,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+use self::guests::Guests;
 use self::manifest::Manifest;
 use self::model::{Model, OrtModel};
-use self::pool::{Limits, Pool};
+use self::pool::{Limits, Pool, Words};
 use self::tokens::Reader;
 
 pub use self::error::EmbedError;
+pub use self::guests::Read;
 pub use self::text::{Question, normal_form};
 pub use self::vector::{Embedding, NotAVector, Space};
 
@@ -126,6 +129,7 @@ pub struct Embedder {
     pool: Arc<Pool>,
     reader: Arc<Reader>,
     about: Arc<About>,
+    guests: Arc<Guests>,
 }
 
 #[derive(Debug)]
@@ -134,6 +138,7 @@ struct About {
     fingerprint: String,
     space: Space,
     dimension: usize,
+    window: usize,
 }
 
 impl Embedder {
@@ -170,8 +175,11 @@ impl Embedder {
             fingerprint,
             space,
             dimension: manifest.dimension,
+            window: manifest.window,
         };
+        let guests = Guests::new(limits.queue, config.threads);
         Ok(Self {
+            guests: Arc::new(guests),
             pool: Arc::new(pool),
             reader,
             about: Arc::new(about),
@@ -184,7 +192,7 @@ impl Embedder {
         let text = text.into();
         match at_a_glance(&text) {
             Some(skip) => Outcome::Skipped(skip),
-            None => self.pool.embed(text, deadline).await,
+            None => self.pool.embed(Words::Text(text), deadline).await,
         }
     }
 
@@ -224,6 +232,11 @@ impl Embedder {
     /// Length of every vector.
     pub fn dimension(&self) -> usize {
         self.about.dimension
+    }
+
+    /// Most tokens of a text.
+    pub fn window(&self) -> usize {
+        self.about.window
     }
 
     /// Texts that wait now.

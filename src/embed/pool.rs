@@ -40,8 +40,16 @@ pub(super) struct Pool {
     queue: Sender<Job>,
 }
 
+/// What a vector is wanted of.
+pub(super) enum Words {
+    /// A text, still to be read.
+    Text(Arc<str>),
+    /// One that was read.
+    Tokens(Vec<u32>),
+}
+
 struct Job {
-    text: Arc<str>,
+    words: Words,
     deadline: Instant,
     reply: oneshot::Sender<Outcome>,
 }
@@ -85,11 +93,11 @@ impl Pool {
         Ok(Self { queue })
     }
 
-    /// Queues `text` and waits for what becomes of it, until `deadline` at most.
-    pub(super) async fn embed(&self, text: Arc<str>, deadline: Instant) -> Outcome {
+    /// Queues `words` and waits for what becomes of them, until `deadline` at most.
+    pub(super) async fn embed(&self, words: Words, deadline: Instant) -> Outcome {
         let (reply, answer) = oneshot::channel();
         match self.queue.try_send(Job {
-            text,
+            words,
             deadline,
             reply,
         }) {
@@ -109,7 +117,7 @@ impl Pool {
     pub(super) fn embed_here(&self, text: Arc<str>) -> Outcome {
         let (reply, answer) = oneshot::channel();
         let job = Job {
-            text,
+            words: Words::Text(text),
             deadline: Instant::now() + NO_HURRY,
             reply,
         };
@@ -152,7 +160,11 @@ impl<R: Fn(&str) -> Result<Vec<u32>, Skip>> Worker<R> {
 
     fn read(&self, job: Job) -> Option<Ready> {
         let reply = wanted(job.reply, job.deadline)?;
-        match catch_unwind(AssertUnwindSafe(|| (self.read)(&job.text))) {
+        let read = || match job.words {
+            Words::Text(text) => (self.read)(&text),
+            Words::Tokens(tokens) => Ok(tokens),
+        };
+        match catch_unwind(AssertUnwindSafe(read)) {
             Ok(Ok(tokens)) => {
                 return Some(Ready {
                     tokens,

@@ -311,3 +311,54 @@ fn a_dimension_that_does_not_fit_stops_the_start() {
         "{refusal}"
     );
 }
+
+#[tokio::test]
+async fn guests_may_bring_any_text_that_is_neither_empty_nor_too_long() {
+    let far = || Instant::now() + Duration::from_secs(60);
+    for text in ["Как мне сбросить пароль?", "🦀", "日本語", "plain words"]
+    {
+        let read = embedder().read(text).unwrap();
+        assert!(read.tokens() > 2, "{text}");
+        let made = embedder().embed_read(read, far()).await;
+        assert!(matches!(made, Outcome::Embedded(_)), "{text}: {made:?}");
+    }
+    for (text, why) in [
+        (" \n", Skip::Empty),
+        (&*"word ".repeat(300), Skip::TooLong),
+        (&*"日".repeat(300), Skip::TooLong),
+        (&*"x".repeat(LONGEST_TEXT + 1), Skip::TooLong),
+    ] {
+        assert_eq!(embedder().read(text), Err(why));
+    }
+    let known = embed("plain words").await;
+    let read = embedder().read("plain words").unwrap();
+    let Outcome::Embedded(guest) = embedder().embed_read(read, far()).await else {
+        panic!("no vector");
+    };
+    assert_eq!(guest.tokens, known.tokens);
+    assert!(cosine(&guest.embedding, &known.embedding) > 0.999);
+}
+
+#[tokio::test]
+async fn guests_leave_most_of_the_queue_to_questions() {
+    let few = EmbedConfig {
+        threads: 1,
+        queue: 12,
+        ..config()
+    };
+    let own = Embedder::start(&few).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let read = own.read("a text that some guest brings along").unwrap();
+    let guests = (0..60).map(|_| own.embed_read(read.clone(), deadline));
+    let all = futures_util::future::join_all(guests);
+    let questions = async {
+        for _ in 0..5 {
+            assert!(own.queue_depth() <= 6);
+            // A full queue would be told at once.
+            let asked = own.embed("How do I reset my password?", deadline).await;
+            assert!(matches!(asked, Outcome::Embedded(_)), "{asked:?}");
+        }
+    };
+    let (all, ()) = tokio::join!(all, questions);
+    assert!(all.iter().all(|made| matches!(made, Outcome::Embedded(_))));
+}

@@ -74,6 +74,21 @@ impl Reader {
         Ok(ids.to_vec())
     }
 
+    /// Token ids of any text, framing tokens included: what the vocabulary lacks, or the model was not trained on, is
+    /// for its owner to judge.
+    pub(super) fn read_any(&self, text: &str) -> Result<Vec<u32>, Skip> {
+        let mut words = text.split_whitespace().filter(|word| is_word(word));
+        if words.nth(self.window).is_some() {
+            return Err(Skip::TooLong);
+        }
+        let read = catch_unwind(AssertUnwindSafe(|| self.tokenizer.encode_fast(text, true)));
+        let encoding = read.ok().and_then(Result::ok).ok_or(Skip::UnknownTokens)?;
+        match encoding.get_ids() {
+            ids if ids.len() > self.window => Err(Skip::TooLong),
+            ids => Ok(ids.to_vec()),
+        }
+    }
+
     /// Why `text` cannot be read, if so. A tokenizer that panics has said nothing.
     pub(super) fn refuses(&self, text: &str) -> Option<Skip> {
         catch_unwind(AssertUnwindSafe(|| self.read(text).err())).ok()?

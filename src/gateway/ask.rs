@@ -223,7 +223,7 @@ impl Gateway {
         plan.ok_or_else(nowhere)
     }
 
-    fn usual_route(&self, model: &str) -> Result<router::Plan, ApiError> {
+    pub(super) fn usual_route(&self, model: &str) -> Result<router::Plan, ApiError> {
         let unknown = |_| ApiError {
             param: Some("model".into()),
             ..ApiError::new(
@@ -331,7 +331,7 @@ pub fn asker_id(key: &[u8; 32], tenant: &str, end_user: &str) -> AskerId {
 }
 
 /// What both the policy and the request ask of an entry's age.
-fn freshness(controls: &Controls, of_policy: Freshness) -> Freshness {
+pub(super) fn freshness(controls: &Controls, of_policy: Freshness) -> Freshness {
     Freshness {
         max_age_ms: controls.max_age.map_or(u64::MAX, millis),
         min_fresh_ms: controls.min_fresh.map_or(0, millis),
@@ -340,7 +340,7 @@ fn freshness(controls: &Controls, of_policy: Freshness) -> Freshness {
 }
 
 /// As many as fit: a number that is too large is no limit.
-fn millis(duration: Duration) -> u64 {
+pub(super) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 

@@ -10,6 +10,7 @@ use crate::cache::policy::PolicyError;
 use crate::cache::scope::NamespaceError;
 use crate::chat::{Dialect, InvalidRequest, RequestId};
 use crate::dialect::anthropic;
+use crate::dialect::embeddings::Refusal;
 use crate::guard::Standing;
 use crate::provider::{Failure, FailureKind};
 
@@ -60,6 +61,8 @@ pub enum Code {
     OverLimitForLong,
     /// More calls to providers than the gateway makes at a time.
     Overloaded,
+    /// The model of this process has as much to embed as it takes at a time.
+    EmbedderBusy,
     /// The provider is overloaded: 503.
     UpstreamOverloaded,
     /// Every provider for the model is left alone for a while.
@@ -133,6 +136,7 @@ impl Code {
             Self::Overloaded => row("overloaded", 503, SERVER, true),
             Self::CacheMiss => row("cache_miss", 504, "cache_miss", false),
             Self::ShuttingDown => row("shutting_down", 503, SERVER, true),
+            Self::EmbedderBusy => row("embedder_busy", 503, SERVER, true),
             Self::UpstreamOverloaded => row("upstream_overloaded", 503, SERVER, false),
             Self::UpstreamResting => row("upstream_resting", 503, SERVER, true),
             Self::UpstreamBusy => row("upstream_busy", 503, SERVER, true),
@@ -166,7 +170,8 @@ pub struct ApiError {
     pub param: Option<String>,
     /// When it makes sense to come back.
     pub retry_after: Option<Duration>,
-    /// The provider's own status, type and code, where they are the client's business.
+    /// A status, type and code in the place of the table's: the provider's own where they are the client's business,
+    /// and OpenAI's where it has one for what is wrong.
     pub upstream: Option<Box<UpstreamWords>>,
     /// What memory had to say before it came to this.
     pub via: Option<Box<Via>>,
@@ -271,6 +276,21 @@ impl From<InvalidRequest> for ApiError {
     fn from(fault: InvalidRequest) -> Self {
         Self {
             param: fault.param,
+            ..Self::new(Code::InvalidRequest, fault.message)
+        }
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(fault: Refusal) -> Self {
+        let words = fault.code.map(|code| UpstreamWords {
+            status: 400,
+            kind: None,
+            code: Some(code.to_owned()),
+        });
+        Self {
+            param: fault.param,
+            upstream: words.map(Box::new),
             ..Self::new(Code::InvalidRequest, fault.message)
         }
     }

@@ -3,11 +3,14 @@
 
 pub mod ask;
 pub mod budgets;
+mod embeddings;
+pub mod endpoints;
 pub mod error;
 pub mod feedback;
 mod fetch;
 pub mod judge;
 mod limits;
+mod listing;
 mod near;
 mod note;
 mod regret;
@@ -40,7 +43,7 @@ use crate::gateway::trials::Watch;
 use crate::guard::{Admission, Limits, Overload};
 use crate::identity::{Keyring, Role};
 use crate::ledger::Prices;
-use crate::router::{Models, Router};
+use crate::router::Router;
 use crate::telemetry::{Metrics, Stage};
 
 pub use crate::telemetry::Outcome;
@@ -64,6 +67,8 @@ pub struct GatewayConfig {
     pub flight_wait: Duration,
     /// Calls at a time that renew what is stale.
     pub renewals: usize,
+    /// Requests for vectors that the model of this process answers at a time; 0: it is not offered.
+    pub serve_at_once: usize,
     /// How what was decided is checked.
     pub judge: JudgeConfig,
     /// Whose requests may say where they go; none: nobody's.
@@ -95,6 +100,8 @@ pub struct Gateway {
     flights: Flights<AnswerFlight>,
     /// Calls that renew what is stale, which nobody waits for.
     renewals: Arc<Semaphore>,
+    /// Requests for vectors that the model of this process answers.
+    served_here: Semaphore,
 }
 
 impl Gateway {
@@ -104,6 +111,7 @@ impl Gateway {
         let (renewals, judge) = (config.renewals, Judge::new(config.judge.clone()));
         let limits = Limits::new(&config.limits);
         let overload = Overload::new(config.overload.max_misses, config.overload.wait());
+        let served_here = Semaphore::new(config.serve_at_once);
         Self {
             config,
             cache: parts.cache,
@@ -120,6 +128,7 @@ impl Gateway {
             watch: Watch::default(),
             last_hits: LastHits::default(),
             renewals: Arc::new(Semaphore::new(renewals)),
+            served_here,
             flights: Flights::default(),
         }
     }
@@ -290,11 +299,6 @@ impl Gateway {
     /// Looks at providers that are left alone for as long as the gateway lives, if it is to. Needs a tokio runtime.
     pub fn keep_probing(&self) {
         self.router.keep_probing();
-    }
-
-    /// All models of all providers.
-    pub async fn models(&self) -> Models {
-        self.router.models().await
     }
 }
 

@@ -55,6 +55,8 @@ pub struct Via {
     pub headers: Vec<(String, String)>,
     /// How the gateway's own limits stand for the client, if it has any.
     pub standing: Option<Standing>,
+    /// What only some endpoints tell, as headers.
+    pub marks: Vec<(&'static str, String)>,
 }
 
 impl Via {
@@ -76,6 +78,7 @@ impl Via {
             model: None,
             headers: Vec::new(),
             standing: None,
+            marks: Vec::new(),
         }
     }
 
@@ -83,7 +86,7 @@ impl Via {
     #[must_use]
     pub(super) fn failed(self) -> Self {
         let outcome = match self.outcome {
-            Outcome::HitExact | Outcome::HitSemantic => Outcome::Miss,
+            Outcome::HitExact | Outcome::HitSemantic | Outcome::Partial => Outcome::Miss,
             other => other,
         };
         Self { outcome, ..self }

@@ -7,6 +7,7 @@ use reqwest::Url;
 use reqwest::header::{HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
+use super::endpoint::Endpoint;
 use super::events::{Tongue, Translated};
 use super::headers;
 use super::http::{ProviderError, under};
@@ -36,7 +37,7 @@ impl Wire for Anthropic {
     }
 
     fn url(&self, base: &Url, _model: &str, _stream: bool) -> Url {
-        at(base, "messages")
+        at(base, &["messages"])
     }
 
     fn fixed_headers(&self) -> Vec<(HeaderName, HeaderValue)> {
@@ -64,8 +65,15 @@ impl Wire for Anthropic {
         Box::new(Translated::new(reader, Arc::clone(scrub)).with_events())
     }
 
+    fn endpoint(&self, base: &Url, endpoint: Endpoint, _model: &str) -> Option<Url> {
+        match endpoint {
+            Endpoint::CountTokens => Some(at(base, &["messages", "count_tokens"])),
+            Endpoint::Embeddings | Endpoint::Moderations => None,
+        }
+    }
+
     fn models_url(&self, base: &Url) -> Option<Url> {
-        let mut url = at(base, "models");
+        let mut url = at(base, &["models"]);
         url.set_query(Some("limit=1000"));
         Some(url)
     }
@@ -81,12 +89,12 @@ impl Wire for Anthropic {
 }
 
 /// Anthropic's own clients take a base URL without the version, and people who know other APIs write it.
-fn at(base: &Url, path: &str) -> Url {
+fn at(base: &Url, path: &[&str]) -> Url {
     let mut segments = base.path_segments().into_iter().flatten();
     if segments.any(|segment| segment == "v1") {
-        under(base, &[path])
+        under(base, path)
     } else {
-        under(base, &["v1", path])
+        under(&under(base, &["v1"]), path)
     }
 }
 
@@ -97,10 +105,10 @@ mod tests {
     #[test]
     fn the_version_stands_in_the_address_once() {
         for base in ["http://h", "http://h/", "http://h/v1", "http://h/v1/"] {
-            let url = at(&Url::parse(base).unwrap(), "messages");
+            let url = at(&Url::parse(base).unwrap(), &["messages"]);
             assert_eq!(url.as_str(), "http://h/v1/messages", "{base}");
         }
-        let deep = at(&Url::parse("http://h/anthropic").unwrap(), "models");
+        let deep = at(&Url::parse("http://h/anthropic").unwrap(), &["models"]);
         assert_eq!(deep.as_str(), "http://h/anthropic/v1/models");
     }
 }

@@ -6,13 +6,14 @@ use bytes::Bytes;
 use reqwest::Url;
 use serde_json::{Value, json};
 
+use super::endpoint::{Endpoint, embeds};
 use super::events::{Tongue, Translated};
 use super::http::{ProviderError, under};
 use super::refusal::Scrub;
 use super::remote::{Remote, Setup};
 use super::wire::{Wire, canonical, written};
 use crate::chat::{Answer, ChatRequest, Dialect, InvalidRequest};
-use crate::dialect::{Fault, Target, cohere};
+use crate::dialect::{Fault, Target, cohere, embeddings};
 
 /// Sets up the API at a base URL without its version, `https://api.cohere.com`.
 ///
@@ -49,6 +50,22 @@ impl Wire for Cohere {
     fn tongue(&self, model: &str, scrub: &Arc<Scrub>) -> Box<dyn Tongue> {
         let reader = Box::new(cohere::Reader::new(model));
         Box::new(Translated::new(reader, Arc::clone(scrub)))
+    }
+
+    fn endpoint(&self, base: &Url, endpoint: Endpoint, _model: &str) -> Option<Url> {
+        embeds(endpoint).then(|| under(base, &["v2", "embed"]))
+    }
+
+    fn asked(&self, _endpoint: Endpoint, body: &Bytes) -> Result<Bytes, InvalidRequest> {
+        embeddings::cohere_body(body)
+    }
+
+    fn told(&self, _endpoint: Endpoint, asked: &Bytes, body: Bytes) -> Result<Bytes, Fault> {
+        embeddings::cohere_answer(asked, &body)
+    }
+
+    fn most_inputs(&self) -> usize {
+        embeddings::COHERE_TEXTS
     }
 
     fn models_url(&self, base: &Url) -> Option<Url> {

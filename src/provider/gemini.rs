@@ -6,13 +6,14 @@ use bytes::Bytes;
 use reqwest::Url;
 use serde_json::{Value, json};
 
+use super::endpoint::{Endpoint, embeds};
 use super::events::{Tongue, Translated};
 use super::http::{ProviderError, under};
 use super::refusal::Scrub;
 use super::remote::{Remote, Setup};
 use super::wire::{Wire, canonical, written};
 use crate::chat::{Answer, ChatRequest, Dialect, InvalidRequest};
-use crate::dialect::{Fault, Target, gemini};
+use crate::dialect::{Fault, Target, embeddings, gemini};
 
 /// Sets up the API at a base URL that ends in its version, `https://generativelanguage.googleapis.com/v1beta`.
 ///
@@ -55,6 +56,24 @@ impl Wire for Gemini {
     fn tongue(&self, model: &str, scrub: &Arc<Scrub>) -> Box<dyn Tongue> {
         let reader = Box::new(gemini::Reader::new(model));
         Box::new(Translated::new(reader, Arc::clone(scrub)))
+    }
+
+    fn endpoint(&self, base: &Url, endpoint: Endpoint, model: &str) -> Option<Url> {
+        let (collection, name) = model.split_once('/').unwrap_or(("models", model));
+        let method = format!("{name}:batchEmbedContents");
+        embeds(endpoint).then(|| under(base, &[collection, &method]))
+    }
+
+    fn asked(&self, _endpoint: Endpoint, body: &Bytes) -> Result<Bytes, InvalidRequest> {
+        embeddings::gemini_body(body)
+    }
+
+    fn told(&self, _endpoint: Endpoint, asked: &Bytes, body: Bytes) -> Result<Bytes, Fault> {
+        embeddings::gemini_answer(asked, &body)
+    }
+
+    fn most_inputs(&self) -> usize {
+        embeddings::GEMINI_TEXTS
     }
 
     fn models_url(&self, base: &Url) -> Option<Url> {

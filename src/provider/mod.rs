@@ -8,6 +8,7 @@ mod bedrock;
 mod body;
 mod cohere;
 mod demo;
+mod endpoint;
 mod events;
 mod failure;
 mod gemini;
@@ -41,6 +42,7 @@ pub use anthropic::anthropic;
 pub use bedrock::bedrock;
 pub use cohere::cohere;
 pub use demo::Demo;
+pub use endpoint::{Endpoint, Exchange, Exchanged, has_none};
 pub use failure::{Failure, FailureKind, Remedy, UpstreamError};
 pub use gemini::gemini;
 pub use headers::forwardable;
@@ -53,6 +55,9 @@ pub use spans::span;
 
 /// The client's headers that go along, shared by all attempts of one request.
 pub type ClientHeaders = Arc<[(String, String)]>;
+
+/// Texts that OpenAI, and whoever follows it, embeds in one call.
+pub const MOST_INPUTS: usize = 2048;
 
 /// The events of a streamed answer: chunks, then `Done`; an `Err` is always the last item.
 /// Dropping it ends the provider's work.
@@ -139,6 +144,17 @@ pub trait Provider: Send + Sync {
 
     /// Makes one call, once.
     fn chat(&self, call: Call) -> BoxFuture<'_, Result<Reply, Failure>>;
+
+    /// Makes one call to another of its endpoints, once. One that it has not is [`FailureKind::Inexpressible`].
+    fn exchange(&self, exchange: Exchange) -> BoxFuture<'_, Result<Exchanged, Failure>> {
+        let none = has_none(self.name(), exchange.endpoint);
+        Box::pin(async { Err(none) })
+    }
+
+    /// Texts that it embeds in one call at most.
+    fn most_inputs(&self) -> usize {
+        MOST_INPUTS
+    }
 
     /// The models it lists, as it describes them: objects with a string `id`.
     fn models(&self, deadline: Duration) -> BoxFuture<'_, Result<Vec<Value>, Failure>>;

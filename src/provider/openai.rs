@@ -6,6 +6,7 @@ use bytes::Bytes;
 use reqwest::Url;
 use serde_json::Value;
 
+use super::endpoint::Endpoint;
 use super::events::{Chat, Tongue};
 use super::headers;
 use super::http::{ProviderError, under};
@@ -62,6 +63,17 @@ impl Wire for OpenAi {
         Box::new(Chat::new(Arc::clone(scrub)))
     }
 
+    fn endpoint(&self, base: &Url, endpoint: Endpoint, _model: &str) -> Option<Url> {
+        match endpoint {
+            Endpoint::Embeddings | Endpoint::Moderations => Some(under(base, &[endpoint.as_str()])),
+            Endpoint::CountTokens => None,
+        }
+    }
+
+    fn told(&self, _endpoint: Endpoint, _asked: &Bytes, body: Bytes) -> Result<Bytes, Fault> {
+        said_no(&body).map_or(Ok(body), Err)
+    }
+
     fn models_url(&self, base: &Url) -> Option<Url> {
         Some(under(base, &["models"]))
     }
@@ -69,6 +81,15 @@ impl Wire for OpenAi {
     fn models(&self, list: &Value) -> Option<Vec<Value>> {
         list.get("data")?.as_array().cloned()
     }
+}
+
+/// The error in place of an answer, which some servers send with status 200. A large answer is not parsed for it.
+fn said_no(body: &[u8]) -> Option<Fault> {
+    let inside = body.trim_ascii_start().strip_prefix(b"{")?;
+    let said = inside.trim_ascii_start().starts_with(b"\"error\"");
+    let said: Value = serde_json::from_slice(said.then_some(body)?).ok()?;
+    let error = said.get("error").filter(|e| !e.is_null())?;
+    Some(Fault::Said(error.clone()))
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use secrecy::SecretString;
 use serde_json::Value;
 
 use super::body::{Body, Clock, Content, unreached};
+use super::endpoint::{Exchange, Exchanged, has_none, unsaid};
 use super::events::events;
 use super::failure::{Failure, FailureKind};
 use super::headers::{forward, passed_back};
@@ -128,6 +129,30 @@ impl Remote {
         }
     }
 
+    async fn ask(&self, exchange: Exchange) -> Result<Exchanged, Failure> {
+        let (endpoint, model) = (exchange.endpoint, exchange.model.as_str());
+        let Some(url) = self.wire.endpoint(&self.url, endpoint, model) else {
+            return Err(has_none(&self.name, endpoint));
+        };
+        let asked = self.wire.asked(endpoint, &exchange.body);
+        let asked = asked.map_err(|e| unsaid(e.param.as_deref().unwrap_or("input"), e.message))?;
+        let mut request = self.request(Method::POST, url, false);
+        let forwarded = |name: &str| self.wire.forwards(name);
+        forward(&exchange.headers, forwarded, request.headers_mut());
+        *request.body_mut() = Some(asked.into());
+        self.wire.sign(&mut request)?;
+        let mut body = self.execute(request, exchange.deadlines).await?;
+        let headers = passed_back(body.response().headers());
+        if body.content() != Content::Json {
+            let why = "the content type is not what was asked for";
+            return Err(Failure::because(FailureKind::Malformed, why));
+        }
+        let body = body.whole(endpoint.longest()).await?;
+        let body = self.wire.told(endpoint, &exchange.body, body);
+        let body = body.map_err(|fault| self.failed(fault))?;
+        Ok(Exchanged { body, headers })
+    }
+
     async fn list(&self, deadline: Duration) -> Result<Vec<Value>, Failure> {
         let Some(url) = self.wire.models_url(&self.url) else {
             return Ok(Vec::new());
@@ -178,13 +203,18 @@ impl Remote {
     }
 
     fn understand(&self, model: &str, body: &Bytes) -> Result<Answer, Failure> {
-        self.wire.answer(model, body).map_err(|fault| match fault {
+        let understood = self.wire.answer(model, body);
+        understood.map_err(|fault| self.failed(fault))
+    }
+
+    fn failed(&self, fault: Fault) -> Failure {
+        match fault {
             // Some servers send their errors with status 200.
             Fault::Said(said) => in_stream(&said, &self.scrub),
             Fault::Malformed(why) => {
                 Failure::because(FailureKind::Malformed, why).of_a_begun_answer()
             }
-        })
+        }
     }
 }
 
@@ -207,6 +237,14 @@ impl Provider for Remote {
 
     fn chat(&self, call: Call) -> BoxFuture<'_, Result<Reply, Failure>> {
         Box::pin(self.answer(call))
+    }
+
+    fn exchange(&self, exchange: Exchange) -> BoxFuture<'_, Result<Exchanged, Failure>> {
+        Box::pin(self.ask(exchange))
+    }
+
+    fn most_inputs(&self) -> usize {
+        self.wire.most_inputs()
     }
 
     fn models(&self, deadline: Duration) -> BoxFuture<'_, Result<Vec<Value>, Failure>> {

@@ -7,6 +7,8 @@ use reqwest::header::{HeaderName, HeaderValue};
 use reqwest::{Request, Url};
 use serde_json::{Map, Value};
 
+use super::MOST_INPUTS;
+use super::endpoint::Endpoint;
 use super::events::Tongue;
 use super::failure::Failure;
 use super::refusal::Scrub;
@@ -51,6 +53,32 @@ pub(super) trait Wire: Send + Sync {
 
     /// Understands the events of one stream.
     fn tongue(&self, model: &str, scrub: &Arc<Scrub>) -> Box<dyn Tongue>;
+
+    /// Where another of its endpoints is; none if it has no such.
+    fn endpoint(&self, _base: &Url, _endpoint: Endpoint, _model: &str) -> Option<Url> {
+        None
+    }
+
+    /// The body of a call to one, out of one in the form of the endpoint's inventor.
+    ///
+    /// # Errors
+    /// The field that the dialect cannot express.
+    fn asked(&self, _endpoint: Endpoint, body: &Bytes) -> Result<Bytes, InvalidRequest> {
+        Ok(body.clone())
+    }
+
+    /// What one said to `asked`, in the form of the endpoint's inventor.
+    ///
+    /// # Errors
+    /// It is no such answer.
+    fn told(&self, _endpoint: Endpoint, _asked: &Bytes, body: Bytes) -> Result<Bytes, Fault> {
+        Ok(body)
+    }
+
+    /// Texts that it embeds in one call at most.
+    fn most_inputs(&self) -> usize {
+        MOST_INPUTS
+    }
 
     /// Where the models are listed; none if they are nowhere.
     fn models_url(&self, base: &Url) -> Option<Url>;

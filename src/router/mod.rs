@@ -10,6 +10,7 @@ pub mod budget;
 pub mod chance;
 mod choose;
 pub mod ewma;
+mod exchange;
 pub mod forced;
 pub mod health;
 pub mod healths;
@@ -36,6 +37,7 @@ use crate::ledger::Prices;
 use crate::provider::{Deadlines, Provider};
 
 pub use attempt::Answered;
+pub use exchange::{Brought, Errand, most_inputs};
 pub use models::Models;
 pub use plan::{Candidate, Plan, UnknownModel};
 

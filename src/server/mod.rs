@@ -8,9 +8,11 @@ mod caller;
 mod connection;
 mod control;
 mod drain;
+mod endpoints;
 mod feedback;
 mod head;
 mod listen;
+mod models;
 mod openai;
 mod ops;
 mod rates;
@@ -92,6 +94,9 @@ fn routes(config: &mut web::ServiceConfig) {
         .service(Address::at("/v1/chat/completions").post(web::to(openai::chat)))
         .service(Address::at("/v1/completions").post(web::to(openai::completions)))
         .service(Address::at("/v1/messages").post(web::to(openai::messages)))
+        .service(Address::at("/v1/messages/count_tokens").post(web::to(endpoints::count_tokens)))
+        .service(Address::at("/v1/embeddings").post(web::to(endpoints::embeddings)))
+        .service(Address::at("/v1/moderations").post(web::to(endpoints::moderations)))
         .service(Address::at("/v1/responses").post(web::to(responses::create)))
         .service(
             Address::at("/v1/responses/{id}")
@@ -100,8 +105,8 @@ fn routes(config: &mut web::ServiceConfig) {
         )
         .service(Address::at("/v1/responses/{id}/input_items").get(web::to(responses::input)))
         .service(Address::at("/v1/feedback").post(web::to(feedback::feedback)))
-        .service(Address::at("/v1/models").get(web::to(openai::models)))
-        .service(Address::at("/v1/models/{id:.+}").get(web::to(openai::model)))
+        .service(Address::at("/v1/models").get(web::to(models::models)))
+        .service(Address::at("/v1/models/{id:.+}").get(web::to(models::model)))
         .service(Address::at("/healthz").get(web::to(ops::healthz)))
         .service(Address::at("/readyz").get(web::to(ops::readyz)))
         .service(Address::at("/metrics").get(web::to(ops::metrics)));

@@ -148,6 +148,9 @@ fn describe(response: &mut HttpResponseBuilder, via: &Via) {
     if let Some(standing) = &via.standing {
         rates::tell(response, standing);
     }
+    for (name, value) in &via.marks {
+        set(response, HeaderName::from_static(name), value);
+    }
     for (name, value) in &via.headers {
         if let Ok(name) = HeaderName::from_bytes(name.as_bytes()) {
             set(response, name, value);
@@ -173,11 +176,12 @@ fn cache_status(via: &Via) -> String {
             )
         }
         // Neither a hit nor forwarded: the member stands for itself.
-        Outcome::Miss if via.withheld => format!("reprise; detail={}", via.reason),
+        _ if via.withheld => format!("reprise; detail={}", via.reason),
         Outcome::Miss if via.collapsed => "reprise; fwd=miss; collapsed".into(),
         Outcome::Miss => format!("reprise; fwd=miss; detail={}", via.reason),
         Outcome::Bypass => format!("reprise; fwd=bypass; detail={}", via.reason),
         Outcome::Refresh => format!("reprise; fwd=request; detail={}", via.reason),
+        Outcome::Partial => format!("reprise; fwd=partial; detail={}", via.reason),
     }
 }
 

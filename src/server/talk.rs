@@ -13,9 +13,9 @@ use super::{Door, body, refusal, reply, responses};
 use crate::cache::controls::Controls;
 use crate::cache::tags;
 use crate::chat::{ChatRequest, Dialect, RequestId};
-use crate::gateway::Voice;
 use crate::gateway::ask::{Ask, ROUTE};
 use crate::gateway::error::{ApiError, Code};
+use crate::gateway::{Served, Voice};
 use crate::identity::Caller;
 use crate::provider::{ClientHeaders, forwardable};
 use crate::router::forced::{BadForced, Forced};
@@ -52,6 +52,23 @@ pub(super) async fn talk(
     door: web::Data<Door>,
 ) -> HttpResponse {
     let (id, started) = (RequestId::fresh(), Instant::now());
+    let asked = async {
+        let ask = read(dialect, (id, started), who?, (&request, payload), &door).await?;
+        door.gateway
+            .metrics()
+            .stage(Stage::Parse, started.elapsed());
+        door.gateway.answer(ask).await
+    };
+    answered(dialect, (id, started), &door, asked).await
+}
+
+/// Waits for the answer to a request, unless the gateway stops, and counts how it ends.
+pub(super) async fn answered(
+    dialect: Dialect,
+    (id, started): (RequestId, Instant),
+    door: &Door,
+    asked: impl Future<Output = Result<Served, ApiError>>,
+) -> HttpResponse {
     let metrics = door.gateway.metrics();
     let Some(under_way) = door.drain.enter() else {
         return reply::error_in(dialect, id, &leaving());
@@ -60,11 +77,6 @@ pub(super) async fn talk(
         metrics,
         started,
         ending: Ending::Cancelled,
-    };
-    let asked = async {
-        let ask = read(dialect, (id, started), who?, (&request, payload), &door).await?;
-        metrics.stage(Stage::Parse, started.elapsed());
-        door.gateway.answer(ask).await
     };
     // What has no first word by then would end without any.
     let answered = tokio::select! {
@@ -192,7 +204,7 @@ fn printable(request: &HttpRequest, header: &str) -> Result<Option<String>, ApiE
 }
 
 /// Refuses a control that is none: what a client meant as a restriction must not be overlooked.
-fn known(request: &HttpRequest) -> Result<(), ApiError> {
+pub(super) fn known(request: &HttpRequest) -> Result<(), ApiError> {
     let ours = |name: &&HeaderName| name.as_str().starts_with("x-reprise-");
     let mut unknown = request.headers().keys().filter(ours);
     let unknown = unknown.find(|name| !CONTROLS.contains(&name.as_str()));
@@ -206,7 +218,7 @@ fn known(request: &HttpRequest) -> Result<(), ApiError> {
 }
 
 /// All values of a header as one list. What is no text is kept as such, to be refused and not overlooked.
-fn joined<'a>(request: &'a HttpRequest, name: &str) -> Option<Cow<'a, str>> {
+pub(super) fn joined<'a>(request: &'a HttpRequest, name: &str) -> Option<Cow<'a, str>> {
     let mut values = request.headers().get_all(name);
     let text = |value: &'a HeaderValue| String::from_utf8_lossy(value.as_bytes());
     let first = text(values.next()?);
@@ -214,7 +226,7 @@ fn joined<'a>(request: &'a HttpRequest, name: &str) -> Option<Cow<'a, str>> {
 }
 
 /// Those of the client's headers that a provider may see. Most requests have none of them.
-fn client_headers(request: &HttpRequest) -> ClientHeaders {
+pub(super) fn client_headers(request: &HttpRequest) -> ClientHeaders {
     request
         .headers()
         .iter()

@@ -3,6 +3,7 @@
 //! Five kinds of data live under one data folder, because losing them means five different things:
 //! - `cache/` ([`CacheStore`]): entries and vectors. Losing one costs money, so any doubt becomes a miss and a
 //!   folder that cannot be opened is put aside.
+//!   Rows that are in memory anyway ([`RowLog`]) lie in a folder of their own there.
 //! - `state/` ([`StateStore`]): keys and policies. Losing one is a breach, so any doubt stops the start.
 //! - `audit/` ([`AuditLog`]): append-only. A broken record is reported and the rest stays readable.
 //! - `work/` ([`WorkStore`]): responses that may be continued, files, batches, jobs. Losing one breaks a promise to a
@@ -26,6 +27,7 @@ mod memory;
 mod open;
 mod record;
 mod round;
+mod rows;
 mod scan;
 mod state;
 mod state_db;
@@ -50,6 +52,7 @@ pub use folder::{DataFolder, FolderError};
 pub use journal::{Held, Journal};
 pub use made::Made;
 pub use record::Entry;
+pub use rows::{RowKey, RowLog, RowLogConfig};
 pub use scan::{EntryFilter, Order, Page};
 pub use state::{RowChange, StateStore};
 pub use state_error::StateError;

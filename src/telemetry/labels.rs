@@ -13,6 +13,8 @@ pub enum Outcome {
     Bypass,
     /// By a provider, to renew what is remembered.
     Refresh,
+    /// Some of it from memory, the rest by a provider.
+    Partial,
 }
 
 impl Outcome {
@@ -25,6 +27,7 @@ impl Outcome {
             Self::Miss => "miss",
             Self::Bypass => "bypass",
             Self::Refresh => "refresh",
+            Self::Partial => "partial",
         }
     }
 
@@ -50,12 +53,13 @@ pub enum Ending {
 
 impl Ending {
     /// Each in the place that [`Self::index`] gives.
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::Answered(Outcome::HitExact),
         Self::Answered(Outcome::HitSemantic),
         Self::Answered(Outcome::Miss),
         Self::Answered(Outcome::Bypass),
         Self::Answered(Outcome::Refresh),
+        Self::Answered(Outcome::Partial),
         Self::Refused,
         Self::Error,
         Self::Cancelled,
@@ -64,9 +68,9 @@ impl Ending {
     pub(super) fn index(self) -> usize {
         match self {
             Self::Answered(outcome) => outcome as usize,
-            Self::Refused => 5,
-            Self::Error => 6,
-            Self::Cancelled => 7,
+            Self::Refused => 6,
+            Self::Error => 7,
+            Self::Cancelled => 8,
         }
     }
 

@@ -13,7 +13,7 @@ use super::table;
 /// Handles of everything that a request touches. Made by [`super::Recorder::metrics`].
 #[derive(Clone)]
 pub struct Metrics {
-    requests: [(Counter, Histogram); 8],
+    requests: [(Counter, Histogram); 9],
     stages: [Histogram; 6],
     hits: [Counter; 2],
     tokens_saved: [Counter; 2],
@@ -171,6 +171,11 @@ impl Metrics {
     /// Counts a next model that cannot be used. `fault` comes from our own words.
     pub fn reembedding_fault(&self, fault: &'static str) {
         counter!(table::REEMBEDDING_FAULTS, "fault" => fault).increment(1);
+    }
+
+    /// Counts texts that were embedded for clients. `by` comes from our own words.
+    pub fn embedded(&self, by: &'static str, texts: usize) {
+        counter!(table::EMBEDDED, "by" => by).increment(texts as u64);
     }
 
     /// Counts a fault of the cache that became a miss.

@@ -97,6 +97,7 @@ pub(super) const WRONG_SHARE: &str = "reprise_quality_wrong_share";
 pub(super) const WRONG_SHARE_UPPER: &str = "reprise_quality_wrong_share_upper_95";
 pub(super) const WRONG_BUDGET: &str = "reprise_quality_budget";
 pub(super) const CACHE_FAULTS: &str = "reprise_cache_faults_total";
+pub(super) const EMBEDDED: &str = "reprise_embedded_total";
 pub(super) const REEMBEDDED: &str = "reprise_reembedded_total";
 pub(super) const REEMBEDDING_REMAINING: &str = "reprise_reembedding_remaining";
 pub(super) const REEMBEDDING_LEFT_OUT: &str = "reprise_reembedding_left_out_total";
@@ -140,6 +141,11 @@ pub const METRICS: &[Metric] = &[
         help: "Texts of one run of the embedding model.",
         buckets: BATCH,
     },
+    counter(
+        EMBEDDED,
+        Unit::Count,
+        "Vectors that clients got, by who made them: `memory`, `provider`, `local`.",
+    ),
     counter(
         REEMBEDDED,
         Unit::Count,

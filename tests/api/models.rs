@@ -3,6 +3,9 @@
 use crate::client::{Answer, Client};
 use crate::gateway::{Gateway, Tenants};
 
+/// The gateway's own.
+const LOCAL: &str = "local/all-MiniLM-L6-v2";
+
 fn ids(list: &Answer) -> Vec<String> {
     assert_eq!(list.status, 200);
     let list = list.json();
@@ -18,7 +21,10 @@ fn ids(list: &Answer) -> Vec<String> {
 #[tokio::test]
 async fn the_providers_models_are_listed() {
     let list = Client::new().get("/v1/models").send().await;
-    assert_eq!(ids(&list), ["mock-plain", "mock-other", "gpt-4o-mini"]);
+    assert_eq!(
+        ids(&list),
+        ["mock-plain", "mock-other", "gpt-4o-mini", LOCAL]
+    );
 }
 
 #[tokio::test]
@@ -27,7 +33,7 @@ async fn routes_are_listed_and_models_that_no_request_leads_to_are_not() {
     let routes = [
         "careful", "clock", "discreet", "easy", "handy", "renamed", "ticker",
     ];
-    let listed = ["mock-plain", "mock-other"];
+    let listed = ["mock-plain", "mock-other", LOCAL];
     assert_eq!(ids(&list), [&routes[..], &listed].concat());
 }
 

@@ -23,6 +23,12 @@ pub fn objection(question: &str, answer: &Answer, personal_may: bool) -> Option<
     (!personal_may && carries()).then_some("personal_data")
 }
 
+/// Whether a text holds personal data.
+#[must_use]
+pub fn is_personal(text: &str) -> bool {
+    personal::carries(text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::Features;
 use crate::cache::Cache;
+use crate::cache::embeddings::Embeddings;
 use crate::chat::unix_ms;
 use crate::store::{EntryFilter, Order};
 
@@ -41,6 +42,7 @@ impl Sweeper {
 fn sweep(cache: &Cache) -> usize {
     let memory = cache.memory();
     let mut dropped = memory.drop_hidden_transients();
+    dropped += cache.embeddings().map_or(0, Embeddings::sweep);
     let mut cursor = None;
     loop {
         let page = memory

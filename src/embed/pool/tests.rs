@@ -93,7 +93,7 @@ impl Bench {
         text: &str,
         deadline: Instant,
     ) -> std::pin::Pin<Box<dyn Future<Output = Outcome> + '_>> {
-        let mut call = Box::pin(self.pool.embed(text.into(), deadline));
+        let mut call = Box::pin(self.pool.embed(Words::Text(text.into()), deadline));
         match (&mut call).now_or_never() {
             Some(outcome) => Box::pin(std::future::ready(outcome)),
             None => call,
@@ -303,8 +303,11 @@ async fn without_threads_every_text_fails_at_once() {
     )
     .unwrap();
     unavailable(
-        pool.embed("fine".into(), Instant::now() + Duration::from_secs(60))
-            .await,
+        pool.embed(
+            Words::Text("fine".into()),
+            Instant::now() + Duration::from_secs(60),
+        )
+        .await,
         Unavailable::Failed,
     );
 }
@@ -315,8 +318,11 @@ async fn a_job_that_dies_with_its_thread_fails() {
     let pool = Pool { queue };
     let dies = thread::spawn(move || drop(waiting.recv().unwrap()));
     unavailable(
-        pool.embed("fine".into(), Instant::now() + Duration::from_secs(60))
-            .await,
+        pool.embed(
+            Words::Text("fine".into()),
+            Instant::now() + Duration::from_secs(60),
+        )
+        .await,
         Unavailable::Failed,
     );
     dies.join().unwrap();

@@ -223,6 +223,7 @@ fn delete_where(door: &Door, caller: &Caller, query: &EntryQuery) -> Reply {
     whose.entries.extend(&ids);
     wipe_ahead(door, &whose);
     let mut deleted = cache.forget(&ids);
+    deleted += cache.embeddings().map_or(0, |e| e.forget(&filter));
     // What was stored meanwhile.
     ids = ids_of(door, &filter);
     whose.entries.extend(&ids);

@@ -1,0 +1,253 @@
+//! Asks for the vectors that are not remembered, and puts them together with those that are. Vectors of two models are
+//! never told in one answer: where another model has to answer, it is asked for all.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use super::{Errand, Gateway, Vector, Vectors, plain};
+use crate::cache::embeddings::{Fresh, Home};
+use crate::cache::hygiene;
+use crate::dialect::embeddings::{Answer, apportioned};
+use crate::gateway::ask::Served;
+use crate::gateway::endpoints::aside;
+use crate::gateway::error::ApiError;
+use crate::gateway::via::Via;
+use crate::provider::{Endpoint, Failure, FailureKind, Remedy};
+use crate::router::{self, Brought, Candidate, most_inputs};
+use crate::telemetry::Stage;
+
+/// Calls of one request under way at a time, where it takes several.
+const AT_ONCE: usize = 4;
+
+/// One call and what it is for.
+struct Part {
+    places: Vec<usize>,
+    brought: Brought,
+}
+
+impl Gateway {
+    pub(super) async fn gather(
+        &self,
+        errand: &Errand,
+        remembered: Vectors,
+        via: Via,
+    ) -> Result<Served, ApiError> {
+        let mut failed: Option<Failure> = None;
+        let mut known = Some(remembered);
+        let mut places = errand.places(|key| {
+            !known
+                .as_ref()
+                .is_some_and(|known| known.all.contains_key(key))
+        });
+        for candidates in errand.route.by_model() {
+            let asked = Instant::now();
+            let failure = match self.ask_for(errand, &candidates, &places).await {
+                Ok(parts) => {
+                    self.metrics.stage(Stage::Upstream, asked.elapsed());
+                    return self.put_together(errand, (known, parts), via).await;
+                }
+                Err(failure) => failure,
+            };
+            let ends = failure.remedy() == Remedy::Nothing;
+            if failed.is_none() || failure.kind != FailureKind::Inexpressible {
+                failed = Some(failure);
+            }
+            if ends {
+                break;
+            }
+            if known.take().is_some_and(|known| !known.all.is_empty()) {
+                places = errand.places(|_| true);
+            }
+        }
+        let empty = || Failure::because(FailureKind::Rejected, "nobody is to be asked");
+        let mut error = ApiError::from(&failed.unwrap_or_else(empty));
+        errand.in_the_clients_words(&places, &mut error);
+        Err(error)
+    }
+
+    /// Has candidates of one model embed items, in as many calls as it takes.
+    async fn ask_for(
+        &self,
+        errand: &Errand,
+        candidates: &[Candidate],
+        places: &[usize],
+    ) -> Result<Vec<Part>, Failure> {
+        let calls = places
+            .chunks(most_inputs(candidates))
+            .map(|places| async move {
+                let body = |model: &str| errand.request.body_for(model, places);
+                let call = router::Errand {
+                    endpoint: Endpoint::Embeddings,
+                    headers: &errand.ask.headers,
+                    body: &body,
+                };
+                let brought = self.router.exchange(candidates, &call).await?;
+                Ok(Part {
+                    places: places.to_vec(),
+                    brought,
+                })
+            });
+        stream::iter(calls).buffered(AT_ONCE).try_collect().await
+    }
+
+    /// Remembers what came and makes the answer of it. `known` is what was remembered before, none if another model
+    /// than that answers.
+    async fn put_together(
+        &self,
+        errand: &Errand,
+        (known, mut parts): (Option<Vectors>, Vec<Part>),
+        via: Via,
+    ) -> Result<Served, ApiError> {
+        let first_choice = known.is_some();
+        let alone = known.as_ref().is_none_or(|known| known.all.is_empty());
+        let via = match first_choice {
+            true => via,
+            // What was remembered is of no use.
+            false => Via {
+                marks: Vec::new(),
+                ..via.failed()
+            },
+        };
+        let via = match parts.last_mut() {
+            Some(Part { brought, .. }) => Via {
+                provider: Some(std::mem::take(&mut brought.provider)),
+                model: Some(brought.model.clone()),
+                headers: std::mem::take(&mut brought.headers),
+                ..via
+            },
+            None => via,
+        };
+        self.metrics
+            .embedded("provider", parts.iter().map(|part| part.places.len()).sum());
+        let whole = alone && parts.len() == 1 && parts[0].places.len() == errand.keys.len();
+        let keep_ms = if first_choice { errand.keep_ms } else { 0 };
+        if whole && keep_ms == 0 {
+            return Ok(plain(via, parts.remove(0).brought.body));
+        }
+        let as_it_came = whole.then(|| parts[0].brought.body.clone());
+        let read = match (errand.read(parts).await, as_it_came) {
+            (Err(why), Some(body)) => {
+                // Whatever it is, it is what the provider says.
+                tracing::warn!(why, "vectors are passed on and not remembered");
+                self.metrics.not_stored("malformed");
+                return Ok(plain(via, body));
+            }
+            (Err(why), None) => {
+                return Err(ApiError::from(&Failure::because(
+                    FailureKind::Malformed,
+                    why,
+                )));
+            }
+            (Ok(fresh), as_it_came) => {
+                self.keep(errand, &fresh, keep_ms);
+                (fresh, as_it_came)
+            }
+        };
+        match (read, known) {
+            ((_, Some(body)), _) => Ok(plain(via, body)),
+            ((mut fresh, None), known) => {
+                if let Some(known) = known {
+                    self.spared(errand, &known);
+                    fresh.all.extend(known.all);
+                }
+                errand.told(fresh, via).await
+            }
+        }
+    }
+
+    fn keep(&self, errand: &Errand, fresh: &Vectors, keep_ms: u64) {
+        let Some(memory) = self.cache.embeddings().filter(|_| keep_ms > 0) else {
+            return;
+        };
+        let personal_may = errand.route.keeping.personal;
+        let places = errand.places(|key| fresh.all.contains_key(key)).into_iter();
+        let mut left_out = 0;
+        let rows = places.filter_map(|place| {
+            let (key, item) = (errand.keys.get(place)?, errand.request.items().get(place)?);
+            if !personal_may && item.as_str().is_none_or(hygiene::is_personal) {
+                left_out += 1;
+                return None;
+            }
+            let vector = fresh.all.get(key)?;
+            Some(Fresh {
+                key: *key,
+                numbers: vector.numbers.clone(),
+                tokens: vector.tokens,
+            })
+        });
+        let rows = rows.collect();
+        let tags = &errand.ask.controls.tags;
+        let home = Home {
+            tenant: errand.ask.caller.tenant.to_string(),
+            namespace: errand.namespace.label.clone(),
+            model: errand.request.model().to_owned(),
+            told: fresh.told.clone(),
+            tags: tags.tags.clone(),
+            prompt_version: tags.prompt_version.clone(),
+            generation: errand.generation,
+        };
+        let refused = memory.keep(home, rows, keep_ms);
+        if let Some(why) = refused.or((left_out > 0).then_some("personal_data")) {
+            self.metrics.not_stored(why);
+        }
+    }
+}
+
+impl Errand {
+    /// The places of the items that are wanted, of equal ones the first.
+    fn places(&self, wanted: impl Fn(&[u8; 32]) -> bool) -> Vec<usize> {
+        let mut seen = HashSet::new();
+        let keys = self.keys.iter().enumerate();
+        let first = keys.filter(|(_, key)| wanted(key) && seen.insert(**key));
+        first.map(|(place, _)| place).collect()
+    }
+
+    async fn read(&self, parts: Vec<Part>) -> Result<Vectors, String> {
+        let bytes = parts.iter().map(|part| part.brought.body.len()).sum();
+        let (keys, request) = (self.keys.clone(), Arc::clone(&self.request));
+        let read = move || {
+            let mut read = Vectors {
+                all: Default::default(),
+                told: String::new(),
+            };
+            for part in parts {
+                let answer = Answer::read(&part.brought.body, part.places.len())?;
+                let weights: Vec<u64> = part.places.iter().map(|p| request.weight(*p)).collect();
+                let tokens = apportioned(answer.tokens, &weights);
+                for ((place, numbers), tokens) in part.places.iter().zip(answer.vectors).zip(tokens)
+                {
+                    let key = keys.get(*place).copied().unwrap_or_default();
+                    let numbers = numbers.into();
+                    read.all.insert(key, Vector { numbers, tokens });
+                }
+                read.told = match answer.model.is_empty() {
+                    true => part.brought.model,
+                    false => answer.model,
+                };
+            }
+            Ok(read)
+        };
+        let read = aside(bytes, read).await;
+        read.unwrap_or_else(|_| Err("it could not be read".to_owned()))
+    }
+
+    /// A provider that was asked for some of the items counts them anew.
+    fn in_the_clients_words(&self, places: &[usize], error: &mut ApiError) {
+        let Some(param) = &error.param else {
+            return;
+        };
+        let told = param
+            .strip_prefix("input[")
+            .and_then(|rest| rest.split_once(']'));
+        let place = told.and_then(|(number, _)| places.get(number.parse::<usize>().ok()?));
+        if let (Some((number, rest)), Some(place)) = (told, place) {
+            let (theirs, own) = (format!("input[{number}]"), self.request.name_of(*place));
+            let own_param = format!("{own}{rest}");
+            error.message = error.message.replace(&theirs, &own);
+            error.param = Some(own_param);
+        }
+    }
+}

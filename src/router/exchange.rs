@@ -1,0 +1,208 @@
+//! Asks another endpoint than chat: candidate by candidate, each as often as its failures allow, as `attempt` does it
+//! for conversations. An answer comes whole or not at all, so nothing is held back.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::{Instant, sleep};
+
+use super::backoff::{chance, pause};
+use super::plan::{Candidate, Plan};
+use super::{Retry, Router};
+use crate::chat::Dialect;
+use crate::provider::{ClientHeaders, Deadlines, Endpoint, Exchange, Failure, FailureKind, Remedy};
+
+/// What is asked, whoever answers.
+pub struct Errand<'a> {
+    /// Where.
+    pub endpoint: Endpoint,
+    /// The client's headers.
+    pub headers: &'a ClientHeaders,
+    /// Writes the body for a model by the provider's own name.
+    pub body: &'a (dyn Fn(&str) -> Bytes + Send + Sync),
+}
+
+/// An answer and where it came from.
+#[derive(Debug)]
+pub struct Brought {
+    /// The body.
+    pub body: Bytes,
+    /// Those of the provider's headers that a client may see.
+    pub headers: Vec<(String, String)>,
+    /// The provider that gave it.
+    pub provider: String,
+    /// That provider's name for the model.
+    pub model: String,
+}
+
+impl Plan {
+    /// The candidates in their order, those of one model that follow each other together.
+    #[must_use]
+    pub fn by_model(&self) -> Vec<Vec<Candidate>> {
+        let all: Vec<Candidate> = self.candidates().collect();
+        let same = all.chunk_by(|a, b| a.model == b.model);
+        same.map(<[Candidate]>::to_vec).collect()
+    }
+
+    /// All candidates in their order.
+    #[must_use]
+    pub fn everybody(&self) -> Vec<Candidate> {
+        self.candidates().collect()
+    }
+
+    /// Whether the first candidate speaks a dialect.
+    #[must_use]
+    pub fn speaks(&self, dialect: Dialect) -> bool {
+        let first = self.candidates().next();
+        first.is_some_and(|first| first.provider.dialect() == dialect)
+    }
+
+    /// The first candidate's name for the model.
+    #[must_use]
+    pub fn first_model(&self) -> String {
+        let first = self.candidates().next();
+        first.map_or_else(String::new, |first| first.model)
+    }
+}
+
+/// Texts that each of some candidates embeds in one call.
+#[must_use]
+pub fn most_inputs(candidates: &[Candidate]) -> usize {
+    let each = candidates.iter().map(|c| c.provider.most_inputs());
+    each.min().unwrap_or(1).max(1)
+}
+
+impl Router {
+    /// Gets an answer from the first of some candidates that gives one. Dropping the future cancels the provider's
+    /// work.
+    ///
+    /// # Errors
+    /// The last candidate's failure, or the one that no other candidate could mend; that a candidate has no such
+    /// endpoint only if that is so of all of them.
+    pub async fn exchange(
+        &self,
+        candidates: &[Candidate],
+        errand: &Errand<'_>,
+    ) -> Result<Brought, Failure> {
+        let mut trial = Trial {
+            errand,
+            deadlines: self.deadlines,
+            retry: self.retry,
+            ends: Instant::now().checked_add(self.deadlines.total),
+            attempts: 0,
+        };
+        let mut failed: Option<Failure> = None;
+        for candidate in candidates {
+            let failure = match trial.candidate(candidate).await {
+                Ok(brought) => return Ok(brought),
+                Err(failure) => failure,
+            };
+            let ends = failure.remedy() == Remedy::Nothing;
+            // What one provider lacks says nothing of why the others failed.
+            if failed.is_none() || failure.kind != FailureKind::Inexpressible {
+                failed = Some(failure);
+            }
+            if ends {
+                break;
+            }
+        }
+        let empty = || Failure::because(FailureKind::Rejected, "nobody is to be asked");
+        Err(failed.unwrap_or_else(empty))
+    }
+}
+
+/// What is the same in each attempt of one errand.
+struct Trial<'a> {
+    errand: &'a Errand<'a>,
+    deadlines: Deadlines,
+    retry: Retry,
+    ends: Option<Instant>,
+    attempts: u32,
+}
+
+impl Trial<'_> {
+    async fn candidate(&mut self, candidate: &Candidate) -> Result<Brought, Failure> {
+        let body = (self.errand.body)(&candidate.model);
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let failure = match self.attempt(candidate, body.clone()).await {
+                Ok(brought) => return Ok(brought),
+                Err(failure) => failure,
+            };
+            let again = failure.remedy() == Remedy::Again && tries < self.retry.max_attempts;
+            let asked = failure.retry_after;
+            let wait = again
+                .then(|| pause(&self.retry, tries, asked, self.left(), chance()))
+                .flatten();
+            let Some(wait) = wait else {
+                return Err(failure);
+            };
+            sleep(wait).await;
+        }
+    }
+
+    async fn attempt(&mut self, candidate: &Candidate, body: Bytes) -> Result<Brought, Failure> {
+        let left = self.left();
+        if left.is_zero() {
+            return Err(Failure::new(FailureKind::TotalTimeout));
+        }
+        self.attempts += 1;
+        let exchange = Exchange {
+            endpoint: self.errand.endpoint,
+            model: candidate.model.clone(),
+            body,
+            headers: self.errand.headers.clone(),
+            deadlines: Deadlines {
+                total: left,
+                ..self.deadlines
+            },
+        };
+        let provider = candidate.provider.name();
+        let answered = candidate.provider.exchange(exchange).await;
+        self.note(candidate, answered.as_ref().err());
+        answered.map(|answered| Brought {
+            body: answered.body,
+            headers: answered.headers,
+            provider: provider.to_owned(),
+            model: candidate.model.clone(),
+        })
+    }
+
+    fn note(&self, candidate: &Candidate, failure: Option<&Failure>) {
+        let provider = candidate.provider.name();
+        let outcome = failure.map_or("ok", |failure| failure.kind.label());
+        if outcome == FailureKind::Inexpressible.label() {
+            // It was not asked.
+            return;
+        }
+        metrics::counter!(
+            "reprise_upstream_attempts_total",
+            "provider" => provider.to_owned(),
+            "outcome" => outcome
+        )
+        .increment(1);
+        if let Some(failure) = failure {
+            // What the provider said stays out: it may repeat the text.
+            let status = failure.upstream.as_ref().map(|u| u.status);
+            let (model, detail) = (candidate.model.as_str(), failure.detail.as_deref());
+            let (endpoint, attempt) = (self.errand.endpoint.as_str(), self.attempts);
+            tracing::warn!(
+                provider,
+                model,
+                endpoint,
+                attempt,
+                outcome,
+                status,
+                detail,
+                "attempt failed"
+            );
+        }
+    }
+
+    fn left(&self) -> Duration {
+        self.ends.map_or(Duration::MAX, |ends| {
+            ends.saturating_duration_since(Instant::now())
+        })
+    }
+}

@@ -1,0 +1,89 @@
+//! The list of models: in OpenAI's form, and in Anthropic's for clients that name a version of its API.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde_json::{Value, json};
+
+use super::{Door, caller, reply};
+use crate::chat::{Dialect, RequestId};
+use crate::dialect::anthropic;
+use crate::gateway::error::{ApiError, Code};
+use crate::router::Models;
+
+/// `GET /v1/models`
+pub(super) async fn models(request: HttpRequest, door: web::Data<Door>) -> HttpResponse {
+    let (id, dialect) = (RequestId::fresh(), dialect(&request));
+    let listed = async {
+        caller::caller(&request, &door)?;
+        let Models { mut list, missing } = door.gateway.models().await;
+        if let (Some(failure), true) = (missing, list.is_empty()) {
+            return Err(ApiError::from(&failure));
+        }
+        list.extend(door.gateway.local_model());
+        match dialect {
+            Dialect::Messages => Ok(anthropic::models(&list, |name| parameter(&request, name))?),
+            _ => Ok(json!({"object": "list", "data": list})),
+        }
+    };
+    told(id, dialect, listed.await)
+}
+
+/// `GET /v1/models/{id}`
+pub(super) async fn model(
+    request: HttpRequest,
+    name: web::Path<String>,
+    door: web::Data<Door>,
+) -> HttpResponse {
+    let (id, dialect) = (RequestId::fresh(), dialect(&request));
+    let found = async {
+        caller::caller(&request, &door)?;
+        let model = one(&door, &name).await?;
+        match dialect {
+            Dialect::Messages => Ok(anthropic::model(&model)),
+            _ => Ok(model),
+        }
+    };
+    told(id, dialect, found.await)
+}
+
+async fn one(door: &Door, name: &str) -> Result<Value, ApiError> {
+    let named = |m: &Value| m.get("id").and_then(Value::as_str) == Some(name);
+    if let Some(own) = door.gateway.local_model().filter(named) {
+        return Ok(own);
+    }
+    let Models { list, missing } = door.gateway.models().await;
+    match (list.into_iter().find(named), missing) {
+        (Some(model), _) => Ok(model),
+        // It may be one of those that nobody could tell of.
+        (None, Some(failure)) => Err(ApiError::from(&failure)),
+        (None, None) => Err(ApiError {
+            param: Some("model".into()),
+            ..ApiError::new(
+                Code::ModelNotFound,
+                format!("The model `{name}` does not exist here."),
+            )
+        }),
+    }
+}
+
+fn told(id: RequestId, dialect: Dialect, outcome: Result<Value, ApiError>) -> HttpResponse {
+    match outcome {
+        Ok(value) => reply::json(id, &value),
+        Err(error) => reply::error_in(dialect, id, &error),
+    }
+}
+
+fn dialect(request: &HttpRequest) -> Dialect {
+    match request.headers().contains_key("anthropic-version") {
+        true => Dialect::Messages,
+        false => Dialect::Chat,
+    }
+}
+
+fn parameter(request: &HttpRequest, name: &str) -> Option<String> {
+    let query = web::Query::<Vec<(String, String)>>::from_query(request.query_string()).ok()?;
+    let mut found = query
+        .into_inner()
+        .into_iter()
+        .filter(|(known, _)| known == name);
+    found.next().map(|(_, value)| value)
+}

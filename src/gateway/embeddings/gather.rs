@@ -101,61 +101,40 @@ impl Gateway {
         (known, mut parts): (Option<Vectors>, Vec<Part>),
         via: Via,
     ) -> Result<Served, ApiError> {
-        let first_choice = known.is_some();
-        let alone = known.as_ref().is_none_or(|known| known.all.is_empty());
-        let via = match first_choice {
-            true => via,
-            // What was remembered is of no use.
-            false => Via {
-                marks: Vec::new(),
-                ..via.failed()
-            },
-        };
-        let via = match parts.last_mut() {
-            Some(Part { brought, .. }) => Via {
-                provider: Some(std::mem::take(&mut brought.provider)),
-                model: Some(brought.model.clone()),
-                headers: std::mem::take(&mut brought.headers),
-                ..via
-            },
-            None => via,
-        };
-        self.metrics
-            .embedded("provider", parts.iter().map(|part| part.places.len()).sum());
-        let whole = alone && parts.len() == 1 && parts[0].places.len() == errand.keys.len();
-        let keep_ms = if first_choice { errand.keep_ms } else { 0 };
-        if whole && keep_ms == 0 {
-            return Ok(plain(via, parts.remove(0).brought.body));
+        let keep_ms = if known.is_some() { errand.keep_ms } else { 0 };
+        let via = if known.is_some() { via } else { via.useless() };
+        let via = brought_by(&mut parts, via);
+        let known = known.unwrap_or_default();
+        let asked = parts.iter().map(|part| part.places.len()).sum();
+        self.metrics.embedded("provider", asked);
+        let whole = parts.len() == 1 && known.all.is_empty() && asked == errand.keys.len();
+        let as_it_came = parts
+            .first()
+            .filter(|_| whole)
+            .map(|part| part.brought.body.clone());
+        if let (Some(body), 0) = (&as_it_came, keep_ms) {
+            return Ok(plain(via, body.clone()));
         }
-        let as_it_came = whole.then(|| parts[0].brought.body.clone());
-        let read = match (errand.read(parts).await, as_it_came) {
+        let mut fresh = match (errand.read(parts).await, &as_it_came) {
+            (Ok(fresh), _) => fresh,
             (Err(why), Some(body)) => {
                 // Whatever it is, it is what the provider says.
                 tracing::warn!(why, "vectors are passed on and not remembered");
                 self.metrics.not_stored("malformed");
-                return Ok(plain(via, body));
+                return Ok(plain(via, body.clone()));
             }
             (Err(why), None) => {
-                return Err(ApiError::from(&Failure::because(
-                    FailureKind::Malformed,
-                    why,
-                )));
-            }
-            (Ok(fresh), as_it_came) => {
-                self.keep(errand, &fresh, keep_ms);
-                (fresh, as_it_came)
+                let failure = Failure::because(FailureKind::Malformed, why);
+                return Err(ApiError::from(&failure));
             }
         };
-        match (read, known) {
-            ((_, Some(body)), _) => Ok(plain(via, body)),
-            ((mut fresh, None), known) => {
-                if let Some(known) = known {
-                    self.spared(errand, &known);
-                    fresh.all.extend(known.all);
-                }
-                errand.told(fresh, via).await
-            }
+        self.keep(errand, &fresh, keep_ms);
+        if let Some(body) = as_it_came {
+            return Ok(plain(via, body));
         }
+        self.spared(errand, &known);
+        fresh.all.extend(known.all);
+        errand.told(fresh, via).await
     }
 
     fn keep(&self, errand: &Errand, fresh: &Vectors, keep_ms: u64) {
@@ -196,6 +175,29 @@ impl Gateway {
     }
 }
 
+/// The same with who answered last.
+fn brought_by(parts: &mut [Part], via: Via) -> Via {
+    match parts.last_mut() {
+        Some(Part { brought, .. }) => Via {
+            provider: Some(std::mem::take(&mut brought.provider)),
+            model: Some(brought.model.clone()),
+            headers: std::mem::take(&mut brought.headers),
+            ..via
+        },
+        None => via,
+    }
+}
+
+impl Via {
+    /// The same where what was remembered is of no use.
+    fn useless(self) -> Self {
+        Self {
+            marks: Vec::new(),
+            ..self.failed()
+        }
+    }
+}
+
 impl Errand {
     /// The places of the items that are wanted, of equal ones the first.
     fn places(&self, wanted: impl Fn(&[u8; 32]) -> bool) -> Vec<usize> {
@@ -209,10 +211,7 @@ impl Errand {
         let bytes = parts.iter().map(|part| part.brought.body.len()).sum();
         let (keys, request) = (self.keys.clone(), Arc::clone(&self.request));
         let read = move || {
-            let mut read = Vectors {
-                all: Default::default(),
-                told: String::new(),
-            };
+            let mut read = Vectors::default();
             for part in parts {
                 let answer = Answer::read(&part.brought.body, part.places.len())?;
                 let weights: Vec<u64> = part.places.iter().map(|p| request.weight(*p)).collect();

@@ -52,6 +52,7 @@ struct Vector {
 }
 
 /// Vectors by the keys of their items, all of one model.
+#[derive(Default)]
 struct Vectors {
     all: HashMap<RowKey, Vector>,
     /// The model as the provider named it.
@@ -155,10 +156,7 @@ impl Gateway {
     }
 
     fn remembered(&self, errand: &Errand) -> Vectors {
-        let mut found = Vectors {
-            all: HashMap::new(),
-            told: String::new(),
-        };
+        let mut found = Vectors::default();
         let Some(memory) = self.cache.embeddings().filter(|_| errand.unread.is_none()) else {
             return found;
         };

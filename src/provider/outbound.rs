@@ -17,7 +17,7 @@ enum Way {
     /// None, whatever the environment says.
     Direct,
     /// This one.
-    Through(Proxy),
+    Through(Box<Proxy>),
 }
 
 /// Settings of the way out that cannot be used.
@@ -56,7 +56,7 @@ impl Outbound {
         let proxy = match proxy {
             "" => Way::System,
             "direct" => Way::Direct,
-            url => Way::Through(Proxy::all(url).map_err(|_| BadOutbound::Proxy)?),
+            url => Way::Through(Box::new(Proxy::all(url).map_err(|_| BadOutbound::Proxy)?)),
         };
         Ok(Self { proxy, ..self })
     }
@@ -71,7 +71,7 @@ impl Outbound {
         match &self.proxy {
             Way::System => builder,
             Way::Direct => builder.no_proxy(),
-            Way::Through(proxy) => builder.proxy(proxy.clone()),
+            Way::Through(proxy) => builder.proxy((**proxy).clone()),
         }
     }
 }

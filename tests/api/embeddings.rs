@@ -9,7 +9,7 @@ use crate::gateway::{Gateway, Tenants};
 const PATH: &str = "/v1/embeddings";
 
 /// As `client`'s namespace, since a request of another kind than chat has none of itself.
-fn request<'a>(client: &'a Client, namespace: &str, input: &Value) -> Ask<'a> {
+pub(crate) fn request<'a>(client: &'a Client, namespace: &str, input: &Value) -> Ask<'a> {
     client
         .request(Method::POST, PATH)
         .set("model", "text-embedding-3-small")
@@ -395,13 +395,4 @@ async fn hits_misses_and_what_was_spared_are_counted() {
         !metrics.contains("reprise_usd_saved_total 0\n"),
         "{metrics}"
     );
-}
-
-#[tokio::test]
-async fn where_none_are_kept_each_request_passes_through() {
-    let client = Client::of(Gateway::start("[cache]\nembeddings_bytes = 0\n").into());
-    for _ in 0..2 {
-        let answer = request(&client, "emb-off", &json!("a")).send().await;
-        assert_eq!((answer.cache(), answer.reason()), ("bypass", "cache_off"));
-    }
 }

@@ -206,3 +206,14 @@ async fn anthropics_clients_get_models_in_their_own_form_and_in_pages() {
     let odd = get("/v1/models?limit=0").send().await;
     anthropics(&odd, 400, "invalid_request_error");
 }
+
+#[tokio::test]
+async fn where_none_are_kept_each_request_passes_through() {
+    let client = Client::of(Gateway::start("[cache]\nembeddings_bytes = 0\n").into());
+    for _ in 0..2 {
+        let answer = crate::embeddings::request(&client, "emb-off", &json!("a"))
+            .send()
+            .await;
+        assert_eq!((answer.cache(), answer.reason()), ("bypass", "cache_off"));
+    }
+}

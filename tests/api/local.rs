@@ -49,10 +49,10 @@ async fn texts_are_embedded_here_in_their_order_and_without_a_provider() {
         (&body["model"], &body["object"]),
         (&json!(MODEL), &json!("list"))
     );
-    // Seven words, a mark and the two that frame a text; five and those; as the first.
+    // Six words, a mark and the two that frame a text; five words, one of them in two pieces, and those; as the first.
     assert_eq!(
         body["usage"],
-        json!({"prompt_tokens": 9 + 7 + 9, "total_tokens": 25})
+        json!({"prompt_tokens": 9 + 8 + 9, "total_tokens": 26})
     );
     assert_eq!((answer.cache(), answer.reason()), ("bypass", "local"));
     assert_eq!(answer.header("cache-status"), "reprise; detail=local");

@@ -45,11 +45,21 @@ pub(crate) async fn messages(seen: Data<Seen>, request: HttpRequest, body: Bytes
 pub(crate) async fn count(seen: Data<Seen>, request: HttpRequest, body: Bytes) -> HttpResponse {
     seen.note(&request, &body);
     match read(&request, &body, "CountRequest") {
+        Ok(body) if told_status(&body).is_some() => {
+            let status = told_status(&body).unwrap_or(StatusCode::OK);
+            error(status, "told to fail")
+        }
         Ok(body) => HttpResponse::Ok()
             .insert_header(("request-id", "req_mock"))
             .json(json!({"input_tokens": tokens(&body)})),
         Err((status, said)) => error(status, &said),
     }
+}
+
+/// The status of `mock-status-N`.
+fn told_status(body: &Value) -> Option<StatusCode> {
+    let number = body["model"].as_str()?.strip_prefix("mock-status-")?;
+    StatusCode::from_u16(number.parse().ok()?).ok()
 }
 
 /// The body, if the request is as Anthropic wants it; else what is said of it.

@@ -153,7 +153,9 @@ impl Ask {
                     let bytes: Vec<_> = vector.iter().flat_map(|x| x.to_le_bytes()).collect();
                     Value::from(BASE64_STANDARD.encode(bytes))
                 } else {
-                    Value::from(vector)
+                    // Each number as short as it is.
+                    let short = |x: &f32| x.to_string().parse::<f64>().unwrap_or_default();
+                    vector.iter().map(short).collect()
                 };
                 json!({"object": "embedding", "index": index, "embedding": embedding})
             });

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::client::{Answer, Ask, Client};
+use crate::client::{Answer, Ask, Client, until};
 use crate::gateway::Gateway;
 
 const MODEL: &str = "local/all-MiniLM-L6-v2";
@@ -146,14 +146,22 @@ async fn one_request_more_than_it_takes_is_told_to_come_back_and_lookups_go_on_m
     let client = Client::of(Gateway::start("[embedding]\nserve_at_once = 1\n").into());
     let texts: Vec<String> = (0..2000).map(|n| format!("text of number {n}")).collect();
     let texts = json!(texts);
-    let many = request(&client, &texts).send();
-    let meanwhile = async {
-        let refused = loop {
-            let answer = request(&client, &json!("one more")).send().await;
-            if answer.status != 200 {
+    // The only place may be taken by the other one when it comes.
+    let many = async {
+        loop {
+            let answer = request(&client, &texts).send().await;
+            if answer.status != 503 {
                 break answer;
             }
-        };
+        }
+    };
+    let meanwhile = async {
+        let one_more = || request(&client, &json!("one more")).send();
+        until("the place is taken", async || {
+            one_more().await.status == 503
+        })
+        .await;
+        let refused = one_more().await;
         refused.error(503, "embedder_busy");
         assert_eq!(refused.header("retry-after"), "1");
         assert_eq!(refused.header("x-should-retry"), "true");
@@ -161,10 +169,7 @@ async fn one_request_more_than_it_takes_is_told_to_come_back_and_lookups_go_on_m
         let similar = client.ask("How can I reset my password?").send().await;
         assert_eq!(similar.cache(), "hit-semantic");
         // It was not made to wait until all else was done.
-        request(&client, &json!("one more"))
-            .send()
-            .await
-            .error(503, "embedder_busy");
+        one_more().await.error(503, "embedder_busy");
     };
     let (many, ()) = tokio::join!(many, meanwhile);
     assert_eq!(vectors(&many).len(), 2000);

@@ -292,6 +292,9 @@ def converse(call):
     call("post", "/v1/completions", {"model": "mock-plain", "prompt": QUESTION})
     message = {"role": "user", "content": QUESTION}
     call("post", "/v1/messages", {"model": "mock-plain", "max_tokens": 50, "messages": [message]})
+    call("post", "/v1/messages/count_tokens", {"model": "mock-plain", "messages": [message]})
+    call("post", "/v1/embeddings", {"model": "mock-plain", "input": [QUESTION, "another text"]})
+    call("post", "/v1/moderations", {"input": QUESTION})
     response, _ = call("post", "/v1/responses", {"model": "mock-plain", "input": QUESTION})
     for path in ["/v1/responses/{id}", "/v1/responses/{id}/input_items"]:
         call("get", path, id=response["id"])

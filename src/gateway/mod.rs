@@ -43,7 +43,7 @@ use crate::gateway::trials::Watch;
 use crate::guard::{Admission, Limits, Overload};
 use crate::identity::{Keyring, Role};
 use crate::ledger::Prices;
-use crate::router::Router;
+use crate::router::{Router, TargetPhase};
 use crate::telemetry::{Metrics, Stage};
 
 pub use crate::telemetry::Outcome;
@@ -299,6 +299,12 @@ impl Gateway {
     /// Looks at providers that are left alone for as long as the gateway lives, if it is to. Needs a tokio runtime.
     pub fn keep_probing(&self) {
         self.router.keep_probing();
+    }
+
+    /// How the providers stand.
+    #[must_use]
+    pub fn upstreams(&self) -> Vec<TargetPhase> {
+        self.router.states()
     }
 }
 

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::chance::{mix, tag};
 use super::strategy::Needs;
+use crate::chat::joined_text;
 
 /// What it needs; `tokens_in` is about how many its prompt has, rather too few than too many: what seems too large for
 /// a model is not sent to it.
@@ -48,13 +49,31 @@ pub fn conversation(body: &Map<String, Value>, named: Option<&str>) -> Option<u6
     let before = messages.iter().take_while(|m| role(m) != Some("assistant"));
     let mut first = None;
     for message in before {
-        first = Some(mix(first.unwrap_or_default(), tag(&message.to_string())));
+        first = Some(mix(first.unwrap_or_default(), words(message)));
         // A second question without an answer between them is a later turn of a client that leaves answers out.
         if role(message) == Some("user") {
             break;
         }
     }
     first
+}
+
+/// What a message says. Neither how its text is cut into parts nor where a client asks its provider to cache makes it
+/// another one: both change from turn to turn.
+fn words(message: &Value) -> u64 {
+    let content = message.get("content");
+    let said = mix(
+        tag(role(message).unwrap_or_default()),
+        tag(&joined_text(content)),
+    );
+    let parts = content.and_then(Value::as_array);
+    let shown = parts.into_iter().flatten().filter_map(Value::as_object);
+    let shown = shown.filter(|part| !part.contains_key("text"));
+    shown.fold(said, |said, part| {
+        let mut part = part.clone();
+        part.remove("cache_control");
+        mix(said, tag(&Value::Object(part).to_string()))
+    })
 }
 
 fn role(message: &Value) -> Option<&str> {
@@ -133,6 +152,24 @@ mod tests {
         assert_ne!(begun, of(json!([system, user("two")])));
         assert_ne!(begun, of(json!([user("one")])));
         assert_eq!(of(json!([])), None);
+    }
+
+    #[test]
+    fn a_turn_that_is_only_written_otherwise_is_the_same_one() {
+        let of = |content: Value| {
+            let message = json!({"role": "user", "content": content});
+            conversation(&body(json!({"messages": [message]})), None)
+        };
+        let image = json!({"type": "image_url", "image_url": {"url": "data:,1"}});
+        let mut cached = image.clone();
+        cached["cache_control"] = json!({"type": "ephemeral"});
+        let text = json!({"type": "text", "text": "one"});
+        let marked = json!({"type": "text", "text": "one", "cache_control": {"type": "ephemeral"}});
+        assert_eq!(of(json!("one")), of(json!([marked])));
+        assert_eq!(of(json!([text, image])), of(json!([marked, cached])));
+        assert_ne!(of(json!([text, image])), of(json!([text])));
+        let other = json!({"type": "image_url", "image_url": {"url": "data:,2"}});
+        assert_ne!(of(json!([text, image])), of(json!([text, other])));
     }
 
     #[test]

@@ -60,6 +60,8 @@ pub struct Breaker {
     /// Counts openings and probes: what was permitted before the last of them says nothing any more.
     epoch: u64,
     in_a_row: u32,
+    /// Answers in a row that began and broke off.
+    broken_off: u32,
     good: Window,
     bad: Window,
     /// Openings that followed each other soon, and when the last one ended.
@@ -127,6 +129,7 @@ impl Breaker {
             state: State::Closed,
             epoch: 0,
             in_a_row: 0,
+            broken_off: 0,
             good: Window::new(rules.window, now),
             bad: Window::new(rules.window, now),
             openings: 0,
@@ -145,6 +148,8 @@ impl Breaker {
             State::Open { until, probe } => {
                 let lost = probe.and_then(|p| p.checked_add(self.rules.probe_timeout));
                 let probing = lost.map_or(Duration::ZERO, |lost| left(lost, now));
+                // Most probes are told of long before they count as lost: nobody is sent away for that long.
+                let probing = probing.min(self.rules.cool_down);
                 (false, left(until, now).max(probing))
             }
         };
@@ -216,6 +221,33 @@ impl Breaker {
         }
     }
 
+    /// Takes down that an answer which had begun at `begun` broke off: it was none after all.
+    pub fn broke_off(&mut self, permit: Permit, outcome: Outcome, begun: Instant, now: Instant) {
+        let counted = permit.epoch == self.epoch && matches!(self.state, State::Closed);
+        if counted && matches!(outcome, Outcome::Failed(_)) {
+            self.good.take_back(1, begun);
+            self.broken_off += 1;
+        }
+        self.report(permit, outcome, now);
+    }
+
+    /// Takes down that an answer came to its end.
+    pub fn ended(&mut self, permit: Permit) {
+        if permit.epoch == self.epoch {
+            self.broken_off = 0;
+        }
+    }
+
+    /// Whether nothing that anybody would miss has been taken down.
+    #[must_use]
+    pub fn is_blank(&self, now: Instant) -> bool {
+        let heard = [&self.good, &self.bad].map(|window| window.sum(now));
+        heard == [0, 0]
+            && self.in_a_row == 0
+            && matches!(self.state, State::Closed)
+            && self.rest.is_none_or(|rest| rest <= now)
+    }
+
     fn is_breached(&self, now: Instant) -> bool {
         let rules = &self.rules;
         let (good, bad) = (self.good.sum(now), self.bad.sum(now));
@@ -225,8 +257,9 @@ impl Breaker {
         )]
         let rate = bad as f64 / (good + bad).max(1) as f64;
         let by_rate = good + bad >= u64::from(rules.min_requests) && rate >= rules.error_rate;
-        let in_a_row =
-            rules.consecutive_failures > 0 && self.in_a_row >= rules.consecutive_failures;
+        // Streams that all break off begin well each time, which ends each row of failures.
+        let most = self.in_a_row.max(self.broken_off);
+        let in_a_row = rules.consecutive_failures > 0 && most >= rules.consecutive_failures;
         by_rate || in_a_row
     }
 
@@ -246,6 +279,7 @@ impl Breaker {
         self.state = State::Closed;
         self.closed = Some(now);
         self.in_a_row = 0;
+        self.broken_off = 0;
         self.limited = 0;
         self.good = Window::new(self.rules.window, now);
         self.bad = Window::new(self.rules.window, now);

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
 use tokio::time::timeout;
 
 use super::Router;
@@ -10,7 +11,9 @@ use super::abilities::abilities;
 use super::asking::{conversation, needs};
 use super::backoff::chance;
 use super::chance::mix;
+use super::outbound::Block;
 use super::plan::{Candidate, Paths, Plan};
+use super::send::Answered;
 use super::strategy::{
     Ask, Need, Node, Order, Standing, TargetIndex, TargetState, View, lacking, order,
 };
@@ -19,9 +22,13 @@ use crate::ledger::Usage;
 use crate::provider::{Failure, FailureKind, UpstreamError};
 
 /// Bytes of text to a token, rather too many: what seems too large for a model is not sent to it.
-const BYTES_A_TOKEN: u64 = 6;
+const MOST_BYTES_A_TOKEN: u64 = 6;
+/// The same as it usually is.
+const BYTES_A_TOKEN: u64 = 4;
 /// Tokens that an answer is thought to have where nothing bounds it.
 const USUAL_ANSWER: u64 = 512;
+/// Shorter than this nobody waits, so that a crowd does not look all the time.
+pub(super) const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 
 /// Who is asked, one after the other.
 pub(super) struct Chosen {
@@ -29,8 +36,8 @@ pub(super) struct Chosen {
     pub(super) turns: Vec<Turn>,
     /// How many of them, from the first on, may be asked now.
     pub(super) ready: usize,
-    /// Tokens that the call is thought to take, in and out.
-    pub(super) tokens: u64,
+    /// Whether the canary takes it.
+    pub(super) canary: bool,
 }
 
 /// One candidate's turn.
@@ -38,62 +45,115 @@ pub(super) struct Turn {
     pub(super) candidate: Candidate,
     /// Whether its answers are the route's own.
     pub(super) own: bool,
+    /// Whether it is the canary's.
+    pub(super) canary: bool,
+}
+
+impl Chosen {
+    /// Counts what became of a request that a canary was to take.
+    pub(super) fn note_canary(&self, answered: Option<&Answered>) {
+        if self.canary {
+            let outcome = match answered {
+                Some(answered) if answered.canary => "answered",
+                Some(_) => "fell_back",
+                None => "failed",
+            };
+            metrics::counter!("reprise_canary_total", "outcome" => outcome).increment(1);
+        }
+    }
+}
+
+/// One request, as far as it matters here.
+pub(super) struct Asked {
+    ask: Ask,
+    likely: Usage,
+}
+
+impl Asked {
+    pub(super) fn of(plan: &Plan, request: &ChatRequest, stream: bool) -> Self {
+        let body = request.body();
+        let bytes = request.text_bytes() as u64;
+        let mut needs = needs(body, bytes / MOST_BYTES_A_TOKEN);
+        let choices = body.get("n").and_then(Value::as_u64).unwrap_or(1);
+        let answer = match needs.output_tokens {
+            0 => USUAL_ANSWER,
+            most => most.min(USUAL_ANSWER),
+        };
+        // Whatever answers at all says something.
+        needs.output_tokens = needs.output_tokens.max(1);
+        Self {
+            likely: Usage {
+                prompt: bytes / BYTES_A_TOKEN,
+                completion: answer.saturating_mul(choices.max(1)),
+                ..Usage::default()
+            },
+            ask: Ask {
+                needs,
+                stream,
+                sticky: conversation(body, plan.conversation.as_deref()),
+                draw: chance(),
+            },
+        }
+    }
+
+    /// Tokens that the call is thought to take, in and out.
+    pub(super) fn tokens(&self) -> u64 {
+        let Usage {
+            prompt, completion, ..
+        } = &self.likely;
+        prompt.saturating_add(*completion)
+    }
 }
 
 impl Router {
-    /// The order for a request. Waits a little for room if nobody has any.
+    /// The order for a request. Waits for room until then if nobody has any.
     ///
     /// # Errors
     /// Nobody can do what it needs, or nobody may be asked now.
     pub(super) async fn choose(
         &self,
         plan: &Plan,
-        request: &ChatRequest,
-        stream: bool,
+        asked: &Asked,
+        until: Instant,
     ) -> Result<Chosen, Failure> {
-        let ask = ask(plan, request, stream);
-        let until = Instant::now() + self.retry.queue;
         loop {
             let freed = self.freed.notified();
             let now = Instant::now();
-            let (chosen, wait) = self.choose_now(plan, &ask, now)?;
+            let (chosen, wait) = self.choose_now(plan, asked, now)?;
             if chosen.ready > 0 {
                 return Ok(chosen);
             }
             let left = until.saturating_duration_since(now);
             let wait = wait.unwrap_or(Standing::Open(Duration::ZERO));
-            match wait {
-                Standing::Full(_) if !left.is_zero() => {
-                    // Room comes by time or by the end of a call.
-                    let pause = wait.wait().clamp(Duration::from_millis(1), left);
-                    drop(timeout(pause, freed).await);
-                }
-                Standing::Open(rest) if rest <= left && !rest.is_zero() => {
-                    tokio::time::sleep(rest).await;
-                }
-                _ => return Err(resting(wait)),
+            // Of a call under way nobody knows when it ends.
+            if left.is_zero() || wait.wait() > left.max(Block::Busy.about()) {
+                return Err(resting(wait));
             }
+            // Room comes by time or by the end of a call, and so does the end of a rest.
+            let pause = wait.wait().max(SHORTEST_WAIT).min(left);
+            drop(timeout(pause, freed).await);
         }
     }
 
     fn choose_now(
         &self,
         plan: &Plan,
-        ask: &Ask,
+        asked: &Asked,
         now: Instant,
     ) -> Result<(Chosen, Option<Standing>), Failure> {
+        let ask = &asked.ask;
         let draw = ask.sticky.unwrap_or(u64::from(ask.draw));
         let canary = plan.canary.as_ref().filter(|c| c.share.takes(draw));
         let mut all = Chosen {
             turns: Vec::new(),
             ready: 0,
-            tokens: tokens(ask),
+            canary: canary.is_some(),
         };
         let (mut later, mut soonest) = (Vec::new(), None);
         let (mut unfit, mut seen) = (Vec::new(), HashSet::new());
         let ways = canary.map(|c| (&c.paths, false));
         for (paths, main) in ways.into_iter().chain([(&*plan.paths, true)]) {
-            let view = self.view(plan, paths, ask, now);
+            let view = self.view(plan, paths, asked, now);
             let order = self.order(paths, &view, ask);
             for (at, target) in order.targets.iter().enumerate() {
                 let state = view.targets.get(target.0);
@@ -114,7 +174,11 @@ impl Router {
                     continue;
                 }
                 let own = main && target.0 < paths.own;
-                let turn = Turn { candidate, own };
+                let turn = Turn {
+                    candidate,
+                    own,
+                    canary: !main,
+                };
                 if at < order.ready {
                     all.turns.push(turn);
                 } else {
@@ -146,26 +210,22 @@ impl Router {
         order(&paths.node, view, ask, &|key| self.turns.take(key))
     }
 
-    fn view(&self, plan: &Plan, paths: &Paths, ask: &Ask, now: Instant) -> View {
+    fn view(&self, plan: &Plan, paths: &Paths, asked: &Asked, now: Instant) -> View {
+        let tokens = asked.tokens();
         let single = matches!(paths.node, Node::Target(_));
         let state = |stop: &super::plan::Stop| {
             let (provider, model) = (stop.provider().name(), stop.model(&plan.model));
             let health = self.healths.of(provider, model, now);
-            let known = health.map_or_else(TargetState::default, |h| h.look(tokens(ask), now));
+            let known = health.map_or_else(TargetState::default, |h| h.look(tokens, now));
             if single {
                 return known;
             }
-            let usage = Usage {
-                prompt: ask.needs.context_tokens,
-                completion: ask.needs.output_tokens.min(USUAL_ANSWER),
-                ..Usage::default()
-            };
             let catalogue = self.prices.catalogue().map(|live| live.current());
             let entry = catalogue
                 .as_ref()
                 .and_then(|c| c.find(stop.family(), model));
             TargetState {
-                cost: self.prices.cost_at(stop.family(), model, &usage),
+                cost: self.prices.cost_at(stop.family(), model, &asked.likely),
                 abilities: abilities(entry),
                 ..known
             }
@@ -173,26 +233,6 @@ impl Router {
         View {
             targets: paths.stops.iter().map(state).collect(),
         }
-    }
-}
-
-/// Tokens that a call is thought to take, in and out.
-fn tokens(ask: &Ask) -> u64 {
-    ask.needs.context_tokens + ask.needs.output_tokens.min(USUAL_ANSWER)
-}
-
-fn ask(plan: &Plan, request: &ChatRequest, stream: bool) -> Ask {
-    let body = request.body();
-    let tokens = request.text_bytes() as u64 / BYTES_A_TOKEN;
-    let mut needs = needs(body, tokens);
-    if needs.output_tokens == 0 {
-        needs.output_tokens = 1;
-    }
-    Ask {
-        needs,
-        stream,
-        sticky: conversation(body, plan.conversation.as_deref()),
-        draw: chance(),
     }
 }
 

@@ -3,6 +3,9 @@
 
 use std::time::{Duration, Instant};
 
+/// Whoever gives up sooner has not waited for it.
+const NO_WAIT: Duration = Duration::from_millis(100);
+
 /// Such an average; nothing before the first measure.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct PeakEwma {
@@ -23,6 +26,17 @@ impl PeakEwma {
             _ => took,
         };
         self.last = Some((ms, now));
+    }
+
+    /// Takes down that something takes `took` at least: it was given up then.
+    pub fn at_least(&mut self, took: Duration, now: Instant) {
+        if took < NO_WAIT {
+            return;
+        }
+        let took = took.as_secs_f64() * 1e3;
+        if self.last.is_none_or(|(ms, _)| ms < took) {
+            self.last = Some((took, now));
+        }
     }
 
     /// The average in milliseconds, and how old its last measure is.
@@ -69,6 +83,19 @@ mod tests {
             .map(|i| (i * 10, if i == 0 { 900 } else { 100 }))
             .collect();
         assert!((after(&few) - after(&many)).abs() < 1e-6);
+    }
+
+    #[test]
+    fn what_was_given_up_counts_where_it_took_longer_than_is_known_and_only_there() {
+        let (mut ewma, start) = (PeakEwma::default(), Instant::now());
+        let seconds = Duration::from_secs;
+        ewma.at_least(NO_WAIT / 2, start);
+        assert_eq!(ewma.read(start), None, "nobody waited");
+        ewma.at_least(seconds(2), start);
+        ewma.at_least(seconds(1), start + seconds(3));
+        assert_eq!(ewma.read(start + seconds(3)), Some((2000.0, seconds(3))));
+        ewma.at_least(seconds(4), start + seconds(5));
+        assert_eq!(ewma.read(start + seconds(5)), Some((4000.0, seconds(0))));
     }
 
     #[test]

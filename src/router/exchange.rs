@@ -1,16 +1,20 @@
 //! Asks another endpoint than chat: candidate by candidate, each as often as its failures allow, as `attempt` does it
-//! for conversations. An answer comes whole or not at all, so nothing is held back.
+//! for conversations, and by the same limits and breakers. An answer comes whole or not at all, so nothing is held back.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::{Instant, sleep};
 
+use super::Router;
 use super::backoff::{chance, pause};
+use super::held::Held;
 use super::plan::{Candidate, Plan};
-use super::{Retry, Router};
 use crate::chat::Dialect;
 use crate::provider::{ClientHeaders, Deadlines, Endpoint, Exchange, Failure, FailureKind, Remedy};
+
+/// Bytes of a body to a token.
+const BYTES_A_TOKEN: u64 = 4;
 
 /// What is asked, whoever answers.
 pub struct Errand<'a> {
@@ -84,22 +88,24 @@ impl Router {
         candidates: &[Candidate],
         errand: &Errand<'_>,
     ) -> Result<Brought, Failure> {
+        let now = Instant::now();
+        self.budget.lock().request(now.into_std());
         let mut trial = Trial {
+            router: self,
             errand,
-            deadlines: self.deadlines,
-            retry: self.retry,
-            ends: Instant::now().checked_add(self.deadlines.total),
+            ends: now.checked_add(self.deadlines.total),
             attempts: 0,
         };
         let mut failed: Option<Failure> = None;
-        for candidate in candidates {
-            let failure = match trial.candidate(candidate).await {
+        for (place, candidate) in candidates.iter().enumerate() {
+            let last = place + 1 == candidates.len();
+            let failure = match trial.candidate(candidate, last).await {
                 Ok(brought) => return Ok(brought),
                 Err(failure) => failure,
             };
             let ends = failure.remedy() == Remedy::Nothing;
-            // What one provider lacks says nothing of why the others failed.
-            if failed.is_none() || failure.kind != FailureKind::Inexpressible {
+            // That one could not be asked says nothing of why the others failed.
+            if failed.is_none() || !failure.kind.is_unasked() {
                 failed = Some(failure);
             }
             if ends {
@@ -113,33 +119,78 @@ impl Router {
 
 /// What is the same in each attempt of one errand.
 struct Trial<'a> {
+    router: &'a Router,
     errand: &'a Errand<'a>,
-    deadlines: Deadlines,
-    retry: Retry,
     ends: Option<Instant>,
     attempts: u32,
 }
 
 impl Trial<'_> {
-    async fn candidate(&mut self, candidate: &Candidate) -> Result<Brought, Failure> {
+    /// Tries one candidate; only the `last` one is waited for.
+    async fn candidate(&mut self, candidate: &Candidate, last: bool) -> Result<Brought, Failure> {
         let body = (self.errand.body)(&candidate.model);
-        let mut tries = 0;
-        loop {
-            tries += 1;
+        let mut failed: Option<Failure> = None;
+        for tries in 1.. {
+            let held = match self.lease(candidate, &body, last).await {
+                Ok(held) => held,
+                Err(unasked) => return Err(failed.unwrap_or(unasked)),
+            };
             let failure = match self.attempt(candidate, body.clone()).await {
-                Ok(brought) => return Ok(brought),
+                Ok(brought) => {
+                    if let Some(mut held) = held {
+                        held.answered();
+                        held.end(None);
+                    }
+                    return Ok(brought);
+                }
                 Err(failure) => failure,
             };
-            let again = failure.remedy() == Remedy::Again && tries < self.retry.max_attempts;
-            let asked = failure.retry_after;
-            let wait = again
-                .then(|| pause(&self.retry, tries, asked, self.left(), chance()))
-                .flatten();
-            let Some(wait) = wait else {
+            if let Some(held) = held {
+                held.failed(&failure);
+            }
+            let Some(wait) = self.wait(&failure, tries, last) else {
                 return Err(failure);
             };
+            failed = Some(failure);
             sleep(wait).await;
         }
+        Err(Failure::new(FailureKind::TotalTimeout))
+    }
+
+    /// The pause before another try, if there is to be one.
+    fn wait(&self, failure: &Failure, tries: u32, last: bool) -> Option<Duration> {
+        let retry = &self.router.retry;
+        let wants_rest = failure.kind == FailureKind::RateLimited || failure.retry_after.is_some();
+        let again = failure.remedy() == Remedy::Again && tries < retry.max_attempts;
+        if !again || wants_rest && !last {
+            return None;
+        }
+        let wait = pause(retry, tries, failure.retry_after, self.left(), chance())?;
+        let allowed = self.router.budget.lock().retry(std::time::Instant::now());
+        allowed.then_some(wait)
+    }
+
+    /// Leave to make a call. What comes of it says nothing of the same model's conversations, nor they of it; what may
+    /// be sent to the provider counts for both.
+    async fn lease(
+        &self,
+        candidate: &Candidate,
+        body: &Bytes,
+        last: bool,
+    ) -> Result<Option<Held>, Failure> {
+        let name = format!("{} ({})", candidate.model, self.errand.endpoint.as_str());
+        let (healths, now) = (&self.router.healths, std::time::Instant::now());
+        let Some(health) = healths.of(candidate.provider.name(), &name, now) else {
+            return Ok(None);
+        };
+        let most = if last {
+            self.router.retry.queue.min(self.left())
+        } else {
+            Duration::ZERO
+        };
+        let tokens = body.len() as u64 / BYTES_A_TOKEN;
+        let held = self.router.lease(&health, tokens, false, most);
+        held.await.map(Some)
     }
 
     async fn attempt(&mut self, candidate: &Candidate, body: Bytes) -> Result<Brought, Failure> {
@@ -155,7 +206,7 @@ impl Trial<'_> {
             headers: self.errand.headers.clone(),
             deadlines: Deadlines {
                 total: left,
-                ..self.deadlines
+                ..self.router.deadlines
             },
         };
         let provider = candidate.provider.name();

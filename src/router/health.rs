@@ -60,7 +60,15 @@ pub struct Lease {
     /// Of the target and of its provider.
     taken: Option<[Taken; 2]>,
     begun: Instant,
-    told: bool,
+    told: Told,
+}
+
+/// What has been said of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    Nothing,
+    Begun(Instant),
+    Failed,
 }
 
 impl Health {
@@ -105,6 +113,14 @@ impl Health {
         self.state.lock().breaker.phase(now)
     }
 
+    /// Whether nothing that anybody would miss is remembered.
+    #[must_use]
+    pub fn is_blank(&self, now: Instant) -> bool {
+        let state = self.state.lock();
+        let measured = [&state.first_word, &state.whole].map(|ewma| ewma.read(now));
+        measured == [None, None] && state.outbound.in_flight() == 0 && state.breaker.is_blank(now)
+    }
+
     /// Leave for a call of about so many tokens.
     ///
     /// # Errors
@@ -134,7 +150,7 @@ impl Health {
             permit,
             taken: Some([taken, of_provider]),
             begun: now,
-            told: false,
+            told: Told::Nothing,
         })
     }
 
@@ -155,7 +171,7 @@ impl Health {
 impl Lease {
     /// The answer has begun: for a stream its first word, for a whole answer all of it.
     pub fn answered(&mut self, stream: bool, now: Instant) {
-        self.told = true;
+        self.told = Told::Begun(now);
         let took = now.saturating_duration_since(self.begun);
         let decay = self.health.decay;
         let mut state = self.health.state.lock();
@@ -170,12 +186,15 @@ impl Lease {
 
     /// It failed, at the beginning or, for a stream, later. `slow`: it took too long, which is a measure too.
     pub fn failed(&mut self, outcome: Outcome, slow: bool, now: Instant) {
-        let begun = std::mem::replace(&mut self.told, true);
+        let told = std::mem::replace(&mut self.told, Told::Failed);
         let took = now.saturating_duration_since(self.begun);
         let decay = self.health.decay;
         let mut state = self.health.state.lock();
+        if let Told::Begun(begun) = told {
+            return state.breaker.broke_off(self.permit, outcome, begun, now);
+        }
         state.breaker.report(self.permit, outcome, now);
-        if slow && !begun {
+        if slow {
             state.first_word.observe(took, decay, now);
             state.whole.observe(took, decay, now);
         }
@@ -183,7 +202,23 @@ impl Lease {
 
     /// It is over; `used` is how many tokens it came to, if that is known.
     pub fn end(mut self, used: Option<u64>, now: Instant) {
+        if let Told::Begun(_) = self.told {
+            self.health.state.lock().breaker.ended(self.permit);
+        }
         self.free(used, now);
+    }
+
+    /// Nobody waits for it any more. That it had not begun by then is all that is known of how long it takes.
+    pub fn give_up(mut self, stream: bool, now: Instant) {
+        if self.told == Told::Nothing {
+            let took = now.saturating_duration_since(self.begun);
+            let mut state = self.health.state.lock();
+            if stream {
+                state.first_word.at_least(took, now);
+            }
+            state.whole.at_least(took, now);
+        }
+        self.free(None, now);
     }
 
     fn free(&mut self, used: Option<u64>, now: Instant) {
@@ -192,7 +227,7 @@ impl Lease {
             state.outbound.finish(taken, used, now);
             self.health.provider.0.lock().finish(of_provider, used, now);
         }
-        if !std::mem::replace(&mut self.told, true) {
+        if std::mem::replace(&mut self.told, Told::Failed) == Told::Nothing {
             state.breaker.report(self.permit, Outcome::Unknown, now);
         }
     }
@@ -332,6 +367,26 @@ mod tests {
         drop(health.begin(1, later).unwrap());
         let seen = health.look(1, later);
         assert_eq!((seen.in_flight, seen.standing), (0, Standing::Probe));
+    }
+
+    #[test]
+    fn a_call_that_is_given_up_before_it_began_tells_how_long_it_takes_at_least() {
+        for stream in [true, false] {
+            let (health, now) = new();
+            let later = now + Duration::from_secs(9);
+            health.begin(1, now).unwrap().give_up(stream, later);
+            let seen = health.look(1, later);
+            assert_eq!((seen.in_flight, seen.standing), (0, Standing::Ready));
+            assert!((seen.whole.unwrap().ms - 9000.0).abs() < 1e-9);
+            // How soon a stream would have begun is not known of a whole answer.
+            assert_eq!(seen.first_word.is_some(), stream);
+        }
+        let (health, now) = new();
+        let mut lease = health.begin(1, now).unwrap();
+        lease.answered(true, now + Duration::from_millis(40));
+        lease.give_up(true, now + Duration::from_secs(9));
+        let first = health.look(1, now).first_word.unwrap();
+        assert!((first.ms - 40.0).abs() < 1e-9, "it had begun by then");
     }
 
     #[test]

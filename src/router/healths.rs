@@ -65,6 +65,11 @@ impl Healths {
         }
         let mut known = models.known.write();
         if known.len() >= MOST_MODELS && !known.contains_key(model) {
+            // Names that nobody answers to keep no room from those that somebody does. Whoever holds one still may
+            // be about to tell something of it.
+            known.retain(|_, health| Arc::strong_count(health) > 1 || !health.is_blank(now));
+        }
+        if known.len() >= MOST_MODELS && !known.contains_key(model) {
             return Some(Arc::clone(&models.others));
         }
         let new = || {
@@ -127,11 +132,32 @@ mod tests {
     fn invented_names_do_not_fill_the_memory() {
         let (healths, now) = healths();
         for i in 0..2 * MOST_MODELS {
-            assert!(healths.of("a", &format!("m{i}"), now).is_some());
+            let health = healths.of("a", &format!("m{i}"), now).unwrap();
+            let mut lease = health.begin(1, now).unwrap();
+            lease.answered(false, now);
+            lease.end(None, now);
         }
         assert_eq!(healths.all().len(), MOST_MODELS);
         let of = |model| healths.of("a", model, now).unwrap();
         assert!(Arc::ptr_eq(&of("x"), &of("y")));
         assert!(!Arc::ptr_eq(&of("m0"), &of("m1")));
+    }
+
+    #[test]
+    fn names_that_nobody_answers_to_make_room_for_those_that_somebody_does() {
+        let (healths, now) = healths();
+        let of = |model: &str| healths.of("a", model, now).unwrap();
+        let mut lease = of("real").begin(1, now).unwrap();
+        lease.answered(false, now);
+        lease.end(None, now);
+        let asked = of("asked");
+        for i in 0..2 * MOST_MODELS {
+            of(&format!("m{i}"));
+        }
+        let all = healths.all();
+        assert!(all.len() <= MOST_MODELS);
+        assert!(all.iter().any(|(_, model, _)| model == "real"));
+        assert!(Arc::ptr_eq(&asked, &of("asked")), "somebody holds it");
+        assert!(!Arc::ptr_eq(&of("new"), &of("newer")));
     }
 }

@@ -4,13 +4,15 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::{Stream, StreamExt, stream};
 use tokio::sync::Notify;
+use tokio::time::timeout;
 
+use super::Router;
 use super::breaker::Outcome;
-use super::health::Lease;
+use super::health::{Health, Lease, Refused};
 use crate::provider::{Event, EventStream, Failure, FailureKind};
 
 /// Frames held back at most; a provider that opens with more than that has begun.
@@ -19,26 +21,29 @@ const MAX_HELD: usize = 64;
 /// A lease whose end is heard by those who wait for room.
 pub(super) struct Held {
     lease: Option<Lease>,
+    /// Whether a stream was asked for.
+    stream: bool,
     freed: Arc<Notify>,
 }
 
 impl Held {
-    pub(super) fn new(lease: Lease, freed: Arc<Notify>) -> Self {
+    pub(super) fn new(lease: Lease, stream: bool, freed: Arc<Notify>) -> Self {
         Self {
             lease: Some(lease),
+            stream,
             freed,
         }
     }
 
     /// The answer has begun.
-    pub(super) fn answered(&mut self, stream: bool) {
+    pub(super) fn answered(&mut self) {
         if let Some(lease) = &mut self.lease {
-            lease.answered(stream, Instant::now());
+            lease.answered(self.stream, Instant::now());
         }
     }
 
-    /// It failed.
-    pub(super) fn failed(&mut self, failure: &Failure) {
+    /// It failed, and holds nothing any more.
+    pub(super) fn failed(mut self, failure: &Failure) {
         let slow = matches!(
             failure.kind,
             FailureKind::FirstByteTimeout | FailureKind::IdleTimeout
@@ -58,8 +63,55 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        drop(self.lease.take());
+        if let Some(lease) = self.lease.take() {
+            lease.give_up(self.stream, Instant::now());
+        }
         self.freed.notify_waiters();
+    }
+}
+
+impl Router {
+    /// Leave for a call of about so many tokens; where there is no room it waits for some, at most so long.
+    ///
+    /// # Errors
+    /// Why it may not be made.
+    pub(super) async fn lease(
+        &self,
+        health: &Arc<Health>,
+        tokens: u64,
+        stream: bool,
+        most: Duration,
+    ) -> Result<Held, Failure> {
+        let until = Instant::now() + most;
+        loop {
+            let freed = self.freed.notified();
+            let refused = match health.begin(tokens, Instant::now()) {
+                Ok(lease) => return Ok(Held::new(lease, stream, self.freed.clone())),
+                Err(refused) => refused,
+            };
+            let left = until.saturating_duration_since(Instant::now());
+            let wait = match refused {
+                Refused::Full(block) => block.wait(left, left),
+                Refused::Open(_) => None,
+            };
+            match wait {
+                Some(wait) => drop(timeout(wait, freed).await),
+                None => return Err(unasked(refused)),
+            }
+        }
+    }
+}
+
+/// What is told of one that may not be asked now.
+fn unasked(refused: Refused) -> Failure {
+    let (kind, rest) = match refused {
+        Refused::Open(rest) => (FailureKind::Resting, rest),
+        Refused::Full(block) => (FailureKind::Busy, block.about()),
+    };
+    metrics::counter!("reprise_upstream_refused_total", "reason" => kind.label()).increment(1);
+    Failure {
+        retry_after: Some(rest).filter(|rest| !rest.is_zero()),
+        ..Failure::new(kind)
     }
 }
 
@@ -86,7 +138,7 @@ impl Leased {
                 self.tokens = total.or(self.tokens);
             }
             Some(Err(failure)) => {
-                if let Some(held) = &mut self.held {
+                if let Some(held) = self.held.take() {
                     held.failed(failure);
                 }
             }

@@ -5,9 +5,8 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use globset::{Glob, GlobMatcher};
-
 use super::forced::Forced;
+use super::pattern::Pattern;
 use super::shares::Share;
 use super::strategy::{Group, Member, Node, Strategy, TargetIndex};
 use super::tree::{Target, Tree};
@@ -35,6 +34,8 @@ pub struct Plan {
     pub(super) shadow: Option<Arc<Aside>>,
     /// The model name that was asked for.
     pub(super) model: String,
+    /// Whether it is worth one try only, and no waiting.
+    pub(super) once: bool,
     /// What conversation the request is part of, as the client names it.
     pub conversation: Option<String>,
     /// What of the answers may be remembered.
@@ -96,6 +97,12 @@ impl Plan {
         })
     }
 
+    /// Whether answers of that model are the route's own, whoever gives them.
+    pub(super) fn is_own_model(&self, model: &str) -> bool {
+        let own = self.paths.stops.iter().take(self.paths.own.max(1));
+        own.into_iter().any(|stop| stop.model(&self.model) == model)
+    }
+
     /// All who may answer, in the order in which they are written.
     pub(super) fn candidates(&self) -> impl Iterator<Item = Candidate> {
         let all = 0..self.paths.stops.len();
@@ -149,37 +156,6 @@ struct Leads {
     canary: Option<Arc<Aside>>,
     shadow: Option<Arc<Aside>>,
     keeping: Keeping,
-}
-
-enum Pattern {
-    /// `*`, by far the most common one.
-    Any,
-    Exact(String),
-    Glob(GlobMatcher),
-}
-
-impl Pattern {
-    fn new(text: &str) -> Result<Self, RouterError> {
-        if text == "*" {
-            return Ok(Self::Any);
-        }
-        if !text.contains(['*', '?', '[', '{', '\\']) {
-            return Ok(Self::Exact(text.to_owned()));
-        }
-        let glob = Glob::new(text).map_err(|e| RouterError::Pattern {
-            pattern: text.to_owned(),
-            reason: e.kind().to_string(),
-        })?;
-        Ok(Self::Glob(glob.compile_matcher()))
-    }
-
-    fn claims(&self, model: &str) -> bool {
-        match self {
-            Self::Any => true,
-            Self::Exact(name) => name == model,
-            Self::Glob(glob) => glob.is_match(model),
-        }
-    }
 }
 
 impl Table {
@@ -273,6 +249,25 @@ impl Table {
     /// Names that routes answer to, besides those that providers list.
     pub(super) fn aliases(&self) -> impl Iterator<Item = &str> {
         self.exact.keys().map(String::as_str)
+    }
+
+    /// Whether a route or a group names that model of that provider.
+    pub(super) fn names(&self, provider: &str, model: &str) -> bool {
+        let leads = self.patterns.iter().map(|(_, leads)| (None, leads));
+        let exact = self.exact.iter().map(|(name, l)| (Some(name.as_str()), l));
+        let of_routes = exact.chain(leads).flat_map(|(name, leads)| {
+            let sides = [&leads.canary, &leads.shadow].into_iter().flatten();
+            let paths = sides.map(|side| &side.paths);
+            paths.chain([&*leads.paths]).map(move |paths| (name, paths))
+        });
+        let of_groups = self.groups.values().map(|paths| (None, &**paths));
+        let stops = of_routes.chain(of_groups).flat_map(|(name, paths)| {
+            let stops = paths.stops.iter();
+            stops.map(move |stop| (stop.provider.name(), stop.model.as_deref().or(name)))
+        });
+        stops
+            .into_iter()
+            .any(|stop| stop == (provider, Some(model)))
     }
 
     fn leads(&self, model: &str) -> Option<&Leads> {
@@ -377,6 +372,7 @@ impl Leads {
             canary: self.canary.clone(),
             shadow: self.shadow.clone(),
             model: model.to_owned(),
+            once: false,
             conversation: None,
             keeping: self.keeping,
         }
@@ -485,6 +481,29 @@ mod tests {
     fn the_origin_is_that_of_the_first_candidate() {
         let table = table(vec![route("m", &[("b", Some("up")), ("a", None)])]);
         assert_eq!(table.plan("m").unwrap().origin(), "b|http://h/v1|up");
+    }
+
+    #[test]
+    fn what_routes_and_groups_name_is_told_from_what_clients_make_up() {
+        let mut alias = route("alias", &[("b", Some("up")), ("a", None)]);
+        alias.canary = Some(Side {
+            share: 0.1,
+            tree: Tree::chain(&[("c", Some("new"))]),
+        });
+        let table = table(vec![alias, route("gpt-*", &[("a", None)])]);
+        for (provider, model) in [("b", "up"), ("a", "alias"), ("c", "new")] {
+            assert!(table.names(provider, model), "{provider}/{model}");
+        }
+        for (provider, model) in [("a", "up"), ("a", "gpt-4o"), ("b", "alias")] {
+            assert!(!table.names(provider, model), "{provider}/{model}");
+        }
+    }
+
+    #[test]
+    fn answers_of_the_first_places_models_are_the_routes_own_whoever_gives_them() {
+        let table = table(vec![route("m", &[("b", Some("up")), ("a", None)])]);
+        let plan = table.plan("m").unwrap();
+        assert!(plan.is_own_model("up") && !plan.is_own_model("m"));
     }
 
     #[test]

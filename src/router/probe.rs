@@ -4,8 +4,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
+
 use super::Router;
-use super::breaker::{Outcome, Phase};
+use super::breaker::Outcome;
+use super::health::Health;
+use super::strategy::Standing;
+use crate::provider::Provider;
 
 /// How long one may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -30,19 +35,31 @@ impl Router {
     }
 
     async fn probe(&self) {
-        for (provider, _, health) in self.healths.all() {
-            if health.phase(Instant::now()) == Phase::Closed {
-                continue;
-            }
-            let mut providers = self.table.providers();
-            let Some(provider) = providers.find(|p| p.name() == provider) else {
-                continue;
-            };
-            let outcome = match provider.models(PATIENCE).await {
-                Ok(_) => Outcome::Answered,
-                Err(failure) => Outcome::of(&failure),
-            };
-            health.probed(outcome, Instant::now());
-        }
+        let known = self.healths.all();
+        let probes = self.table.providers().filter_map(|provider| {
+            let of_it = known.iter().filter(|(name, ..)| name == provider.name());
+            let of_it = of_it.map(|(.., health)| health);
+            // One that is still to be left alone is left alone by this, too.
+            let open: Vec<_> = of_it.filter(|health| is_open(health)).collect();
+            (!open.is_empty()).then(|| look(provider.as_ref(), open))
+        });
+        join_all(probes).await;
+    }
+}
+
+fn is_open(health: &Health) -> bool {
+    health.look(0, Instant::now()).standing == Standing::Probe
+}
+
+/// Asks once for all of its models that are left alone.
+async fn look(provider: &dyn Provider, open: Vec<&Arc<Health>>) {
+    let outcome = match provider.models(PATIENCE).await {
+        // Who has no list has not been asked.
+        Ok(models) if models.is_empty() => return,
+        Ok(_) => Outcome::Answered,
+        Err(failure) => Outcome::of(&failure),
+    };
+    for health in open {
+        health.probed(outcome, Instant::now());
     }
 }

@@ -1,4 +1,5 @@
-//! Sends a share of the requests elsewhere as well, and throws the answers away.
+//! Sends a share of the requests elsewhere as well, and throws the answers away. It takes nothing that clients need: it
+//! is not tried again, asks nobody in its place and waits for no room.
 
 use std::sync::Arc;
 
@@ -27,6 +28,7 @@ impl Router {
             paths: Arc::new(shadow.paths.clone()),
             canary: None,
             shadow: None,
+            once: true,
             ..plan.clone()
         };
         let (router, request, headers) = (self.clone(), request.clone(), headers.clone());

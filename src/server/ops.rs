@@ -8,8 +8,11 @@ use super::admin::{blocking, gauges, sees};
 use super::{Door, caller, reply};
 use crate::chat::{RequestId, unix_ms};
 use crate::gateway::error::{ApiError, Code};
+use crate::identity::Role;
+use crate::router::TargetPhase;
+use crate::router::breaker::Phase;
 use crate::store::Status;
-use crate::telemetry::quality_text;
+use crate::telemetry::{UpstreamGauge, quality_text, upstream_text};
 
 /// `GET /healthz`: the process answers.
 pub(super) async fn healthz() -> HttpResponse {
@@ -46,28 +49,50 @@ pub(super) async fn metrics(request: HttpRequest, door: web::Data<Door>) -> Http
     }
     match caller::caller(&request, &door) {
         // The names of other tenants' namespaces are their own business.
-        Ok(caller) => page(&door, move |namespace| sees(&caller, namespace)).await,
+        Ok(caller) => {
+            let all = caller.role.allows(Role::Admin);
+            page(&door, all, move |namespace| sees(&caller, namespace)).await
+        }
         Err(error) => reply::fault(&error),
     }
 }
 
 /// `GET /metrics` at its own address, which the operator chose.
 pub(super) async fn metrics_alone(door: web::Data<Door>) -> HttpResponse {
-    page(&door, |_| true).await
+    page(&door, true, |_| true).await
 }
 
 async fn page(
     door: &web::Data<Door>,
+    all: bool,
     sees: impl Fn(&str) -> bool + Send + 'static,
 ) -> HttpResponse {
     levels(door);
     let known = door.clone();
     // Without it the page tells all the rest.
     let quality = blocking(move || Ok(gauges(&known, sees))).await;
-    let page = door.recorder.render() + &quality_text(&quality.unwrap_or_default());
+    let page = door.recorder.render()
+        + &quality_text(&quality.unwrap_or_default())
+        + &upstream_text(&upstreams(door, all));
     reply::status(StatusCode::OK, RequestId::fresh())
         .content_type("text/plain; version=0.0.4; charset=utf-8")
         .body(page)
+}
+
+/// How providers stand. What models other tenants' clients name is their own business.
+fn upstreams(door: &Door, all: bool) -> Vec<UpstreamGauge> {
+    let known = door.gateway.upstreams().into_iter();
+    let told = known.filter(|target| all || target.named);
+    let gauge = |target: TargetPhase| UpstreamGauge {
+        state: match target.phase {
+            Phase::Closed => 0,
+            Phase::Probing => 1,
+            Phase::Open => 2,
+        },
+        provider: target.provider,
+        model: target.model,
+    };
+    told.map(gauge).collect()
 }
 
 /// Sets what goes up and down.

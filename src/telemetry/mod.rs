@@ -7,6 +7,7 @@ mod metrics;
 mod quality;
 mod recorder;
 mod table;
+mod upstream;
 
 pub use bar::Bar;
 pub use labels::{Ending, Outcome, Stage};
@@ -15,3 +16,4 @@ pub use metrics::Metrics;
 pub use quality::{QualityGauge, quality_text};
 pub use recorder::{Recorder, RecorderError};
 pub use table::{METRICS, Metric, MetricKind};
+pub use upstream::{UpstreamGauge, upstream_text};

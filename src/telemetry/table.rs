@@ -104,9 +104,11 @@ pub(super) const REEMBEDDING_LEFT_OUT: &str = "reprise_reembedding_left_out_tota
 pub(super) const REEMBEDDING_FAULTS: &str = "reprise_reembedding_faults_total";
 pub(super) const REFUSALS: &str = "reprise_refusals_total";
 pub(super) const MISSES: &str = "reprise_misses_in_flight";
+pub(super) const UPSTREAM_STATE: &str = "reprise_upstream_state";
 pub(super) const BUILD_INFO: &str = "reprise_build_info";
 
-/// Every metric. Dollars saved are written by `Recorder::render` itself, `reprise_quality_*` by `quality_text`.
+/// Every metric. Dollars saved are written by `Recorder::render` itself, `reprise_quality_*` by `quality_text`,
+/// `reprise_upstream_state` by `upstream_text`.
 pub const METRICS: &[Metric] = &[
     counter(REQUESTS, Unit::Count, "Requests answered, by outcome."),
     seconds(
@@ -296,6 +298,31 @@ pub const METRICS: &[Metric] = &[
         "reprise_upstream_attempts_total",
         Unit::Count,
         "Calls to providers, by provider and outcome.",
+    ),
+    counter(
+        "reprise_upstream_refused_total",
+        Unit::Count,
+        "Calls that were not made, because a provider rests or has no room, by reason.",
+    ),
+    counter(
+        "reprise_upstream_hedges_total",
+        Unit::Count,
+        "Calls that were made at another provider too because the first said nothing for a while.",
+    ),
+    gauge(
+        UPSTREAM_STATE,
+        Unit::Count,
+        "0: asked, 1: one request at a time tries it, 2: left alone; by provider and model.",
+    ),
+    counter(
+        "reprise_canary_total",
+        Unit::Count,
+        "Requests that fell to a canary, by who answered them.",
+    ),
+    counter(
+        "reprise_shadow_total",
+        Unit::Count,
+        "Requests that fell to a shadow, by outcome.",
     ),
     gauge(
         BUILD_INFO,

@@ -178,7 +178,13 @@ impl Dialect for Ask {
 
     fn head(&self, response: &mut HttpResponseBuilder) {
         response.insert_header(("openai-processing-ms", "1"));
-        if self.behaviour() == "headers" {
+        let behaviour = Behaviour::of(&self.model);
+        if behaviour.name == "spent" {
+            let reset = format!("{}s", behaviour.number);
+            response.insert_header(("x-ratelimit-remaining-requests", "0"));
+            response.insert_header(("x-ratelimit-reset-requests", reset));
+        }
+        if behaviour.name == "headers" {
             response.insert_header(("x-ratelimit-remaining-requests", "9"));
             response.insert_header(("set-cookie", "session=secret"));
             response.insert_header(("server", "secret"));

@@ -87,6 +87,9 @@ pub(crate) async fn respond(exchange: &Exchange<'_>, dialect: &impl Dialect) -> 
 async fn before(exchange: &Exchange<'_>, dialect: &impl Dialect) -> Option<HttpResponse> {
     let (seen, body) = (&exchange.seen, exchange.body);
     let behaviour = Behaviour::of(exchange.model);
+    if let Some(slowness) = seen.slowness() {
+        pause(seen, slowness).await;
+    }
     let refuse = |status| Some(refuse(status, exchange.request, dialect));
     match (behaviour.name, behaviour.number) {
         ("slow", ms) => pause(seen, Duration::from_millis(ms)).await,

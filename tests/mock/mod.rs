@@ -1,6 +1,7 @@
 //! An upstream for tests and benches that speaks the dialects of the providers, well or badly as the
 //! model name says: `mock-<behaviour>` or `mock-<behaviour>-<number>`, any other name is
-//! answered plainly. It is steered by nothing else, because a gateway forwards nothing else.
+//! answered plainly. It is steered by nothing else, because a gateway forwards nothing else; but `POST /mock/slow?ms=N`
+//! makes every answer come N ms later from then on, so that a provider can become slow and quick again under load.
 //!
 //! | where | what | strict |
 //! |---|---|---|
@@ -34,7 +35,7 @@
 //! | `big-N`, `utf8split`, `crlf` | N KiB of text in one event; each byte in a packet of its own; CRLF, comments and several data lines (OpenAI's chat only) |
 //! | `flood-N`, `huge-N` | N half MiB, or N MiB, of text, in events of half a MiB |
 //! | `half`, `range`, `deep`, and `whole-half` … | half an emoji, a number beyond floats, 200 levels: JSON that can be stepped over and not read; JSON even if a stream was asked for (OpenAI's chat only) |
-//! | `headers`, `uncounted`, `cached-N` | headers that must not come through; an answer without token counts (both OpenAI's chat only); N tokens read from the prompt cache |
+//! | `headers`, `spent-N`, `uncounted`, `cached-N` | headers that must not come through; those that say that no request is left for N s; an answer without token counts (all three OpenAI's chat only); N tokens read from the prompt cache |
 //! | `flagged` | all is harmful (moderations only; else what has the word "forbidden" in it) |
 
 #![allow(dead_code, reason = "each binary that includes this uses a part of it")]
@@ -55,15 +56,17 @@ mod shape;
 mod sigv4;
 mod table;
 
+use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::rt::net::TcpStream;
-use actix_web::web::{Data, PayloadConfig, ServiceConfig, get, post};
+use actix_web::web::{Data, PayloadConfig, Query, ServiceConfig, get, post};
 use actix_web::{App, HttpResponse, HttpServer, rt};
 use serde_json::json;
 
@@ -167,6 +170,7 @@ fn routes(app: &mut ServiceConfig) {
         .route("/model/{model}/{operation}", post().to(bedrock::converse))
         .route("/v2/chat", post().to(cohere::chat))
         .route("/mock/requests", get().to(requests))
+        .route("/mock/slow", post().to(slow))
         .route("/mock/reset", post().to(reset));
 }
 
@@ -180,6 +184,13 @@ async fn requests(seen: Data<Seen>) -> HttpResponse {
     let (count, cancelled) = (seen.count(), seen.cancelled());
     HttpResponse::Ok().json(json!({"count": count, "items": seen.items(),
         "cancelled": cancelled, "requests": seen.requests()}))
+}
+
+/// `POST /mock/slow?ms=N`: from now on every answer comes N ms later.
+async fn slow(seen: Data<Seen>, asked: Query<HashMap<String, u64>>) -> HttpResponse {
+    let ms = asked.get("ms").copied().unwrap_or_default();
+    seen.slow_down(Duration::from_millis(ms));
+    HttpResponse::NoContent().finish()
 }
 
 async fn reset(seen: Data<Seen>) -> HttpResponse {

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use actix_web::HttpRequest;
 use actix_web::http::header::HeaderMap;
@@ -23,6 +24,7 @@ pub(crate) struct Seen {
     requests: Mutex<VecDeque<Kept>>,
     tries: Mutex<HashMap<Bytes, u64>>,
     gate: watch::Sender<bool>,
+    slowness: AtomicU64,
 }
 
 struct Kept {
@@ -55,6 +57,17 @@ impl Seen {
     /// Lets all go on that wait at the gate, and whoever comes later.
     pub(crate) fn open(&self) {
         self.gate.send_replace(true);
+    }
+
+    /// From now on every answer comes so much later; zero: at once again.
+    pub(crate) fn slow_down(&self, by: Duration) {
+        let ms = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
+        self.slowness.store(ms, Ordering::SeqCst);
+    }
+
+    pub(super) fn slowness(&self) -> Option<Duration> {
+        let ms = self.slowness.load(Ordering::SeqCst);
+        (ms > 0).then(|| Duration::from_millis(ms))
     }
 
     pub(super) fn is_open(&self) -> bool {

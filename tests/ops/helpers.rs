@@ -122,10 +122,7 @@ impl Place {
     }
 
     pub(crate) fn start_at(&self, bind: &str) -> Gateway {
-        match self.try_start_at(bind) {
-            Ok(gateway) => gateway,
-            Err(ended) => panic!("the gateway did not start: {ended:?}"),
-        }
+        self.spawn(self.command(&["serve", "--bind", bind]))
     }
 
     pub(crate) fn try_start(&self) -> Result<Gateway, Ended> {
@@ -133,7 +130,18 @@ impl Place {
     }
 
     pub(crate) fn try_start_at(&self, bind: &str) -> Result<Gateway, Ended> {
-        let mut command = self.command(&["serve", "--bind", bind]);
+        Self::watched(self.command(&["serve", "--bind", bind]))
+    }
+
+    /// Starts what serves by such a command.
+    pub(crate) fn spawn(&self, command: Command) -> Gateway {
+        match Self::watched(command) {
+            Ok(gateway) => gateway,
+            Err(ended) => panic!("the gateway did not start: {ended:?}"),
+        }
+    }
+
+    fn watched(mut command: Command) -> Result<Gateway, Ended> {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         Gateway::watch(command.spawn().unwrap())
     }

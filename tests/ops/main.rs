@@ -40,6 +40,7 @@ mod rates;
 mod reembed;
 mod room;
 mod room_models;
+mod routing;
 mod schema;
 mod scopes;
 mod siege;

@@ -172,32 +172,45 @@ async fn an_answer_that_breaks_off_or_cannot_be_read_is_not_bought_again() {
 }
 
 #[tokio::test]
-async fn a_short_wish_to_wait_is_honoured_and_a_long_one_skips_the_candidate() {
-    let begun = Instant::now();
+async fn whoever_wishes_to_wait_is_left_for_the_next_and_waited_for_where_there_is_none() {
     let two = Two::start("mock-status-429", "mock-plain");
     let answered = two.send(false).await.unwrap();
-    assert_eq!(answered.attempt, 4);
-    // Two pauses of the 10 ms that the mock asks for.
-    assert!(begun.elapsed() >= Duration::from_millis(20));
+    assert_eq!((answered.provider.as_str(), answered.attempt), ("b", 2));
 
-    let (a, b) = (Upstream::start("a"), Upstream::start("b"));
-    let route = Route::new(
-        "m",
-        Tree::chain(&[("a", Some("mock-status-429")), ("b", Some("mock-plain"))]),
-    );
+    let begun = Instant::now();
+    let alone = Upstream::start("a");
+    let route = Route::new("m", Tree::chain(&[("a", Some("mock-status-429"))]));
     let mut config = config(
-        vec![
-            claim(a.provider.clone(), &[]),
-            claim(b.provider.clone(), &[]),
-        ],
+        vec![claim(alone.provider.clone(), &[])],
         vec![route],
         PATIENT,
     );
-    config.retry.max = Duration::from_millis(5);
-    let answered = send(&Router::new(config).unwrap(), "m", false)
+    let retry = config.retry;
+    send(&Router::new(config).unwrap(), "m", false)
         .await
-        .unwrap();
-    assert_eq!((answered.provider.as_str(), answered.attempt), ("b", 2));
+        .unwrap_err();
+    assert_eq!(alone.mock.seen().count(), 3);
+    // Two pauses of the 10 ms that the mock asks for.
+    assert!(begun.elapsed() >= Duration::from_millis(20));
+
+    let route = Route::new("m", Tree::chain(&[("a", Some("mock-status-429"))]));
+    config = self::config(
+        vec![claim(alone.provider.clone(), &[])],
+        vec![route],
+        PATIENT,
+    );
+    config.retry = Retry {
+        max: Duration::from_millis(5),
+        ..retry
+    };
+    send(&Router::new(config).unwrap(), "m", false)
+        .await
+        .unwrap_err();
+    assert_eq!(
+        alone.mock.seen().count(),
+        4,
+        "too long a wish is not waited for"
+    );
 }
 
 #[tokio::test]

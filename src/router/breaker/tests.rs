@@ -105,7 +105,7 @@ fn after_the_cool_down_one_probe_goes_and_its_answer_closes() {
     assert_eq!(life.standing(), Standing::Probe);
     assert_eq!(life.breaker.phase(life.now), Phase::Probing);
     let probe = life.admit();
-    assert_eq!(life.breaker.admit(life.now), Err(RULES.probe_timeout));
+    assert_eq!(life.breaker.admit(life.now), Err(RULES.cool_down));
     life.report(probe, Outcome::Answered);
     assert_eq!(life.standing(), Standing::Ready);
     assert_eq!(life.breaker.phase(life.now), Phase::Closed);
@@ -143,6 +143,73 @@ fn a_probe_that_never_reports_frees_itself_and_comes_too_late_then() {
     assert_eq!(life.breaker.phase(life.now), Phase::Probing);
     life.report(second, Outcome::Answered);
     assert_eq!(life.standing(), Standing::Ready);
+}
+
+#[test]
+fn while_a_probe_is_under_way_nobody_is_sent_away_for_as_long_as_it_may_take() {
+    let mut life = Life::opened();
+    let _probe = life.wait(5).admit();
+    assert_eq!(life.standing(), open(5), "not the 20 s of a lost one");
+    life.wait(18);
+    assert_eq!(life.standing(), open(2));
+}
+
+#[test]
+fn answers_that_all_break_off_open_it_though_each_began_well() {
+    let mut life = Life::new();
+    for left in [2, 1, 0] {
+        let permit = life.admit();
+        life.report(permit, Outcome::Answered);
+        assert_eq!(life.standing(), Standing::Ready, "{left} more");
+        life.breaker.broke_off(permit, FAILED, life.now, life.now);
+    }
+    assert_eq!(life.standing(), open(5));
+}
+
+#[test]
+fn an_answer_that_ends_well_ends_a_row_of_those_that_broke_off() {
+    let mut life = Life::new();
+    for breaks in [true, true, false, true, true] {
+        let permit = life.admit();
+        life.report(permit, Outcome::Answered);
+        if breaks {
+            life.breaker.broke_off(permit, FAILED, life.now, life.now);
+        } else {
+            life.breaker.ended(permit);
+        }
+    }
+    assert_eq!(life.standing(), Standing::Ready);
+}
+
+#[test]
+fn an_answer_that_broke_off_is_not_counted_as_a_good_one_too() {
+    let now = Instant::now();
+    let rules = Rules {
+        consecutive_failures: 0,
+        error_rate: 0.8,
+        ..RULES
+    };
+    let mut breaker = Breaker::new(rules, now);
+    for breaks in [false, true, true, true, true, true, true, true, true, true] {
+        let permit = breaker.admit(now).unwrap();
+        breaker.report(permit, Outcome::Answered, now);
+        if breaks {
+            breaker.broke_off(permit, FAILED, now, now);
+        }
+    }
+    assert_eq!(breaker.standing(now), open(5), "nine of ten");
+}
+
+#[test]
+fn a_target_that_nothing_is_known_of_is_blank_and_one_that_failed_or_answered_is_not() {
+    let mut life = Life::new();
+    life.call(Outcome::Unknown);
+    assert!(life.breaker.is_blank(life.now));
+    for outcome in [FAILED, Outcome::Answered, Outcome::Limited(None)] {
+        let mut life = Life::new();
+        life.call(outcome);
+        assert!(!life.breaker.is_blank(life.now), "{outcome:?}");
+    }
 }
 
 #[test]

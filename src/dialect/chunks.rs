@@ -86,6 +86,8 @@ pub(super) fn error(message: &str, status: Option<u64>, code: Value) -> Value {
         Some(401) => "authentication_error",
         Some(403) => "permission_error",
         Some(429) => "rate_limit_error",
+        // OpenAI has no word for it.
+        Some(503 | 529) => "overloaded_error",
         Some(400..=499) => "invalid_request_error",
         _ => "server_error",
     };
@@ -117,8 +119,9 @@ mod tests {
         assert_eq!(kind(Some(403)), "permission_error");
         assert_eq!(kind(Some(404)), "invalid_request_error");
         assert_eq!(kind(Some(429)), "rate_limit_error");
+        assert_eq!(kind(Some(503)), "overloaded_error");
         assert_eq!(
-            (kind(Some(503)), kind(None)),
+            (kind(Some(500)), kind(None)),
             (json!("server_error"), json!("server_error"))
         );
     }

@@ -309,7 +309,10 @@ impl Speech {
             Self::Written(writer) => {
                 let told = error.openai();
                 let told = told.get("error").unwrap_or(&told);
-                writer.error(told, error.status()).into()
+                // Only Anthropic's events tell it, as a kind of error.
+                writer
+                    .error(told, error.status_in(Dialect::Messages))
+                    .into()
             }
         }
     }

@@ -108,8 +108,6 @@ impl Reader {
                 let Some(frame) = frames.next_frame() else {
                     return Ok(false);
                 };
-                let damaged =
-                    |e: FrameError| Failure::because(FailureKind::Malformed, e.to_string());
                 let frame = frame.map_err(damaged)?;
                 if frame.kind != Kind::Event {
                     let fault = converse::exception(&frame.name, &frame.data);
@@ -127,9 +125,22 @@ impl Reader {
             Cut::Lines(splitter) => splitter.rest().and_then(Result::ok),
             Cut::Frames(_) => None,
         };
-        self.tongue.end(rest, &mut self.said)?;
+        let ended = self.tongue.end(rest, &mut self.said);
+        ended.map_err(|failure| self.bare_error().unwrap_or(failure))?;
         let nothing = || Failure::because(FailureKind::Reset, "no end");
         self.said.pop_front().ok_or_else(nothing)
+    }
+}
+
+impl Reader {
+    /// What the provider said in place of an event, if that is an error.
+    fn bare_error(&mut self) -> Option<Failure> {
+        let Cut::Lines(splitter) = &self.cut else {
+            return None;
+        };
+        let bare = std::str::from_utf8(splitter.bare()).ok()?;
+        let heard = self.tongue.hear(None, bare, &mut VecDeque::new());
+        heard.err().filter(|failure| failure.upstream.is_some())
     }
 }
 
@@ -287,6 +298,14 @@ impl Tongue for Chat {
         }
         Ok(())
     }
+}
+
+fn damaged(error: FrameError) -> Failure {
+    let kind = match error {
+        FrameError::TooLarge => FailureKind::TooLarge,
+        _ => FailureKind::Malformed,
+    };
+    Failure::because(kind, error.to_string())
 }
 
 fn unreadable(error: SseError) -> Failure {

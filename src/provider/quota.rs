@@ -66,11 +66,12 @@ impl Quota {
         (requests.is_some() || tokens.is_some()).then_some(Self { requests, tokens })
     }
 
-    /// How long nothing will be taken, if something is used up.
+    /// How long nothing will be taken, if something is used up; `limited`: something is, so that it is what nothing is
+    /// known to be left of.
     #[must_use]
-    pub fn exhausted(&self) -> Option<Duration> {
+    pub fn exhausted(&self, limited: bool) -> Option<Duration> {
         let rooms = [self.requests, self.tokens].into_iter().flatten();
-        let empty = rooms.filter(|room| room.remaining == Some(0));
+        let empty = rooms.filter(|room| room.remaining.map_or(limited, |left| left == 0));
         empty.filter_map(|room| room.reset).max()
     }
 }
@@ -204,7 +205,7 @@ mod tests {
                 ("x-ratelimit-reset-requests", "1s"),
                 ("x-ratelimit-reset-tokens", "9s"),
             ]);
-            quota.unwrap().exhausted().map(|d| d.as_secs())
+            quota.unwrap().exhausted(false).map(|d| d.as_secs())
         };
         assert_eq!(used_up("0", "0"), Some(9));
         assert_eq!(used_up("0", "5"), Some(1));

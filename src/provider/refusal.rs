@@ -44,15 +44,16 @@ impl Scrub {
 pub(super) async fn refused(mut body: Body, scrub: &Scrub) -> Failure {
     let status = body.response().status();
     let headers = body.response().headers();
-    let retry_after = retry_after(headers, SystemTime::now());
-    let quota = quota(headers, SystemTime::now()).map(Box::new);
     let kind = kind(status);
+    let limited = kind == FailureKind::RateLimited;
+    let retry_after = retry_after(headers, limited, SystemTime::now());
+    let quota = quota(headers, SystemTime::now()).map(Box::new);
     let upstream = if kind == FailureKind::Auth {
         // Its words would name the key or the account behind it.
         silent(status)
     } else {
-        let said: Value =
-            serde_json::from_slice(&body.beginning(MAX_BODY).await).unwrap_or_default();
+        let said = serde_json::from_slice(&body.beginning(MAX_BODY).await);
+        let said = alone(said.unwrap_or_default());
         spoken(status.as_u16(), said.get("error").unwrap_or(&said), scrub)
     };
     Failure {
@@ -65,9 +66,22 @@ pub(super) async fn refused(mut body: Body, scrub: &Scrub) -> Failure {
 
 /// An error object inside an answer that had begun with 200.
 pub(super) fn in_stream(error: &Value, scrub: &Scrub) -> Failure {
+    let said = spoken(200, error, scrub);
+    let kind = match said.kind.as_deref() {
+        Some("overloaded_error") => FailureKind::Overloaded,
+        _ => FailureKind::InStream,
+    };
     Failure {
-        upstream: Some(Box::new(spoken(200, error, scrub))),
-        ..Failure::new(FailureKind::InStream)
+        upstream: Some(Box::new(said)),
+        ..Failure::new(kind)
+    }
+}
+
+/// Google's errors come in an array of their own where a stream was asked for.
+fn alone(said: Value) -> Value {
+    match said {
+        Value::Array(mut items) if items.len() == 1 => items.remove(0),
+        said => said,
     }
 }
 
@@ -76,6 +90,8 @@ fn kind(status: StatusCode) -> FailureKind {
         401 | 402 | 403 | 407 => FailureKind::Auth,
         429 => FailureKind::RateLimited,
         408 | 409 | 503 | 529 => FailureKind::Overloaded,
+        // Something behind it failed: Bedrock says so of the model itself.
+        424 => FailureKind::Server,
         400..=499 => FailureKind::Rejected,
         500..=599 => FailureKind::Server,
         // A redirect is not followed: it could carry the key to another host.
@@ -139,6 +155,19 @@ mod tests {
     }
 
     #[test]
+    fn an_overloaded_provider_is_known_inside_of_an_answer_as_well() {
+        let kind = |kind| in_stream(&json!({"type": kind}), &Scrub::new(None)).kind;
+        assert_eq!(kind("overloaded_error"), FailureKind::Overloaded);
+        assert_eq!(kind("api_error"), FailureKind::InStream);
+    }
+
+    #[test]
+    fn an_error_in_an_array_of_its_own_is_that_error() {
+        assert_eq!(alone(json!([{"error": 1}])), json!({"error": 1}));
+        assert_eq!(alone(json!([1, 2])), json!([1, 2]));
+    }
+
+    #[test]
     fn our_key_is_taken_out_of_every_field() {
         let said = json!({"message": "key sk-secret is odd", "type": "sk-secret",
             "code": "sk-secret", "param": "sk-secret"});
@@ -163,6 +192,7 @@ mod tests {
             (403, FailureKind::Auth),
             (404, FailureKind::Rejected),
             (408, FailureKind::Overloaded),
+            (424, FailureKind::Server),
             (429, FailureKind::RateLimited),
             (500, FailureKind::Server),
             (529, FailureKind::Overloaded),

@@ -8,12 +8,12 @@ use super::quota::Quota;
 use super::spans::span;
 
 /// Reads `retry-after-ms`, else `retry-after` in seconds, with units or as a date, else when a limit that is used up
-/// is there again.
-pub(super) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+/// is there again; `limited`: the provider says that one is.
+pub(super) fn retry_after(headers: &HeaderMap, limited: bool, now: SystemTime) -> Option<Duration> {
     let text = |name: &str| headers.get(name)?.to_str().ok();
     let ms = text("retry-after-ms").and_then(milliseconds);
     let asked = ms.or_else(|| span(text(RETRY_AFTER.as_str())?, now));
-    asked.or_else(|| quota(headers, now)?.exhausted())
+    asked.or_else(|| quota(headers, now)?.exhausted(limited))
 }
 
 /// What the headers say of what will still be taken.
@@ -35,13 +35,17 @@ mod tests {
     use reqwest::header::HeaderValue;
 
     fn parse(headers: &[(&'static str, &'static str)]) -> Option<Duration> {
+        read(headers, false)
+    }
+
+    fn read(headers: &[(&'static str, &'static str)], limited: bool) -> Option<Duration> {
         let map = headers
             .iter()
             .map(|(n, v)| (n.parse().unwrap(), HeaderValue::from_static(v)))
             .collect();
         // Sun, 06 Nov 1994 08:49:37 GMT
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
-        retry_after(&map, now)
+        retry_after(&map, limited, now)
     }
 
     #[test]
@@ -83,6 +87,15 @@ mod tests {
             ("x-ratelimit-reset-tokens", "1s"),
         ];
         assert_eq!(parse(&both), Some(Duration::from_secs(9)));
+    }
+
+    #[test]
+    fn of_one_who_limits_a_reset_alone_tells() {
+        let reset = [("x-ratelimit-reset-requests", "20s")];
+        assert_eq!(read(&reset, true), Some(Duration::from_secs(20)));
+        assert_eq!(read(&reset, false), None);
+        let left = [reset[0], ("x-ratelimit-remaining-requests", "3")];
+        assert_eq!(read(&left, true), None);
     }
 
     #[test]

@@ -7,6 +7,9 @@ use std::str::{Utf8Error, from_utf8};
 /// ends an event must not fill the memory.
 const MAX_EVENT: usize = 1 << 20;
 
+/// Bytes kept of what is no event: an error that is longer is a page for people.
+const MAX_BARE: usize = 16 << 10;
+
 const BOM: &[u8] = "\u{feff}".as_bytes();
 
 /// Why a byte stream is not one of events.
@@ -32,6 +35,8 @@ pub(super) struct Splitter {
     data: Vec<u8>,
     /// `data` was given out and is to be forgotten.
     given: bool,
+    /// The lines that are JSON and no field: some servers break off with a bare error.
+    bare: Vec<u8>,
     /// A line ended in a carriage return: a line feed right behind it belongs to it.
     after_cr: bool,
     begun: bool,
@@ -63,6 +68,7 @@ impl Splitter {
             }
             let line = self.buffer.get(start..end).unwrap_or_default();
             take_data(line, &mut self.data);
+            take_bare(line, &mut self.bare);
             if self.data.len() > MAX_EVENT {
                 return Some(Err(SseError::TooLarge));
             }
@@ -74,9 +80,15 @@ impl Splitter {
         self.forget_given();
         let line = self.buffer.get(self.line..).unwrap_or_default();
         take_data(line, &mut self.data);
+        take_bare(line, &mut self.bare);
         self.line = self.buffer.len();
         self.seen = self.line;
         (!self.data.is_empty()).then(|| self.give())
+    }
+
+    /// What came outside of all events, from the first line on that begins like JSON; empty if nothing did.
+    pub(super) fn bare(&self) -> &[u8] {
+        &self.bare
     }
 
     /// Where the current line ends, with a byte order mark and the second half of a
@@ -134,6 +146,16 @@ fn take_data(line: &[u8], data: &mut Vec<u8>) {
     data.push(b'\n');
 }
 
+/// Adds a line to a bare JSON text, if it begins one or one has begun.
+fn take_bare(line: &[u8], bare: &mut Vec<u8>) {
+    let begins = matches!(line.first(), Some(b'{' | b'['));
+    let inside = !bare.is_empty() && !line.starts_with(b"data:");
+    if (begins || inside) && bare.len() + line.len() < MAX_BARE {
+        bare.extend_from_slice(line);
+        bare.push(b'\n');
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -179,6 +201,20 @@ mod tests {
     #[test]
     fn a_field_that_only_begins_like_data_is_not_data() {
         assert!(texts(&[b"database: a\n\ndat: b\n\n"]).is_empty());
+    }
+
+    #[test]
+    fn json_outside_of_all_events_is_kept_beside_them() {
+        let mut splitter = Splitter::default();
+        splitter.push(b"data: a\n\n{\n  \"error\": {\n  }\r\n}");
+        assert_eq!(splitter.next(), Some(Ok("a")));
+        assert_eq!(splitter.next(), None);
+        assert_eq!(splitter.rest(), None);
+        assert_eq!(splitter.bare(), b"{\n  \"error\": {\n  }\n}\n");
+        let mut endless = Splitter::default();
+        endless.push(&b"{\n".repeat(1 << 20));
+        assert_eq!(endless.next(), None);
+        assert!(endless.bare().len() <= MAX_BARE);
     }
 
     #[test]

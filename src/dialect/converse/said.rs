@@ -134,6 +134,7 @@ pub fn exception(name: &str, data: &str) -> Fault {
         }
         "validationexception" | "resourcenotfoundexception" => "invalid_request_error",
         "accessdeniedexception" => "permission_error",
+        "serviceunavailableexception" => "overloaded_error",
         _ => "server_error",
     };
     failure(message.unwrap_or("The provider failed."), kind, name)
@@ -205,6 +206,10 @@ mod tests {
         let error = json!({"message": "Too many tokens.", "type": "rate_limit_error",
             "code": "throttlingException"});
         assert_eq!(told, Fault::Said(error));
+        let Fault::Said(error) = exception("serviceUnavailableException", "{}") else {
+            panic!("an exception is a failure");
+        };
+        assert_eq!(error["type"], "overloaded_error");
         let Fault::Said(error) = exception("modelStreamErrorException", "not JSON") else {
             panic!("an exception is a failure");
         };

@@ -212,7 +212,7 @@ fn failures_inside_a_stream_end_it() {
     };
     assert_eq!(
         error,
-        json!({"message": "Busy.", "type": "server_error", "param": null, "code": "UNAVAILABLE"})
+        json!({"message": "Busy.", "type": "overloaded_error", "param": null, "code": "UNAVAILABLE"})
     );
     let malformed = said(json!([]), Some("MALFORMED_FUNCTION_CALL"));
     assert!(matches!(heard(&[malformed]), Err(Fault::Said(_))));

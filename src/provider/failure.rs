@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::quota::Quota;
+use crate::chat::InvalidRequest;
 
 /// A call that did not lead to an answer. Holds no credential, and nothing of the
 /// provider's that a client must not read except `detail`.
@@ -181,6 +182,22 @@ impl Failure {
         Self {
             detail: Some(detail.into()),
             ..Self::new(kind)
+        }
+    }
+
+    /// That a dialect has no word for a field of the request.
+    #[must_use]
+    pub fn inexpressible(field: InvalidRequest) -> Self {
+        let said = UpstreamError {
+            status: 400,
+            message: field.message,
+            kind: None,
+            code: None,
+            param: field.param,
+        };
+        Self {
+            upstream: Some(Box::new(said)),
+            ..Self::new(FailureKind::Inexpressible)
         }
     }
 

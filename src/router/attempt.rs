@@ -13,9 +13,8 @@ use super::health::Health;
 use super::held::{Held, Leased, hold_back};
 use super::plan::Candidate;
 use super::send::Errand;
-use crate::chat::InvalidRequest;
 use crate::dialect::Target;
-use crate::provider::{Call, Deadlines, Failure, FailureKind, Quota, Remedy, Reply, UpstreamError};
+use crate::provider::{Call, Deadlines, Failure, FailureKind, Quota, Remedy, Reply};
 
 /// Tokens of an answer where the provider wants a number and neither the client nor the catalogue gives one.
 const MAX_TOKENS: u64 = 4096;
@@ -33,7 +32,7 @@ impl Errand<'_> {
             max_tokens: self.most_tokens(candidate),
         };
         let body = candidate.provider.body(self.request, &target);
-        let body = body.map_err(inexpressible)?;
+        let body = body.map_err(Failure::inexpressible)?;
         let now = std::time::Instant::now();
         let (provider, model) = (candidate.provider.name(), candidate.model.as_str());
         let health = self.router.healths.of(provider, model, now);
@@ -205,18 +204,5 @@ fn learn(health: Option<&Health>, reply: &Reply) {
     let texts = headers.iter().map(|(n, v)| (n.as_str(), v.as_str()));
     if let (Some(health), Some(quota)) = (health, Quota::read(texts, SystemTime::now())) {
         health.learn(&quota, std::time::Instant::now());
-    }
-}
-
-fn inexpressible(field: InvalidRequest) -> Failure {
-    Failure {
-        upstream: Some(Box::new(UpstreamError {
-            status: 400,
-            message: field.message,
-            kind: None,
-            code: None,
-            param: field.param,
-        })),
-        ..Failure::new(FailureKind::Inexpressible)
     }
 }

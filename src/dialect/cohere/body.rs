@@ -32,9 +32,8 @@ pub fn body(
     let mut body = Map::new();
     body.insert("model".into(), target.model.into());
     body.insert("messages".into(), turns.into());
-    if target.stream {
-        body.insert("stream".into(), true.into());
-    }
+    // It has no default there.
+    body.insert("stream".into(), target.stream.into());
     if !documents.all.is_empty() {
         body.insert("documents".into(), documents.all.into());
         if !documents.cited {

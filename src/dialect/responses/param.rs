@@ -21,6 +21,10 @@ pub fn param(path: &str, body: &Map<String, Value>, earlier: usize) -> String {
         "response_format" => format!("text.format{}", rest.replacen(".json_schema", "", 1)),
         "verbosity" => "text.verbosity".to_owned(),
         "reasoning_effort" => "reasoning.effort".to_owned(),
+        // Either asks for them.
+        "logprobs" if body.get("top_logprobs").is_some_and(|top| !top.is_null()) => {
+            "top_logprobs".to_owned()
+        }
         "logprobs" => "include".to_owned(),
         "tools" | "tool_choice" => {
             let flat = rest.replacen(".allowed_tools", "", 1);
@@ -133,6 +137,14 @@ mod tests {
         ] {
             assert_eq!(named(path, &json!({"input": "hi"}), 0), own);
         }
+    }
+
+    #[test]
+    fn logprobs_are_named_by_what_asks_for_them() {
+        let included = json!({"include": ["message.output_text.logprobs"]});
+        assert_eq!(named("logprobs", &included, 0), "include");
+        let counted = json!({"top_logprobs": 3});
+        assert_eq!(named("logprobs", &counted, 0), "top_logprobs");
     }
 
     #[test]

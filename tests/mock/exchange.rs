@@ -12,6 +12,7 @@ use actix_web::http::header::{
 use actix_web::rt::time::sleep;
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use serde_json::Value;
 
 use super::reply::Behaviour;
 use super::script::{FOR_EVER, LEAVE, Step, Watch, play};
@@ -186,10 +187,19 @@ fn whole(exchange: &Exchange<'_>, dialect: &impl Dialect) -> HttpResponse {
         "reset-headers" => vec![Step::Wait(LEAVE), broken(exchange)],
         "reset-stream" => vec![half(), Step::Wait(LEAVE), broken(exchange)],
         "truncated" => {
-            let all = vec![Step::Send(body)];
+            let all = vec![Step::Send(body), Step::Wait(LEAVE)];
             return sized(response, length + 64, all, &exchange.seen);
         }
         "drip-slow" => drip(&body, behaviour),
+        "drip-huge" => {
+            let starts = (0..length).step_by(512 << 10);
+            let piece = |start| Step::Send(body.slice(start..length.min(start + (512 << 10))));
+            let steps = play(
+                starts.map(piece).collect(),
+                Watch::new(Arc::clone(&exchange.seen)),
+            );
+            return response.streaming(steps);
+        }
         _ => return response.body(body),
     };
     sized(response, length, steps, &exchange.seen)
@@ -220,7 +230,8 @@ fn streamed(exchange: &Exchange<'_>, dialect: &impl Dialect) -> HttpResponse {
             all.frames.len() / 2,
         );
         let half = all.frames.into_iter().take(half).map(Step::Send);
-        return sized(response, length, half.collect(), &exchange.seen);
+        let half = half.chain([Step::Wait(LEAVE)]).collect();
+        return sized(response, length, half, &exchange.seen);
     }
     let steps = faulty(exchange, &all).unwrap_or_else(|| paced(all.frames, behaviour));
     response.streaming(play(steps, Watch::new(Arc::clone(&exchange.seen))))
@@ -276,6 +287,8 @@ fn faulty(exchange: &Exchange<'_>, all: &Frames) -> Option<Vec<Step>> {
         "malformed" => begin(role, send(&all.malformed)),
         "malformed-sse" => begin(words, send(&all.garbage)),
         "error-in-stream" => begin(words, send(&all.failure)),
+        "bare-error" => begin(words, vec![Step::Send(bare(&all.failure, "", ""))]),
+        "bare-list" => begin(role, vec![Step::Send(bare(&all.failure, "[", "]"))]),
         "roleonly-then-error" => begin(role, send(&all.failure)),
         "roleonly-then-hang" => begin(role, hang()),
         "stall" => begin(words, hang()),
@@ -283,6 +296,14 @@ fn faulty(exchange: &Exchange<'_>, all: &Frames) -> Option<Vec<Step>> {
         "reset-stream" => begin(words, vec![Step::Wait(LEAVE), broken(exchange)]),
         _ => None,
     }
+}
+
+/// An event's JSON as it stands, in a few lines.
+fn bare(event: &Bytes, before: &str, after: &str) -> Bytes {
+    let event = String::from_utf8_lossy(event);
+    let data = event.lines().find_map(|line| line.strip_prefix("data: "));
+    let data: Value = serde_json::from_str(data.unwrap_or_default()).unwrap_or_default();
+    format!("{before}{data:#}\n{after}").into()
 }
 
 /// An error with this status; like OpenAI's, one about the key repeats it.

@@ -28,11 +28,13 @@
 //! | `cut`, `no-done`, `done-only`, `done-unterminated` | connection broken half-way; no end of the stream; nothing else; no blank line behind it |
 //! | `truncated` | a `content-length` of more than there is: behind all of the JSON, or half of the stream |
 //! | `malformed`, `malformed-sse`, `error-in-stream`, `roleonly-then-error`, `roleonly-then-hang`, `stall` | broken JSON; what is no event; an error after a word, or after the role; silence after the role, or after a word (half of the JSON) |
+//! | `bare-error`, `bare-list` | an error after a word, or in an array in place of all events, that is no event |
 //! | `length`, `filtered`, `refusal`, `stopped` | cut by length; by a filter; a refusal in the place for it (OpenAI's chat only); ended by the first stop sequence |
 //! | `blocked` | the prompt is not answered (Gemini only) |
 //! | `tools`, `tools2`, `stop-tools`, `text-tools`, `agent`, `echo` | a tool call; two; one that ends with `stop`; one behind a text; one until there is a result; the question itself |
 //! | `thinking` | a thought before the text, signed where the dialect signs; one sent back with another text and that signature is refused |
 //! | `big-N`, `utf8split`, `crlf` | N KiB of text in one event; each byte in a packet of its own; CRLF, comments and several data lines (OpenAI's chat only) |
+//! | `drip-huge-N` | N MiB of text in JSON that does not say how long it is |
 //! | `flood-N`, `huge-N` | N half MiB, or N MiB, of text, in events of half a MiB |
 //! | `half`, `range`, `deep`, and `whole-half` … | half an emoji, a number beyond floats, 200 levels: JSON that can be stepped over and not read; JSON even if a stream was asked for (OpenAI's chat only) |
 //! | `headers`, `spent-N`, `uncounted`, `cached-N` | headers that must not come through; those that say that no request is left for N s; an answer without token counts (all three OpenAI's chat only); N tokens read from the prompt cache |

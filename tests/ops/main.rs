@@ -22,6 +22,7 @@ mod drain;
 mod edge;
 mod eval;
 mod evidence;
+mod faults;
 mod feedback;
 mod freshness;
 mod helpers;
@@ -51,5 +52,7 @@ mod stored;
 mod tenants;
 mod unsynced;
 
+#[path = "../clients/mod.rs"]
+mod clients;
 #[path = "../mock/mod.rs"]
 mod mock;

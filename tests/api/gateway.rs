@@ -123,11 +123,14 @@ impl Gateway {
         share(&SHARED, || Self::start(ROUTED))
     }
 
-    /// One of a test's own; `MOCK` in the configuration stands for the mock's base URL.
+    /// One of a test's own; `MOCK` in the configuration stands for the mock's base URL, and `ROOT` for that of its
+    /// dialects beside OpenAI's.
     pub(crate) fn start(config: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mock = Mock::start().unwrap();
-        let config = config.replace("MOCK", &mock.base_url());
+        let config = config
+            .replace("MOCK", &mock.base_url())
+            .replace("ROOT", &mock.root_url());
         fs::write(folder.path().join("reprise.toml"), config).unwrap();
         let mut child = command(&folder)
             .args(["serve", "--bind", "127.0.0.1:0"])

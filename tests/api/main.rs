@@ -7,6 +7,8 @@
     reason = "what a test cannot go on without fails it"
 )]
 
+#[path = "../clients/mod.rs"]
+mod clients;
 #[path = "../mock/mod.rs"]
 mod mock;
 
@@ -15,6 +17,7 @@ mod cache;
 mod client;
 mod controls;
 mod conversation;
+mod dialects;
 mod embeddings;
 mod endpoints;
 mod errors;

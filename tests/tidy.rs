@@ -35,13 +35,15 @@ const ORDER: [&str; 21] = [
 ];
 
 /// Crates that stay where they are, by their module.
-const AT_HOME: [(&str, &str); 18] = [
+const AT_HOME: [(&str, &str); 20] = [
     ("actix_web", "server"),
     ("actix_http", "server"),
     ("actix_server", "server"),
     ("actix_service", "server"),
+    ("actix_multipart", "server"),
     ("reqwest", "provider"),
     ("rustls", "provider"),
+    ("hmac", "provider"),
     ("moka", "cache"),
     ("dashmap", "cache"),
     ("sled", "store"),

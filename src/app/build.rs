@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use secrecy::SecretString;
+
 use crate::cache::invalidation::Marks;
 use crate::cache::policy::{Policies, Policy};
 use crate::cache::scope::Shared;
@@ -12,11 +14,12 @@ use crate::gateway::judge::JudgeConfig;
 use crate::gateway::{Gateway, GatewayConfig, Parts};
 use crate::identity::{Access, KeyFacts, Keyring, Role, bootstrap_key, start_rule};
 use crate::ledger::{LiveCatalogue, Prices};
+use crate::provider::{WebhookError, Webhooks};
 use crate::router::Router;
-use crate::server::{Door, Drain, Limits};
-use crate::store::{DataFolder, StateStore, WorkStore};
+use crate::server::{self, Door, Drain, Limits};
+use crate::store::{Blobs, DataFolder, StateStore, WorkStore};
 use crate::telemetry::Recorder;
-use crate::work::Responses;
+use crate::work::{Responses, Work, WorkParts};
 
 use super::StartError;
 use super::asker_key::asker_key;
@@ -69,6 +72,7 @@ pub(super) fn build_around(
     let recorder = Recorder::install()?;
     let metrics = Arc::new(recorder.metrics());
     let bootstrap = bootstrap_key(|name: &str| (environment.0)(name))?;
+    let webhooks = webhooks(config, &|name| (environment.0)(name))?;
     let Data {
         state,
         audit,
@@ -104,14 +108,17 @@ pub(super) fn build_around(
             metrics,
         },
     );
+    let gateway = Arc::new(gateway);
+    let (responses, work) = open_later(config, &folder, &gateway, webhooks);
     let door = Arc::new(Door {
-        gateway: Arc::new(gateway),
+        gateway,
         registry: Arc::new(registry),
         state,
         audit,
         reembedding,
         upkeep: Arc::new(upkeep),
-        responses: open_responses(config, &folder),
+        responses,
+        work,
         recorder,
         drain: Arc::new(Drain::default()),
         limits: limits(config),
@@ -126,22 +133,61 @@ pub(super) fn build_around(
     })
 }
 
-/// Without them requests are answered all the same, but nothing is kept of them.
-fn open_responses(config: &Config, folder: &DataFolder) -> Option<Arc<Responses>> {
-    let opened = WorkStore::open(folder);
-    let opened = opened.map_err(|error| tracing::error!(%error, "no responses are kept"));
-    let work = Arc::new(opened.ok()?);
-    Some(Arc::new(Responses::new(
-        work,
+/// What is kept of requests for later. Without it requests are answered all the same, but nothing is kept of them.
+fn open_later(
+    config: &Config,
+    folder: &DataFolder,
+    gateway: &Arc<Gateway>,
+    webhooks: Option<Webhooks>,
+) -> (Option<Arc<Responses>>, Option<Arc<Work>>) {
+    let store = match WorkStore::open(folder) {
+        Ok(store) => Arc::new(store),
+        Err(error) => {
+            tracing::error!(%error, "no responses, batches and jobs are kept");
+            return (None, None);
+        }
+    };
+    let responses = Arc::new(Responses::new(
+        store.clone(),
         config.responses.ttl(),
         config.responses.max_bytes,
-    )))
+    ));
+    let work = Blobs::open(folder, config.store.min_free_bytes).map_err(|e| e.to_string());
+    let work = work.and_then(|blobs| {
+        let parts = WorkParts {
+            store,
+            blobs,
+            gateway: gateway.clone(),
+            responses: responses.clone(),
+            webhooks,
+            told: server::told,
+        };
+        Work::open(parts, config).map_err(|e| e.to_string())
+    });
+    let work = work.map_err(|error| tracing::error!(%error, "no batches and jobs are kept"));
+    (Some(responses), work.ok().map(Arc::new))
+}
+
+/// Who tells clients that an answer is there, if a secret is named.
+pub(super) fn webhooks(
+    config: &Config,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<Option<Webhooks>, WebhookError> {
+    let later = &config.later;
+    if later.webhook_secret_env.is_empty() {
+        return Ok(None);
+    }
+    let secret = env(&later.webhook_secret_env).filter(|secret| !secret.trim().is_empty());
+    let missing = || WebhookError::NoSecret(later.webhook_secret_env.clone());
+    let secret = SecretString::from(secret.ok_or_else(missing)?);
+    Webhooks::new(&secret, &later.webhook_allow, later.webhook_timeout()).map(Some)
 }
 
 fn limits(config: &Config) -> Limits {
     Limits {
         body_bytes: config.server.body_limit_bytes,
         body_time: config.server.body_timeout(),
+        upload_time: config.files.upload_timeout(),
     }
 }
 

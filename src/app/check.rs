@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Environment;
+use super::build::webhooks;
 use super::encoder::{embed_config, next_config};
 use super::error::{Lines, StartError};
 use super::router::{build_providers, build_router};
@@ -57,6 +58,9 @@ fn check_start(
     }
     if reading.knows("catalogue.file") {
         note(&mut faults, LiveCatalogue::open(settings.catalogue.own()));
+    }
+    if reading.knows("async") {
+        note(&mut faults, webhooks(settings, &env));
     }
     // Routes rest on the whole of the providers.
     let names = match sound {

@@ -7,7 +7,7 @@ use crate::config::{Faults, ModelDirError};
 use crate::embed::EmbedError;
 use crate::identity::{BootstrapError, StartRefused};
 use crate::ledger::CatalogueFault;
-use crate::provider::{BadOutbound, ProviderError};
+use crate::provider::{BadOutbound, ProviderError, WebhookError};
 use crate::router::RouterError;
 use crate::store::StoreError;
 use crate::telemetry::{LogError, RecorderError};
@@ -43,6 +43,8 @@ pub enum StartError {
     Next(Box<StartError>),
     #[error(transparent)]
     Provider(#[from] Lines<ProviderError>),
+    #[error(transparent)]
+    Webhook(#[from] WebhookError),
     #[error(transparent)]
     Router(#[from] Lines<RouterError>),
     #[error("{0}: {1}")]

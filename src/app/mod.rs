@@ -60,6 +60,10 @@ pub async fn serve(config: &Config, environment: &Environment) -> Result<(), Sta
     built.door.gateway.keep_probing();
     let drain = built.door.drain.clone();
     let (notice, deadline) = (config.server.drain_notice(), config.server.drain_deadline());
+    let work = built.door.work.clone();
+    if let Some(work) = &work {
+        work.start(deadline);
+    }
     let recorder = built.door.recorder.clone();
     tokio::spawn(async move {
         loop {
@@ -71,11 +75,20 @@ pub async fn serve(config: &Config, environment: &Environment) -> Result<(), Sta
     tokio::spawn(reload_when_told(hangup, prices));
     stop.come().await;
     tracing::info!("stopping: what is being answered is finished first");
+    let leave = async {
+        let work = async {
+            if let Some(work) = &work {
+                work.stop().await;
+            }
+        };
+        tokio::join!(drain.run(notice, deadline), work);
+    };
     // A second signal means now.
     tokio::select! {
-        () = drain.run(notice, deadline) => {}
+        () = leave => {}
         () = stop.come() => {}
     }
+    drop(work);
     for server in servers {
         server.stop().await;
     }

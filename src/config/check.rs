@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use super::layers::Layers;
 use super::lists::{Provider, ProviderKind};
 use super::sections::{Decide, parse_bind};
-use super::{Config, MAX_ENTRY_BYTES, Origin};
+use super::{Config, DayWindow, MAX_ENTRY_BYTES, Origin};
 
 const MAX: f64 = f64::INFINITY;
 /// A day: no wait of ours is longer, and a number above it is a mistaken unit.
@@ -64,6 +64,32 @@ const RANGES: &[(&str, f64, f64)] = &[
     ("cache.budget", 0.001, 0.5),
     ("responses.ttl_s", 60.0, 31_536_000.0),
     ("responses.max_bytes", 0.0, MAX),
+    ("files.max_bytes", 1024.0, 536_870_912.0),
+    ("files.per_tenant", 1.0, 1_000_000.0),
+    ("files.per_tenant_bytes", 1024.0, MAX),
+    ("files.upload_timeout_s", 1.0, DAY_S),
+    ("files.ttl_s", 60.0, 31_536_000.0),
+    ("batch.workers", 1.0, 1000.0),
+    ("batch.completion_s", 1.0, 30.0 * DAY_S),
+    ("batch.max_lines", 1.0, 1_000_000.0),
+    ("batch.per_tenant", 1.0, 100_000.0),
+    ("batch.per_tenant_lines", 1.0, 10_000_000.0),
+    ("batch.queue", 1.0, 100_000.0),
+    ("batch.kept", 1.0, 1_000_000.0),
+    ("batch.ttl_s", 60.0, 31_536_000.0),
+    ("batch.retry_base_ms", 1.0, DAY_MS),
+    ("batch.retry_max_ms", 1.0, DAY_MS),
+    ("batch.max_tries", 0.0, 1_000_000.0),
+    ("async.workers", 1.0, 10_000.0),
+    ("async.queue", 1.0, 1_000_000.0),
+    ("async.per_tenant", 1.0, 1_000_000.0),
+    ("async.body_limit_bytes", 1024.0, 6_291_456.0),
+    ("async.kept", 1.0, 10_000_000.0),
+    ("async.ttl_s", 1.0, 31_536_000.0),
+    ("async.retry_after_s", 1.0, 3600.0),
+    ("async.webhook_tries", 1.0, 100.0),
+    ("async.webhook_base_ms", 1.0, DAY_MS),
+    ("async.webhook_timeout_ms", 1.0, 600_000.0),
     ("judge.hits", 0.0, 1.0),
     ("judge.near_misses", 0.0, 1.0),
     ("judge.max_usd_per_day", 0.0, 1_000_000.0),
@@ -120,6 +146,7 @@ pub(super) fn relations(config: &Config, layers: &mut Layers) {
     found.routes(config);
     found.limits(config);
     found.prices(config);
+    found.later(config);
 }
 
 struct Found<'a> {
@@ -187,6 +214,10 @@ impl Found<'_> {
                 ("breaker.cool_down_ms", breaker.cool_down_ms),
                 ("breaker.max_cool_down_ms", breaker.max_cool_down_ms),
             ),
+            (
+                ("batch.retry_base_ms", config.batch.retry_base_ms),
+                ("batch.retry_max_ms", config.batch.retry_max_ms),
+            ),
             (("deadlines.connect_ms", deadlines.connect_ms), total),
             (("deadlines.first_byte_ms", deadlines.first_byte_ms), total),
             (
@@ -203,6 +234,18 @@ impl Found<'_> {
             if told && low.1 > high.1 {
                 self.add(low.0, format!("must not be above {}", high.0));
             }
+        }
+    }
+
+    fn later(&mut self, config: &Config) {
+        if DayWindow::parse(&config.batch.window).is_none() {
+            let message = "must be \"HH:MM-HH:MM\" with two times that differ, or \"\"";
+            self.add("batch.window", message);
+        }
+        let variable = &config.later.webhook_secret_env;
+        if !variable.is_empty() && !is_variable(variable) {
+            let message = "must be the name of an environment variable, not the secret itself";
+            self.add("async.webhook_secret_env", message);
         }
     }
 

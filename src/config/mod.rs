@@ -3,6 +3,7 @@
 
 mod check;
 mod faults;
+mod later;
 mod layers;
 mod limits;
 mod lists;
@@ -23,6 +24,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 pub use faults::{Fault, Faults, Origin};
+pub use later::{Batch, DayWindow, Files, Later};
 pub use limits::{Limit, Overload, Per};
 pub use lists::{Namespace, Price, Provider, ProviderKind};
 pub use model_dir::{ModelDirError, find_model_dir, model_search_starts};
@@ -55,6 +57,10 @@ pub struct Config {
     pub store: Store,
     pub cache: Cache,
     pub responses: Responses,
+    pub files: Files,
+    pub batch: Batch,
+    #[serde(rename = "async")]
+    pub later: Later,
     pub judge: Judge,
     pub deadlines: Deadlines,
     pub retry: Retry,

@@ -15,7 +15,7 @@ use crate::cache::freshness::class::classify;
 use crate::cache::history::{History, LeftOut};
 use crate::cache::policy::{Policy, Trial};
 use crate::cache::scope::{AskerId, CacheKey, Ground, Namespace};
-use crate::chat::{CanonicalHasher, ChatRequest, RequestId, joined_text};
+use crate::chat::{CanonicalHasher, ChatRequest, Dialect, RequestId, joined_text};
 use crate::config::{Ineligible, TtlClass};
 use crate::guard::Pass;
 use crate::identity::{Caller, Role};
@@ -26,6 +26,17 @@ use crate::telemetry::Outcome;
 
 /// The header in which a request says where it goes.
 pub const ROUTE: &str = "x-reprise-route";
+
+/// What limits call the address at which requests of `dialect` come.
+#[must_use]
+pub fn endpoint(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Completions => "completions",
+        Dialect::Responses => "responses",
+        Dialect::Messages => "messages",
+        _ => "chat/completions",
+    }
+}
 
 /// One request, checked, with its caller.
 #[derive(Debug)]

@@ -13,6 +13,7 @@ use crate::dialect::anthropic;
 use crate::dialect::embeddings::Refusal;
 use crate::guard::Standing;
 use crate::provider::{Failure, FailureKind};
+use crate::telemetry::Ending;
 
 /// Everything that can be wrong, as `error.code` spells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -49,6 +50,10 @@ pub enum Code {
     PreviousResponseNotFound,
     /// `If-Match` is missing.
     PreconditionRequired,
+    /// Too much waits already.
+    QueueFull,
+    /// The tenant keeps as many files as it may.
+    FileQuota,
     /// `only` was asked and nothing is remembered.
     CacheMiss,
     /// The gateway is stopping.
@@ -134,6 +139,8 @@ impl Code {
             Self::OverLimit => row("rate_limit_exceeded", 429, "rate_limit_error", true),
             Self::OverLimitForLong => row("rate_limit_exceeded", 429, "rate_limit_error", false),
             Self::Overloaded => row("overloaded", 503, SERVER, true),
+            Self::QueueFull => row("queue_full", 429, "rate_limit_error", true),
+            Self::FileQuota => row("file_quota_exceeded", 400, INVALID, false),
             Self::CacheMiss => row("cache_miss", 504, "cache_miss", false),
             Self::ShuttingDown => row("shutting_down", 503, SERVER, true),
             Self::EmbedderBusy => row("embedder_busy", 503, SERVER, true),
@@ -217,6 +224,17 @@ impl ApiError {
     #[must_use]
     pub fn retryable(&self) -> bool {
         self.code.row().retryable
+    }
+
+    /// As what a request that came to this is counted.
+    #[must_use]
+    pub fn ending(&self) -> Ending {
+        match &self.via {
+            // A miss that was not to be mended is a miss.
+            Some(via) if via.withheld => Ending::Answered(via.outcome),
+            _ if self.status() < 500 || self.code == Code::Overloaded => Ending::Refused,
+            _ => Ending::Error,
+        }
     }
 
     /// The event that ends a stream of `dialect` which cannot go on.

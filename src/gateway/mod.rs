@@ -8,6 +8,7 @@ pub mod endpoints;
 pub mod error;
 pub mod feedback;
 mod fetch;
+pub mod head;
 pub mod judge;
 mod limits;
 mod listing;
@@ -233,6 +234,14 @@ impl Gateway {
     pub async fn consult(&self, ask: Ask) -> Result<Found, ApiError> {
         let plan = self.admit(ask)?;
         Ok(self.look_up(&plan).await)
+    }
+
+    /// Refuses what would be refused before anybody is asked.
+    ///
+    /// # Errors
+    /// What the client did wrong or may not do.
+    pub fn vet(&self, ask: Ask) -> Result<(), ApiError> {
+        self.admit(ask).map(drop)
     }
 
     async fn look_up(&self, plan: &Plan) -> Found {

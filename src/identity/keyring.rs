@@ -101,6 +101,19 @@ impl Keyring {
 }
 
 impl Keyring {
+    /// Whether somebody who was let in before would be let in still, with the same rights: for work that goes on
+    /// without them.
+    #[must_use]
+    pub fn admits(&self, caller: &Caller) -> bool {
+        let Some(id) = &caller.key_id else {
+            return !self.demands_key();
+        };
+        let stored = self.stored.load();
+        let bootstrap = self.bootstrap.iter().map(|(_, caller)| caller);
+        let mut known = stored.values().chain(bootstrap);
+        known.any(|known| known.key_id.as_ref() == Some(id) && known == caller)
+    }
+
     /// Whether some valid key belongs to that tenant, the bootstrap key included.
     #[must_use]
     pub fn knows_tenant(&self, name: &str) -> bool {
@@ -162,6 +175,24 @@ mod tests {
         let ring = Keyring::new(None);
         ring.replace(&[key.record]).unwrap();
         assert!(!ring.any() && ring.demands_key());
+    }
+
+    #[test]
+    fn who_was_let_in_is_admitted_until_the_key_is_revoked_or_means_another() {
+        let mut key = key("a", Role::App);
+        let ring = Keyring::new(None);
+        assert!(ring.admits(&Caller::anonymous()));
+        ring.replace(std::slice::from_ref(&key.record)).unwrap();
+        let caller = ring.authenticate(key.secret.expose_secret()).unwrap();
+        assert!(ring.admits(&caller) && !ring.admits(&Caller::anonymous()));
+        let role = Role::Admin;
+        assert!(!ring.admits(&Caller {
+            role,
+            ..caller.clone()
+        }));
+        key.record.revoked_ms = Some(1);
+        ring.replace(&[key.record]).unwrap();
+        assert!(!ring.admits(&caller));
     }
 
     #[test]

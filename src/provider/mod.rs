@@ -23,6 +23,7 @@ mod remote;
 mod retry_after;
 mod spans;
 mod sse;
+mod webhook;
 mod wire;
 
 use std::fmt;
@@ -52,6 +53,7 @@ pub use outbound::{BadOutbound, Outbound};
 pub use quota::{Quota, Room};
 pub use remote::{Remote, Setup};
 pub use spans::span;
+pub use webhook::{BadHook, Told, WebhookError, Webhooks};
 
 /// The client's headers that go along, shared by all attempts of one request.
 pub type ClientHeaders = Arc<[(String, String)]>;

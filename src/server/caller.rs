@@ -17,8 +17,35 @@ const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 /// No valid key, or, where none is needed, a request that a foreign page may have sent.
 pub(super) fn caller(request: &HttpRequest, door: &Door) -> Result<Caller, ApiError> {
     if door.open && !door.gateway.keyring().demands_key() {
-        return open(request);
+        return open(
+            request,
+            matches!(*request.method(), Method::POST | Method::PUT),
+        );
     }
+    keyed(request, door)
+}
+
+/// The caller of a request that comes as a form.
+///
+/// # Errors
+/// As [`caller`].
+pub(super) fn of_form(request: &HttpRequest, door: &Door) -> Result<Caller, ApiError> {
+    if door.open && !door.gateway.keyring().demands_key() {
+        // A browser sends forms unasked, but says where from: by an origin, which is looked at, or by this.
+        let headers = request.headers();
+        let site = headers
+            .get("sec-fetch-site")
+            .filter(|_| !headers.contains_key(ORIGIN));
+        if site.is_some_and(|site| !["same-origin", "none"].iter().any(|own| site == own)) {
+            let message = "Without keys a form from another site is refused.";
+            return Err(ApiError::new(Code::OpenModeRefused, message));
+        }
+        return open(request, false);
+    }
+    keyed(request, door)
+}
+
+fn keyed(request: &HttpRequest, door: &Door) -> Result<Caller, ApiError> {
     let Some(key) = key(request) else {
         return Err(ApiError::new(
             Code::InvalidApiKey,
@@ -56,7 +83,8 @@ pub(super) fn with_role(
     Ok(caller)
 }
 
-fn open(request: &HttpRequest) -> Result<Caller, ApiError> {
+/// `json` says that a body must be JSON, which browsers do not send elsewhere unasked.
+fn open(request: &HttpRequest, json: bool) -> Result<Caller, ApiError> {
     // Said twice, or in no known letters, is as good as foreign.
     let header = |name| {
         let mut values = request.headers().get_all(&name);
@@ -69,7 +97,7 @@ fn open(request: &HttpRequest) -> Result<Caller, ApiError> {
         authority: request.uri().authority().map(Authority::as_str),
         origin: header(ORIGIN),
         content_type: header(CONTENT_TYPE),
-        is_post: matches!(*request.method(), Method::POST | Method::PUT),
+        is_post: json,
     })
     .map_err(|refusal| ApiError::new(Code::OpenModeRefused, refusal.to_string()))?;
     Ok(Caller::anonymous())

@@ -3,6 +3,7 @@
 
 mod address;
 mod admin;
+mod batches;
 mod body;
 mod caller;
 mod connection;
@@ -10,7 +11,9 @@ mod control;
 mod drain;
 mod endpoints;
 mod feedback;
+mod files;
 mod head;
+mod jobs;
 mod listen;
 mod models;
 mod openai;
@@ -30,11 +33,13 @@ use actix_web::web;
 
 use crate::cache::reembed::Reembedding;
 use crate::cache::upkeep::Upkeep;
+use crate::chat::RequestId;
 use crate::gateway::Gateway;
+use crate::gateway::Via;
 use crate::identity::Registry;
 use crate::store::{AuditLog, StateStore};
 use crate::telemetry::Recorder;
-use crate::work::Responses;
+use crate::work::{Responses, Work};
 use address::Address;
 
 pub use drain::Drain;
@@ -56,6 +61,8 @@ pub struct Door {
     pub upkeep: Arc<Upkeep>,
     /// Finished responses; none where the disk has no room for them.
     pub responses: Option<Arc<Responses>>,
+    /// Files, batches and jobs; none where the disk has no room for them.
+    pub work: Option<Arc<Work>>,
     /// What was counted.
     pub recorder: Recorder,
     /// Whether the gateway is stopping.
@@ -87,6 +94,14 @@ pub struct Limits {
     pub body_bytes: usize,
     /// Time that a body may take.
     pub body_time: Duration,
+    /// Time that an uploaded file may take.
+    pub upload_time: Duration,
+}
+
+/// The headers by which an answer tells how it was come by.
+#[must_use]
+pub fn told(id: RequestId, via: Option<&Via>) -> Vec<(String, String)> {
+    reply::told(id, via)
 }
 
 fn routes(config: &mut web::ServiceConfig) {
@@ -104,6 +119,29 @@ fn routes(config: &mut web::ServiceConfig) {
                 .delete(web::to(responses::delete)),
         )
         .service(Address::at("/v1/responses/{id}/input_items").get(web::to(responses::input)))
+        .service(
+            Address::at("/v1/files")
+                .get(web::to(files::list))
+                .post(web::to(files::create)),
+        )
+        .service(
+            Address::at("/v1/files/{id}")
+                .get(web::to(files::retrieve))
+                .delete(web::to(files::delete)),
+        )
+        .service(Address::at("/v1/files/{id}/content").get(web::to(files::content)))
+        .service(
+            Address::at("/v1/batches")
+                .get(web::to(batches::list))
+                .post(web::to(batches::create)),
+        )
+        .service(Address::at("/v1/batches/{id}").get(web::to(batches::retrieve)))
+        .service(Address::at("/v1/batches/{id}/cancel").post(web::to(batches::cancel)))
+        .service(
+            Address::at("/v1/jobs/{id}")
+                .get(web::to(jobs::retrieve))
+                .delete(web::to(jobs::end)),
+        )
         .service(Address::at("/v1/feedback").post(web::to(feedback::feedback)))
         .service(Address::at("/v1/models").get(web::to(models::models)))
         .service(Address::at("/v1/models/{id:.+}").get(web::to(models::model)))

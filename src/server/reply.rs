@@ -92,6 +92,21 @@ pub(super) fn fault(what: &ApiError) -> HttpResponse {
     error(RequestId::fresh(), what)
 }
 
+/// The headers of an answer that is told later.
+pub(super) fn told(id: RequestId, via: Option<&Via>) -> Vec<(String, String)> {
+    let mut response = HttpResponse::Ok();
+    identify(&mut response, id);
+    if let Some(via) = via {
+        describe(&mut response, via);
+    }
+    let response = response.finish();
+    let headers = response.headers().iter();
+    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    headers
+        .map(|(name, value)| (name.to_string(), text(value)))
+        .collect()
+}
+
 /// Any value as JSON.
 pub(super) fn json(id: RequestId, value: &impl Serialize) -> HttpResponse {
     status(StatusCode::OK, id).json(value)

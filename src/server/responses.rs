@@ -1,21 +1,15 @@
 //! OpenAI's responses: made, continued, read again and deleted. Those of a tenant are kept for a while, unless the
 //! request says that they are not.
 
-use std::sync::Arc;
-
 use actix_web::{HttpRequest, HttpResponse, web};
-use bytes::Bytes;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::admin::{blocking, finish};
 use super::talk::talk;
 use super::{Door, caller};
-use crate::chat::{ChatRequest, Dialect, RequestId, parse_object};
-use crate::dialect::responses;
-use crate::gateway::Voice;
+use crate::chat::{Dialect, RequestId};
 use crate::gateway::error::{ApiError, Code};
-use crate::identity::Caller;
-use crate::work::{Kept, Responses};
+use crate::work::{Kept, shown, unavailable};
 
 /// `POST /v1/responses`
 pub(super) async fn create(
@@ -25,58 +19,6 @@ pub(super) async fn create(
 ) -> HttpResponse {
     let who = caller::caller(&request, &door);
     talk(Dialect::Responses, who, request, payload, door).await
-}
-
-/// Reads the body of a request for a response, with what it continues. Blocks.
-pub(super) fn read(
-    kept: Option<&Arc<Responses>>,
-    caller: &Caller,
-    raw: Bytes,
-) -> Result<(ChatRequest, Voice), ApiError> {
-    let mut body = parse_object(&raw)?;
-    let tenant = caller.tenant.as_str().to_owned();
-    let previous = body.get("previous_response_id").and_then(Value::as_str);
-    let earlier = match previous {
-        Some(id) => found(kept, &tenant, id)?.turns.clone(),
-        None => Vec::new(),
-    };
-    let referred = responses::references(&body);
-    let referred = referred
-        .iter()
-        .filter_map(|id| found(kept, &tenant, id).ok());
-    let referred: Vec<Value> = referred.map(|kept| kept.response.clone()).collect();
-    responses::resolve(&mut body, &referred);
-    let input = input_items(&body);
-    let kept = kept.cloned();
-    let keep = move |response: &Value, turns: Vec<Value>| {
-        let id = response.get("id").and_then(Value::as_str);
-        if let (Some(all), Some(id)) = (&kept, id) {
-            let response = response.clone();
-            let input = input.clone();
-            all.keep(
-                &tenant,
-                id,
-                Kept {
-                    response,
-                    input,
-                    turns,
-                },
-            );
-        }
-    };
-    Ok(Voice::responses(raw, body, &earlier, Box::new(keep))?)
-}
-
-fn found(kept: Option<&Arc<Responses>>, tenant: &str, id: &str) -> Result<Arc<Kept>, ApiError> {
-    let all = kept.ok_or_else(unavailable)?;
-    let found = all.find(tenant, id).map_err(|_| unavailable())?;
-    found.ok_or_else(|| ApiError {
-        param: Some("previous_response_id".into()),
-        ..ApiError::new(
-            Code::PreviousResponseNotFound,
-            format!("Previous response with id '{}' not found.", shown(id)),
-        )
-    })
 }
 
 /// `GET /v1/responses/{id}`
@@ -147,53 +89,4 @@ async fn of_one(
 fn unknown(id: &str) -> ApiError {
     let message = format!("Response with id '{}' not found.", shown(id));
     ApiError::new(Code::NotFound, message)
-}
-
-/// An id as it is repeated to the client: it may be as long as an address.
-fn shown(id: &str) -> String {
-    id.chars().take(64).collect()
-}
-
-fn unavailable() -> ApiError {
-    ApiError::new(Code::StorageFailed, "Stored responses cannot be read now.")
-}
-
-/// The items of a request's input, each with an id.
-fn input_items(body: &Map<String, Value>) -> Vec<Value> {
-    let text = |text: &str| {
-        let content = json!([{"type": "input_text", "text": text}]);
-        json!({"type": "message", "role": "user", "content": content})
-    };
-    let items = match body.get("input") {
-        Some(Value::String(said)) => vec![text(said)],
-        Some(Value::Array(items)) => items.clone(),
-        _ => Vec::new(),
-    };
-    let identified = items.into_iter().map(|mut item| {
-        if let Value::Object(item) = &mut item {
-            let usual = item
-                .get("type")
-                .and_then(Value::as_str)
-                .unwrap_or("message");
-            let prefix = match usual {
-                "message" => "msg",
-                "reasoning" => "rs",
-                "function_call" => "fc",
-                _ => "item",
-            };
-            let usual = usual.to_owned();
-            item.entry("type").or_insert_with(|| usual.into());
-            let fresh = || format!("{prefix}_{}", uuid::Uuid::new_v4().as_simple()).into();
-            item.entry("id").or_insert_with(fresh);
-            if prefix == "msg" {
-                item.entry("status").or_insert_with(|| "completed".into());
-                if let Some(Value::String(said)) = item.get("content") {
-                    let content = json!([{"type": "input_text", "text": said}]);
-                    item.insert("content".into(), content);
-                }
-            }
-        }
-        item
-    });
-    identified.collect()
 }

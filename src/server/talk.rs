@@ -9,27 +9,26 @@ use actix_web::http::header::HeaderValue;
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 
-use super::{Door, body, refusal, reply, responses};
+use super::{Door, body, jobs, refusal, reply};
 use crate::cache::controls::Controls;
 use crate::cache::tags;
 use crate::chat::{ChatRequest, Dialect, RequestId};
-use crate::gateway::ask::{Ask, ROUTE};
+use crate::gateway::ask::{Ask, ROUTE, endpoint};
 use crate::gateway::error::{ApiError, Code};
+use crate::gateway::head::{CONVERSATION, END_USER, Head, forced, printable};
 use crate::gateway::{Served, Voice};
 use crate::identity::Caller;
 use crate::provider::{ClientHeaders, forwardable};
-use crate::router::forced::{BadForced, Forced};
 use crate::telemetry::{Ending, Metrics, Stage};
+use crate::work;
 
-/// Whom an app asks for.
-const END_USER: &str = "x-reprise-user";
-/// What conversation a request is part of.
-const CONVERSATION: &str = "x-reprise-conversation";
-/// Bytes of such a name.
-const NAME_BYTES: usize = 256;
+/// Whether the answer is to be fetched later.
+pub(super) const ASYNC: &str = "x-reprise-async";
+/// Whom to tell that it is there.
+pub(super) const WEBHOOK: &str = "x-reprise-webhook";
 
 /// The headers of our own that a request may have; the last two are the operator's and a proxy's.
-const CONTROLS: [&str; 11] = [
+const CONTROLS: [&str; 13] = [
     "x-reprise-cache",
     "x-reprise-namespace",
     "x-reprise-threshold",
@@ -39,6 +38,8 @@ const CONTROLS: [&str; 11] = [
     END_USER,
     CONVERSATION,
     ROUTE,
+    ASYNC,
+    WEBHOOK,
     "x-reprise-tenant",
     "x-reprise-request-id",
 ];
@@ -51,6 +52,9 @@ pub(super) async fn talk(
     payload: web::Payload,
     door: web::Data<Door>,
 ) -> HttpResponse {
+    if jobs::wanted(&request) {
+        return jobs::accept(dialect, who, request, payload, door).await;
+    }
     let (id, started) = (RequestId::fresh(), Instant::now());
     let asked = async {
         let ask = read(dialect, (id, started), who?, (&request, payload), &door).await?;
@@ -91,18 +95,13 @@ pub(super) async fn answered(
         }
         Err(error) => {
             metrics.error(error.code.as_str());
-            counted.ending = match &error.via {
-                // A miss that was not to be mended is a miss.
-                Some(via) if via.withheld => Ending::Answered(via.outcome),
-                _ if error.status() < 500 || error.code == Code::Overloaded => Ending::Refused,
-                _ => Ending::Error,
-            };
+            counted.ending = error.ending();
             reply::error_in(dialect, id, &error)
         }
     }
 }
 
-async fn read(
+pub(super) async fn read(
     dialect: Dialect,
     (id, started): (RequestId, Instant),
     caller: Caller,
@@ -114,8 +113,8 @@ async fn read(
     let controls = Controls::parse(|name| joined(request, name))?;
     let (parsed, voice) = match dialect {
         Dialect::Responses => {
-            let (kept, who) = (door.responses.clone(), caller.clone());
-            beside(move || responses::read(kept.as_ref(), &who, body)).await?
+            let (kept, tenant) = (door.responses.clone(), caller.tenant.clone());
+            beside(move || work::read(dialect, kept.as_ref(), tenant.as_str(), body)).await?
         }
         _ => parse(dialect, body).await?,
     };
@@ -126,22 +125,12 @@ async fn read(
         voice,
         request: parsed,
         controls,
-        end_user: printable(request, END_USER)?,
-        forced: forced(request)?,
-        conversation: printable(request, CONVERSATION)?,
+        end_user: printable(joined(request, END_USER), END_USER)?,
+        forced: forced(joined(request, ROUTE))?,
+        conversation: printable(joined(request, CONVERSATION), CONVERSATION)?,
         headers: client_headers(request),
         started,
     })
-}
-
-/// What limits call the address.
-fn endpoint(dialect: Dialect) -> &'static str {
-    match dialect {
-        Dialect::Completions => "completions",
-        Dialect::Responses => "responses",
-        Dialect::Messages => "messages",
-        _ => "chat/completions",
-    }
 }
 
 /// Bodies above this size are parsed beside the worker, which has others to serve meanwhile:
@@ -177,32 +166,6 @@ impl Drop for Counted<'_> {
     }
 }
 
-fn forced(request: &HttpRequest) -> Result<Option<Forced>, ApiError> {
-    let named = joined(request, ROUTE);
-    let forced = named.map(|named| named.parse()).transpose();
-    forced.map_err(|e: BadForced| ApiError {
-        param: Some(ROUTE.into()),
-        ..ApiError::new(Code::InvalidHeader, format!("`{ROUTE}` {e}."))
-    })
-}
-
-/// A header that names somebody or something.
-fn printable(request: &HttpRequest, header: &str) -> Result<Option<String>, ApiError> {
-    let Some(named) = joined(request, header) else {
-        return Ok(None);
-    };
-    let named = named.trim();
-    let fits = (1..=NAME_BYTES).contains(&named.len()) && !named.chars().any(char::is_control);
-    if fits && !named.contains('\u{fffd}') {
-        return Ok(Some(named.to_owned()));
-    }
-    let told = format!("`{header}` must be 1 to {NAME_BYTES} printable characters.");
-    Err(ApiError {
-        param: Some(header.into()),
-        ..ApiError::new(Code::InvalidHeader, told)
-    })
-}
-
 /// Refuses a control that is none: what a client meant as a restriction must not be overlooked.
 pub(super) fn known(request: &HttpRequest) -> Result<(), ApiError> {
     let ours = |name: &&HeaderName| name.as_str().starts_with("x-reprise-");
@@ -225,6 +188,19 @@ pub(super) fn joined<'a>(request: &'a HttpRequest, name: &str) -> Option<Cow<'a,
     Some(values.fold(first, |list, value| list + ", " + text(value)))
 }
 
+/// What the head says, to be kept until the request is asked.
+///
+/// # Errors
+/// A header of ours that is none.
+pub(super) fn lasting(request: &HttpRequest) -> Result<Head, ApiError> {
+    known(request)?;
+    let headers = request.headers().iter();
+    let headers =
+        headers.map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes())));
+    let ours = |name: &str| name.starts_with("x-reprise-") && ![ASYNC, WEBHOOK].contains(&name);
+    Ok(Head::of(headers, ours))
+}
+
 /// Those of the client's headers that a provider may see. Most requests have none of them.
 pub(super) fn client_headers(request: &HttpRequest) -> ClientHeaders {
     request
@@ -237,7 +213,7 @@ pub(super) fn client_headers(request: &HttpRequest) -> ClientHeaders {
         .collect()
 }
 
-fn leaving() -> ApiError {
+pub(super) fn leaving() -> ApiError {
     ApiError {
         retry_after: Some(std::time::Duration::from_secs(1)),
         ..ApiError::new(

@@ -103,6 +103,12 @@ impl DataFolder {
         self.root.join("work")
     }
 
+    /// Files of clients, beside their descriptions.
+    #[must_use]
+    pub fn files(&self) -> PathBuf {
+        self.work().join("files")
+    }
+
     /// Bytes this user may still write here.
     ///
     /// # Errors

@@ -14,6 +14,7 @@
 
 mod audit;
 mod audit_line;
+mod blobs;
 mod block;
 mod bytes;
 mod entries;
@@ -47,6 +48,7 @@ mod damage;
 mod small_disk;
 
 pub use audit::{AuditError, AuditEvent, AuditLog, AuditRecord, Broken};
+pub use blobs::{Blobs, Draft};
 pub use entries::CacheStore;
 pub use folder::{DataFolder, FolderError};
 pub use journal::{Held, Journal};

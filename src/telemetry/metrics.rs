@@ -178,6 +178,32 @@ impl Metrics {
         counter!(table::EMBEDDED, "by" => by).increment(texts as u64);
     }
 
+    /// Counts a batch that ended. `status` comes from our own words.
+    pub fn batch_ended(&self, status: &'static str) {
+        counter!(table::BATCHES, "status" => status).increment(1);
+    }
+
+    /// Counts what came of asking a line of a batch. `outcome` comes from our own words.
+    pub fn batch_line(&self, outcome: &'static str) {
+        counter!(table::BATCH_LINES, "outcome" => outcome).increment(1);
+    }
+
+    /// Counts a job that ended. `status` comes from our own words.
+    pub fn job_ended(&self, status: &'static str) {
+        counter!(table::JOBS, "status" => status).increment(1);
+    }
+
+    /// Counts a call of a webhook. `outcome` comes from our own words.
+    pub fn webhook(&self, outcome: &'static str) {
+        counter!(table::WEBHOOKS, "outcome" => outcome).increment(1);
+    }
+
+    /// Says how much has no answer yet. `kind` comes from our own words.
+    pub fn work_waiting(&self, kind: &'static str, count: usize) {
+        #[allow(clippy::cast_precision_loss, reason = "a count of lines")]
+        gauge!(table::WORK_WAITING, "kind" => kind).set(count as f64);
+    }
+
     /// Counts a fault of the cache that became a miss.
     pub fn cache_fault(&self, fault: &'static str) {
         counter!(table::CACHE_FAULTS, "fault" => fault).increment(1);

@@ -105,6 +105,11 @@ pub(super) const REEMBEDDING_FAULTS: &str = "reprise_reembedding_faults_total";
 pub(super) const REFUSALS: &str = "reprise_refusals_total";
 pub(super) const MISSES: &str = "reprise_misses_in_flight";
 pub(super) const UPSTREAM_STATE: &str = "reprise_upstream_state";
+pub(super) const BATCHES: &str = "reprise_batches_total";
+pub(super) const BATCH_LINES: &str = "reprise_batch_lines_total";
+pub(super) const JOBS: &str = "reprise_jobs_total";
+pub(super) const WEBHOOKS: &str = "reprise_webhooks_total";
+pub(super) const WORK_WAITING: &str = "reprise_work_waiting";
 pub(super) const BUILD_INFO: &str = "reprise_build_info";
 
 /// Every metric. Dollars saved are written by `Recorder::render` itself, `reprise_quality_*` by `quality_text`,
@@ -293,6 +298,23 @@ pub const METRICS: &[Metric] = &[
         CACHE_FAULTS,
         Unit::Count,
         "Faults of the cache that became misses, by fault.",
+    ),
+    counter(BATCHES, Unit::Count, "Batches that ended, by status."),
+    counter(
+        BATCH_LINES,
+        Unit::Count,
+        "Lines of batches, by what came of asking them once.",
+    ),
+    counter(
+        JOBS,
+        Unit::Count,
+        "Requests answered later that ended, by status.",
+    ),
+    counter(WEBHOOKS, Unit::Count, "Calls of webhooks, by outcome."),
+    gauge(
+        WORK_WAITING,
+        Unit::Count,
+        "Lines of batches and requests answered later that have no answer yet, by kind.",
     ),
     counter(
         "reprise_upstream_attempts_total",

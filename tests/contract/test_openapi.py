@@ -40,6 +40,8 @@ def send(keyed, keys):
         lines = isinstance(body, str)
         data = body.encode() if lines else None if body is None else json.dumps(body).encode()
         head = {"content-type": "application/jsonl" if lines else "application/json"} | (headers or {})
+        if isinstance(body, Form):
+            data, head["content-type"] = body.encoded(), "multipart/form-data; boundary=x"
         if role:
             head["authorization"] = f"Bearer {keys[role]}"
         request = urllib.request.Request(keyed.root + path, data, head, method=method.upper())
@@ -70,6 +72,15 @@ def operations(document):
         for path, methods in document["paths"].items()
         for method, operation in methods.items()
     }
+
+
+class Form(dict):
+    """The fields of a form."""
+
+    def encoded(self):
+        field = '--x\r\ncontent-disposition: form-data; name="{}"{}\r\n\r\n{}\r\n'
+        named = {"file": '; filename="in.jsonl"'}
+        return ("".join(field.format(k, named.get(k, ""), v) for k, v in self.items()) + "--x--\r\n").encode()
 
 
 def resolve(document, value):
@@ -176,6 +187,7 @@ class Checked:
     def body(self, operation, body):
         content = operation["requestBody"]["content"]
         kind = "application/jsonl" if isinstance(body, str) else "application/json"
+        kind = "multipart/form-data" if isinstance(body, Form) else kind
         self.valid(content[kind]["schema"], body)
 
     def valid(self, schema, value):
@@ -280,6 +292,44 @@ def remember(call, entry):
     call("delete", "/admin/v1/entries", query={"tenant": "acme", "user": "u-1"})
 
 
+def later(call):
+    """A batch and a job, to their ends."""
+    url = "/v1/chat/completions"
+    body = {"model": "mock-plain", "messages": [{"role": "user", "content": QUESTION}]}
+    line = json.dumps({"custom_id": "a", "method": "POST", "url": url, "body": body})
+    file, _ = call("post", "/v1/files", Form(purpose="batch", file=line))
+    wanted = {"input_file_id": file["id"], "endpoint": url, "completion_window": "24h", "metadata": {"a": "b"}}
+    batch, _ = call("post", "/v1/batches", wanted)
+    batch = until(call, "/v1/batches/{id}", batch)
+    call("get", "/v1/batches", query={"limit": 5})
+    call("get", "/v1/files", query={"limit": 5, "order": "asc", "purpose": "batch"})
+    call("get", "/v1/files/{id}", id=batch["output_file_id"])
+    content, _ = call("get", "/v1/files/{id}/content", id=batch["output_file_id"])
+    assert json.loads(content)["custom_id"] == "a"
+    call("post", "/v1/batches/{id}/cancel", status=409, id=batch["id"])
+    gated = line.replace("mock-plain", "mock-slow-2000")
+    wanted["input_file_id"] = call("post", "/v1/files", Form(purpose="batch", file=gated))[0]["id"]
+    batch, _ = call("post", "/v1/batches", wanted)
+    call("post", "/v1/batches/{id}/cancel", id=batch["id"])
+    until(call, "/v1/batches/{id}", batch)
+    call("delete", "/v1/files/{id}", id=file["id"])
+    job, _ = call("post", url, body, status=202, headers={"x-reprise-async": "true"})
+    until(call, "/v1/jobs/{id}", job)
+    call("delete", "/v1/jobs/{id}", id=job["id"])
+    call("get", "/v1/jobs/{id}", status=404, id=job["id"])
+
+
+def until(call, path, started):
+    """What it is when it is over."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        found, _ = call("get", path, id=started["id"])
+        if found["status"] in ["completed", "cancelled"]:
+            return found
+        time.sleep(0.02)
+    raise AssertionError(f"it was never over: {found}")
+
+
 def operate(call):
     call("post", "/admin/v1/snapshot")
     for path in ["/admin/v1/stats", "/admin/v1/openapi.json", "/v1/models", "/healthz", "/readyz", "/metrics"]:
@@ -307,6 +357,7 @@ def test_every_operation_answers_as_described(call, operations):
     govern(call)
     prompted(call)
     remember(call, entry)
+    later(call)
     operate(call)
     converse(call)
     assert call.seen == set(operations)

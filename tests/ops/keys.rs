@@ -18,7 +18,7 @@ fn looks_like_a_key(stdout: &[u8]) -> bool {
 }
 
 /// `keys list` as JSON.
-fn listed(place: &Place) -> Vec<Value> {
+pub(crate) fn listed(place: &Place) -> Vec<Value> {
     let listed = place.run(&["keys", "list"]);
     assert!(listed.status.success(), "{listed:?}");
     let text = String::from_utf8(listed.stdout).unwrap();

@@ -11,6 +11,8 @@
 
 mod admin;
 mod analyst;
+mod batch_ends;
+mod batches;
 mod budget;
 mod changes;
 mod check;
@@ -24,11 +26,13 @@ mod eval;
 mod evidence;
 mod faults;
 mod feedback;
+mod files;
 mod freshness;
 mod helpers;
 mod http;
 mod index;
 mod invalidation;
+mod jobs;
 mod journey;
 mod judge;
 mod keys;

@@ -117,7 +117,7 @@ fn must_see(caller: &Caller, namespace: &str) -> Result<(), ApiError> {
     ))
 }
 
-fn query<T: serde::de::DeserializeOwned>(request: &HttpRequest) -> Result<T, ApiError> {
+pub(super) fn query<T: serde::de::DeserializeOwned>(request: &HttpRequest) -> Result<T, ApiError> {
     web::Query::from_query(request.query_string())
         .map(web::Query::into_inner)
         .map_err(|e| ApiError::new(Code::InvalidRequest, format!("The query string: {e}")))

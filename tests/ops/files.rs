@@ -1,0 +1,158 @@
+//! Files of clients through the front door, and whom they, batches and jobs are shown to.
+
+use rustix::process::Signal;
+use serde_json::json;
+
+use crate::batches::{URL, begin, line, until, upload};
+use crate::helpers::{Place, bearer, headers};
+use crate::mock::Mock;
+
+#[test]
+fn other_tenants_see_nothing_of_files_batches_and_jobs() {
+    let mock = Mock::start().unwrap();
+    let place = Place::new(&mock);
+    let (own, other) = (place.key("acme", "app"), place.key("acm", "admin"));
+    let gateway = place.start();
+    let batch = begin(&gateway, Some(&own), &line("a", "mock-plain", "x"));
+    let done = until(&gateway, Some(&own), &batch, "completed");
+    let file = done["output_file_id"].as_str().unwrap();
+    let bearer = bearer(Some(&own));
+    let mut head = headers(&bearer);
+    head.push(("x-reprise-async", "true"));
+    let body = crate::helpers::chat("mock-plain", "x");
+    let job = gateway.send(("POST", URL), &head, Some(&body)).json();
+    let job = job["id"].as_str().unwrap();
+    let cancel = format!("/v1/batches/{batch}/cancel");
+    for (method, path) in [
+        ("GET", format!("/v1/batches/{batch}")),
+        ("POST", cancel),
+        ("GET", format!("/v1/files/{file}")),
+        ("GET", format!("/v1/files/{file}/content")),
+        ("DELETE", format!("/v1/files/{file}")),
+        ("GET", format!("/v1/jobs/{job}")),
+        ("DELETE", format!("/v1/jobs/{job}")),
+    ] {
+        let bearer = crate::helpers::bearer(Some(&other));
+        let reply = gateway.send((method, &path), &headers(&bearer), None);
+        assert_eq!(
+            (reply.status, reply.code().as_str()),
+            (404, "not_found"),
+            "{method} {path}"
+        );
+    }
+    for path in ["/v1/files", "/v1/batches"] {
+        assert_eq!(gateway.get(path, Some(&other)).json()["data"], json!([]));
+        assert_ne!(gateway.get(path, Some(&own)).json()["data"], json!([]));
+    }
+    let asked = json!({"input_file_id": file, "endpoint": URL, "completion_window": "24h"});
+    let bearer = crate::helpers::bearer(Some(&other));
+    let stolen = gateway.send(
+        ("POST", "/v1/batches"),
+        &headers(&bearer),
+        Some(&asked.to_string()),
+    );
+    assert_eq!(
+        (stolen.status, &stolen.json()["error"]["param"]),
+        (400, &json!("input_file_id"))
+    );
+}
+
+#[test]
+fn files_are_kept_listed_and_deleted_and_bounded() {
+    let mock = Mock::start().unwrap();
+    let place = Place::new(&mock)
+        .with("REPRISE_FILES__MAX_BYTES", "1024")
+        .with("REPRISE_FILES__PER_TENANT", "3");
+    let gateway = place.start();
+    let large = upload(&gateway, None, "batch", &"x".repeat(1025));
+    assert_eq!(
+        (large.status, large.code().as_str()),
+        (413, "request_too_large")
+    );
+    let odd = upload(&gateway, None, "fine-tune", "x");
+    assert_eq!(
+        (odd.status, &odd.json()["error"]["param"]),
+        (400, &json!("purpose"))
+    );
+    let made: Vec<_> = (0..3)
+        .map(|n| upload(&gateway, None, "batch", &format!("text {n}")))
+        .collect();
+    let id = |n: usize| made[n].json()["id"].as_str().unwrap().to_owned();
+    assert_eq!(made[1].json()["bytes"], 6);
+    assert_eq!(made[1].json()["filename"], "in.jsonl");
+    let full = upload(&gateway, None, "batch", "x");
+    assert_eq!(
+        (full.status, full.code().as_str()),
+        (400, "file_quota_exceeded")
+    );
+    let page = gateway
+        .get("/v1/files?limit=2&order=asc&purpose=batch", None)
+        .json();
+    let listed: Vec<_> = page["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|f| f["id"].clone())
+        .collect();
+    assert_eq!(
+        (listed, &page["has_more"]),
+        (vec![json!(id(0)), json!(id(1))], &json!(true))
+    );
+    let rest = gateway
+        .get(&format!("/v1/files?order=asc&after={}", id(1)), None)
+        .json();
+    assert_eq!(
+        (rest["data"].as_array().unwrap().len(), &rest["has_more"]),
+        (1, &json!(false))
+    );
+    assert_eq!(
+        gateway.get("/v1/files?purpose=other", None).json()["data"],
+        json!([])
+    );
+    let gateway = {
+        gateway.signal(Signal::KILL);
+        gateway.ended();
+        place.start()
+    };
+    assert_eq!(
+        gateway
+            .get(&format!("/v1/files/{}/content", id(2)), None)
+            .body,
+        "text 2"
+    );
+    let gone = gateway.send(("DELETE", &format!("/v1/files/{}", id(2))), &[], None);
+    assert_eq!(
+        gone.json(),
+        json!({"id": id(2), "object": "file", "deleted": true})
+    );
+    assert_eq!(
+        gateway
+            .get(&format!("/v1/files/{}/content", id(2)), None)
+            .status,
+        404
+    );
+    let left = crate::helpers::files(&place.data.join("work/files"));
+    assert_eq!(left.len(), 2, "{left:?}");
+}
+
+#[test]
+fn without_keys_a_form_from_a_foreign_page_is_refused() {
+    let mock = Mock::start().unwrap();
+    let place = Place::new(&mock);
+    let gateway = place.start();
+    for (name, value) in [
+        ("origin", "https://evil.example"),
+        ("sec-fetch-site", "cross-site"),
+    ] {
+        let head = [
+            ("content-type", "multipart/form-data; boundary=x"),
+            (name, value),
+        ];
+        let reply = gateway.send(("POST", "/v1/files"), &head, Some("--x--\r\n"));
+        assert_eq!(
+            (reply.status, reply.code().as_str()),
+            (403, "open_mode_refused"),
+            "{name}"
+        );
+    }
+}

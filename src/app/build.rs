@@ -81,12 +81,7 @@ pub(super) fn build_around(
         folder,
     } = Data::open(config.data_dir(), bootstrap.as_ref())?;
     no_namespace_is_a_tenant(config, &keyring)?;
-    let facts = KeyFacts {
-        any: keyring.any(),
-        ever: state.ever_had_keys(),
-        bootstrap: bootstrap.is_some(),
-    };
-    let access = start_rule(config.server.bind_is_loopback(), facts)?;
+    let access = access(config, &keyring, &state, bootstrap.is_some())?;
     let policies = with_stored(tuned(default_policy(config, &state)), &state)?;
     let marks = Marks::open(state.clone()).map_err(StartError::Invalidation)?;
     let Remembering {
@@ -131,6 +126,21 @@ pub(super) fn build_around(
         door,
         _folder: folder,
     })
+}
+
+/// Whether keys are asked for.
+fn access(
+    config: &Config,
+    keyring: &Keyring,
+    state: &StateStore,
+    bootstrap: bool,
+) -> Result<Access, StartError> {
+    let facts = KeyFacts {
+        any: keyring.any(),
+        ever: state.ever_had_keys(),
+        bootstrap,
+    };
+    Ok(start_rule(config.server.bind_is_loopback(), facts)?)
 }
 
 /// What is kept of requests for later. Without it requests are answered all the same, but nothing is kept of them.

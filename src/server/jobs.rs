@@ -5,13 +5,14 @@ use std::time::Instant;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use actix_web::{HttpRequest, HttpResponse, web};
+use bytes::Bytes;
 use serde_json::json;
 
 use super::admin::blocking;
 use super::files::work;
 use super::talk::{ASYNC, WEBHOOK, lasting, leaving, read};
 use super::{Door, caller, reply};
-use crate::chat::{Dialect, RequestId};
+use crate::chat::{ChatRequest, Dialect, RequestId};
 use crate::gateway::error::{ApiError, Code};
 use crate::identity::Caller;
 use crate::work::{Ended, NewJob};
@@ -20,6 +21,23 @@ use crate::work::{Ended, NewJob};
 pub(super) fn wanted(request: &HttpRequest) -> bool {
     let headers = request.headers();
     headers.contains_key(ASYNC) || headers.contains_key(WEBHOOK)
+}
+
+/// The body of a request that may be answered later.
+fn fit(request: &ChatRequest, most: usize) -> Result<Bytes, ApiError> {
+    if request.stream() {
+        let message = "What is answered later cannot stream.";
+        return Err(ApiError {
+            param: Some("stream".into()),
+            ..ApiError::new(Code::InvalidRequest, message)
+        });
+    }
+    let body = request.raw();
+    if body.len() > most {
+        let message = format!("What is answered later may have {most} bytes.");
+        return Err(ApiError::new(Code::RequestTooLarge, message));
+    }
+    Ok(body.clone())
 }
 
 /// Takes a request down, checked as if it were answered at once.
@@ -53,21 +71,7 @@ pub(super) async fn accept(
             &door,
         )
         .await?;
-        let body = ask.request.raw().clone();
-        if ask.request.stream() {
-            return Err(ApiError {
-                param: Some("stream".into()),
-                ..ApiError::new(
-                    Code::InvalidRequest,
-                    "What is answered later cannot stream.",
-                )
-            });
-        }
-        if body.len() > work.jobs.body_limit() {
-            let most = work.jobs.body_limit();
-            let message = format!("What is answered later may have {most} bytes.");
-            return Err(ApiError::new(Code::RequestTooLarge, message));
-        }
+        let body = fit(&ask.request, work.jobs.body_limit())?;
         door.gateway.vet(ask)?;
         let new = NewJob {
             caller,

@@ -120,7 +120,9 @@ mod tests {
             };
             store.apply(&[row]).unwrap();
         };
-        ["f1", "f2", "f3", "f4"].map(|id| put("a", id));
+        for id in ["f1", "f2", "f3", "f4"] {
+            put("a", id);
+        }
         put("ab", "f9");
         let page = |limit, after: Option<&str>, order| {
             let page = Page {

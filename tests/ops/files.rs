@@ -58,6 +58,7 @@ fn other_tenants_see_nothing_of_files_batches_and_jobs() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "the whole life of some files")]
 fn files_are_kept_listed_and_deleted_and_bounded() {
     let mock = Mock::start().unwrap();
     let place = Place::new(&mock)

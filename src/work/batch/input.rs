@@ -207,9 +207,12 @@ fn check(line: &[u8], rules: Rules, ids: &mut HashSet<String>) -> Result<(), Wro
         let message = format!("`url` must be the batch's, {}.", rules.endpoint.as_str());
         return Err(("mismatched_url", Some("url"), message));
     }
-    let body = raw
-        .body
-        .map(|body| serde_json::from_str::<RawBody>(body.get()));
+    check_body(raw.body)
+}
+
+fn check_body(body: Option<&RawValue>) -> Result<(), Wrong> {
+    let wrong = |code, param, message: &str| Err((code, param, message.to_owned()));
+    let body = body.map(|body| serde_json::from_str::<RawBody>(body.get()));
     let Some(Ok(body)) = body else {
         return wrong(
             "invalid_body",

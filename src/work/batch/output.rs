@@ -37,9 +37,9 @@ pub(super) fn line_row(batch: &[u8], line: usize, written: &Written) -> WorkChan
 
 /// Whether a line's row tells of an answer; none if it is no such row.
 pub(super) fn is_answer(row: &[u8]) -> Option<bool> {
-    match row.first()? {
-        &ANSWERED => Some(true),
-        &FAILED => Some(false),
+    match *row.first()? {
+        ANSWERED => Some(true),
+        FAILED => Some(false),
         _ => None,
     }
 }

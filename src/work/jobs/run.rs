@@ -210,10 +210,8 @@ impl Jobs {
             written = self.write(key, &row);
         }
         let written = written.and_then(|()| self.store.sync());
-        if written.is_err() {
-            // It is asked again after the next start; until then it counts as unfinished.
-            return written;
-        }
+        // Otherwise it is asked again after the next start; until then it counts as unfinished.
+        written?;
         if row.webhook.is_some() && self.webhooks.is_some() {
             self.untold.lock().push(key.to_vec());
         } else {

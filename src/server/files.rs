@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use actix_multipart::{Field, Multipart, MultipartError};
 use actix_web::body::SizedStream;
+use actix_web::http::header::CONTENT_LENGTH;
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, stream};
@@ -37,6 +38,9 @@ pub(super) async fn create(
     let created = async {
         let caller = caller::of_form(&request, &door)?;
         let files = work(&door)?.files.clone();
+        let declared = request.headers().get(CONTENT_LENGTH);
+        let declared = declared.and_then(|length| length.to_str().ok()?.parse().ok());
+        files.check_length(declared.unwrap_or(0))?;
         let form = Multipart::new(request.headers(), payload);
         let limits = door.limits;
         let reading = read(form, &files, &caller, limits.body_time);

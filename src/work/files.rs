@@ -21,6 +21,8 @@ use crate::store::{Blobs, Draft, Table, WorkChange, WorkError, WorkStore};
 const PAGE: usize = 10_000;
 /// Bytes of a file's name.
 const NAME_BYTES: usize = 256;
+/// Bytes of a form around its file.
+const FORM: u64 = 64 << 10;
 /// What a file that is written here is for.
 pub(super) const OUTPUT: &str = "batch_output";
 
@@ -74,8 +76,7 @@ impl Upload {
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), ApiError> {
         let whole = self.draft.bytes() + bytes.len() as u64;
         if whole > self.most {
-            let message = format!("The file is larger than {} bytes.", self.most);
-            return Err(ApiError::new(Code::RequestTooLarge, message));
+            return Err(too_large(self.most));
         }
         self.draft.write(bytes).map_err(|error| unwritten(&error))
     }
@@ -105,6 +106,18 @@ impl Files {
             settings,
             adding: Mutex::default(),
             held: Mutex::default(),
+        }
+    }
+
+    /// Refuses an upload that says itself that it is too large.
+    ///
+    /// # Errors
+    /// It is.
+    pub fn check_length(&self, declared: u64) -> Result<(), ApiError> {
+        let most = self.settings.max_bytes;
+        match declared > most.saturating_add(FORM) {
+            true => Err(too_large(most)),
+            false => Ok(()),
         }
     }
 
@@ -352,6 +365,11 @@ fn name(given: &str) -> String {
         name.push(c);
     }
     if name.is_empty() { "file".into() } else { name }
+}
+
+fn too_large(most: u64) -> ApiError {
+    let message = format!("The file is larger than {most} bytes.");
+    ApiError::new(Code::RequestTooLarge, message)
 }
 
 fn unwritten(error: &io::Error) -> ApiError {

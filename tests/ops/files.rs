@@ -70,6 +70,8 @@ fn files_are_kept_listed_and_deleted_and_bounded() {
         (large.status, large.code().as_str()),
         (413, "request_too_large")
     );
+    let larger = upload(&gateway, None, "batch", &"x".repeat(200_000));
+    assert_eq!(larger.code(), "request_too_large");
     let odd = upload(&gateway, None, "fine-tune", "x");
     assert_eq!(
         (odd.status, &odd.json()["error"]["param"]),

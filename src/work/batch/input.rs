@@ -216,21 +216,21 @@ fn check_body(body: Option<&RawValue>) -> Result<(), Wrong> {
     let Some(Ok(body)) = body else {
         return wrong(
             "invalid_body",
-            Some("body"),
+            "body",
             "`body` must be the object of a request.",
         );
     };
     if !body.model.is_some_and(|model| model.is_string()) {
         return wrong(
             "missing_required_parameter",
-            Some("body.model"),
+            "body.model",
             "`body.model` must be a text.",
         );
     }
     if body.stream.is_some_and(|stream| stream == true) {
         return wrong(
             "unsupported_parameter",
-            Some("body.stream"),
+            "body.stream",
             "A line of a batch cannot stream.",
         );
     }

@@ -195,15 +195,15 @@ impl Batches {
     /// # Errors
     /// A page that cannot be, or the store does not answer.
     pub fn list(&self, tenant: &str, page: &Page) -> Result<Value, ApiError> {
-        let live: HashMap<String, Value> = {
+        let live: Vec<Arc<Running>> = {
             let live = self.live.lock();
             let own = live.iter().filter(|running| running.tenant() == tenant);
-            own.map(|running| (running.id.clone(), running.object()))
-                .collect()
+            own.cloned().collect()
         };
+        let live: HashMap<_, _> = live.iter().map(|one| (&one.id, one)).collect();
         let shown = |row: &[u8]| {
             let row: BatchRow = serde_json::from_slice(row).ok()?;
-            let live = live.get(&row.id).cloned();
+            let live = live.get(&row.id).map(|running| running.object());
             Some((live.unwrap_or_else(|| row.object(row.counts)), row.id))
         };
         let page = Page {

@@ -209,9 +209,8 @@ impl Jobs {
             (row.status, row.answer) = (status, Some(answer));
             written = self.write(key, &row);
         }
-        let written = written.and_then(|()| self.store.sync());
-        // Otherwise it is asked again after the next start; until then it counts as unfinished.
-        written?;
+        // What cannot be written is asked again after the next start; until then it counts as unfinished.
+        written.and_then(|()| self.store.sync())?;
         if row.webhook.is_some() && self.webhooks.is_some() {
             self.untold.lock().push(key.to_vec());
         } else {

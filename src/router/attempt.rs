@@ -77,7 +77,7 @@ impl Errand<'_> {
         allowed.then_some(wait)
     }
 
-    /// Leave to make a call; who is `patient` waits a little for room.
+    /// Leave to make a call; who is `patient` waits a little until it rested, and for room.
     async fn lease(
         &self,
         health: Option<&Arc<Health>>,
@@ -87,6 +87,7 @@ impl Errand<'_> {
             return Ok(None);
         };
         let most = if patient {
+            self.router.rested(health, self.left()).await;
             self.router.retry.queue.min(self.left())
         } else {
             Duration::ZERO

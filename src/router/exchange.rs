@@ -183,6 +183,9 @@ impl Trial<'_> {
         let Some(health) = healths.of(candidate.provider.name(), &name, now) else {
             return Ok(None);
         };
+        if last && self.attempts > 0 {
+            self.router.rested(&health, self.left()).await;
+        }
         let most = if last {
             self.router.retry.queue.min(self.left())
         } else {

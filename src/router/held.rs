@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 
 use futures_util::{Stream, StreamExt, stream};
 use tokio::sync::Notify;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::Router;
 use super::breaker::Outcome;
 use super::health::{Health, Lease, Refused};
+use super::strategy::Standing;
 use crate::provider::{Event, EventStream, Failure, FailureKind};
 
 /// Frames held back at most; a provider that opens with more than that has begun.
@@ -71,6 +72,16 @@ impl Drop for Held {
 }
 
 impl Router {
+    /// Waits until one that is left alone may be asked again, if that is soon: a limit without a time gives it the
+    /// same rest as one that it asks for.
+    pub(super) async fn rested(&self, health: &Health, left: Duration) {
+        if let Standing::Open(rest) = health.look(0, Instant::now()).standing
+            && rest <= self.retry.max.min(left)
+        {
+            sleep(rest).await;
+        }
+    }
+
     /// Leave for a call of about so many tokens; where there is no room it waits for some, at most so long.
     ///
     /// # Errors

@@ -211,7 +211,7 @@ fn check(line: &[u8], rules: Rules, ids: &mut HashSet<String>) -> Result<(), Wro
 }
 
 fn check_body(body: Option<&RawValue>) -> Result<(), Wrong> {
-    let wrong = |code, param, message: &str| Err((code, param, message.to_owned()));
+    let wrong = |code, param, message: &str| Err((code, Some(param), message.to_owned()));
     let body = body.map(|body| serde_json::from_str::<RawBody>(body.get()));
     let Some(Ok(body)) = body else {
         return wrong(

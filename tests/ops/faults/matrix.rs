@@ -11,6 +11,9 @@ pub(super) enum Strikes {
     /// Before the client has read a word: a plain error with this status and code after so many calls. Another
     /// provider may answer in its place.
     Before(u16, &'static str, u64),
+    /// The same of one that asks to be left alone: after so many calls, which it takes time to make, where nobody else
+    /// can answer, and otherwise at once.
+    Limited(u16, &'static str, u64),
     /// The same where no other provider is asked: a part of the answer is paid for, or the time is up.
     ForGood(u16, &'static str),
     /// After words of a stream: an event with the code, and the status that it would have had.
@@ -52,7 +55,25 @@ impl Fault {
     }
 
     fn strikes(&self, case: Case) -> Strikes {
-        if case.stream { self.stream } else { self.json }
+        match if case.stream { self.stream } else { self.json } {
+            Strikes::Limited(status, code, _) if case.fallback => Strikes::Before(status, code, 1),
+            Strikes::Limited(status, code, calls) => Strikes::Before(status, code, calls),
+            other => other,
+        }
+    }
+
+    /// For how long it lasts at least.
+    fn least(&self, case: Case) -> Duration {
+        let at_once = match if case.stream { self.stream } else { self.json } {
+            Strikes::Unnoticed(_) => true,
+            Strikes::Limited(..) => case.fallback,
+            _ => false,
+        };
+        if at_once {
+            Duration::ZERO
+        } else {
+            self.lasts[0]
+        }
     }
 
     /// Checks all that came, and prints the row.
@@ -81,7 +102,7 @@ impl Fault {
                 assert_eq!(calls, [count, 1], "{name}: {came:?}");
                 self.is_remembered(bench, i, came);
             }
-            Strikes::Before(status, code, count) => {
+            Strikes::Before(status, code, count) | Strikes::Limited(status, code, count) => {
                 self.refused(came, status, code);
                 assert_eq!(calls, [count, 0], "{name}: {came:?}");
                 self.is_forgotten(bench, i, came);
@@ -112,10 +133,12 @@ impl Fault {
                 self.is_remembered(bench, i, came);
             }
         }
-        let [least, most] = self.lasts;
-        let ends_elsewhere = matches!(self.strikes(case), Strikes::Unnoticed(_));
-        let in_time = came.took <= most && (came.took >= least || ends_elsewhere);
-        assert!(in_time, "{name} took {:?}: {came:?}", came.took);
+        let in_time = self.least(case)..=self.lasts[1];
+        assert!(
+            in_time.contains(&came.took),
+            "{name} took {:?}: {came:?}",
+            came.took
+        );
     }
 
     #[track_caller]

@@ -100,7 +100,7 @@ impl Writer {
                 status: "in_progress",
                 ..Standing::default()
             });
-            self.events.say(kind, json!({"response": response}));
+            self.events.tell(kind, &response);
         }
     }
 
@@ -126,7 +126,7 @@ impl Writer {
             incomplete,
             ..Standing::default()
         });
-        self.events.say(kind, json!({"response": response}));
+        self.events.tell(kind, &response);
         self.finished = Some(response);
         self.events.take()
     }
@@ -148,8 +148,7 @@ impl Writer {
             error: json!({"code": code(error), "message": message}),
             ..Standing::default()
         });
-        self.events
-            .say("response.failed", json!({"response": response}));
+        self.events.tell("response.failed", &response);
         self.finished = Some(response);
         self.events.take()
     }

@@ -184,7 +184,7 @@ impl Gateway {
             write_semantic: controls.read != Read::Exact && lookup.question.is_ok(),
             keep_ms: if access.write { keep_ms } else { 0 },
             only: controls.only,
-            pass: self.pass(&ask),
+            pass: self.pass(&ask.caller, ask.request.model(), ask.endpoint),
             unread: access.unread,
             ask,
             namespace,

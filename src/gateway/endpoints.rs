@@ -9,15 +9,17 @@ use serde_json::{Map, Value};
 use super::Gateway;
 use super::ask::Served;
 use super::error::{ApiError, Code};
+use super::limits::{Limited, NOTHING};
 use super::serve::Body;
 use super::via::Via;
 use crate::cache::controls::Controls;
 use crate::cache::scope::Namespace;
 use crate::chat::{Dialect, InvalidRequest, RequestId, parse_object};
 use crate::dialect::anthropic;
+use crate::guard::Pass;
 use crate::identity::Caller;
-use crate::provider::{ClientHeaders, Endpoint};
-use crate::router::{Errand, Plan};
+use crate::provider::{ClientHeaders, Endpoint, Failure};
+use crate::router::{Brought, Errand, Plan};
 use crate::telemetry::{Outcome, Stage};
 
 /// What judges harm where the client names no model, as at OpenAI.
@@ -68,7 +70,7 @@ impl Gateway {
             *model = MODERATOR.into();
         }
         let route = self.usual_route(model_of(&members)?)?;
-        self.pass_on(Endpoint::Moderations, &ask, &route, members)
+        self.pass_on(Endpoint::Moderations, &ask, &route, &members)
             .await
     }
 
@@ -77,19 +79,18 @@ impl Gateway {
         let route = self.usual_route(model_of(&members)?)?;
         if route.speaks(Dialect::Messages) {
             return self
-                .pass_on(Endpoint::CountTokens, &ask, &route, members)
+                .pass_on(Endpoint::CountTokens, &ask, &route, &members)
                 .await;
         }
-        let told = aside(ask.body.len(), move || anthropic::estimate(&members)).await??;
-        let via = Via {
-            withheld: true,
-            marks: vec![("x-reprise-estimated", "true".to_owned())],
-            ..Via::new(Outcome::Bypass, "estimated")
+        let model = model_of(&members)?.to_owned();
+        let pass = self.pass(&ask.caller, &model, Endpoint::CountTokens.as_str());
+        let limited = ask.limited(Endpoint::CountTokens, &model, &pass);
+        let mut admission = self.let_in(limited)?;
+        let estimated = match self.reserve(limited, &mut admission, NOTHING) {
+            Ok(_) => estimated(ask.body.len(), members).await,
+            Err(error) => Err(error),
         };
-        Ok(Served {
-            via,
-            body: Body::Json(told.to_string().into()),
-        })
+        self.let_out(limited, estimated, admission)
     }
 
     /// The body's members, of a caller who may use the namespace that is named.
@@ -115,15 +116,17 @@ impl Gateway {
         )?)
     }
 
-    /// Has the first provider that can answer.
+    /// Has the first provider answer that can. Nothing is counted in tokens here.
     async fn pass_on(
         &self,
         endpoint: Endpoint,
         ask: &EndpointAsk,
         route: &Plan,
-        members: Map<String, Value>,
+        members: &Map<String, Value>,
     ) -> Result<Served, ApiError> {
-        let asked = Instant::now();
+        let model = model_of(members)?;
+        let pass = self.pass(&ask.caller, model, endpoint.as_str());
+        let limited = ask.limited(endpoint, model, &pass);
         let body = |model: &str| {
             let mut members = members.clone();
             members.insert("model".into(), model.into());
@@ -134,24 +137,68 @@ impl Gateway {
             headers: &ask.headers,
             body: &body,
         };
+        let mut admission = self.let_in(limited)?;
+        let brought = match self.room_for(limited, &mut admission, NOTHING).await {
+            Ok(_room) => self.bring(route, &errand).await,
+            Err(error) => Err(error),
+        };
+        self.let_out(limited, brought, admission)
+    }
+
+    async fn bring(&self, route: &Plan, errand: &Errand<'_>) -> Result<Served, ApiError> {
+        let asked = Instant::now();
         let via = Via::new(Outcome::Bypass, "not_cached");
-        let brought = self.router.exchange(&route.everybody(), &errand).await;
+        let brought = self.ask_in_order(route, errand).await;
         let brought = brought.map_err(|failure| ApiError {
             via: Some(Box::new(via.clone())),
             ..ApiError::from(&failure)
         })?;
         self.metrics.stage(Stage::Upstream, asked.elapsed());
-        let via = Via {
-            provider: Some(brought.provider),
-            model: Some(brought.model),
-            headers: brought.headers,
-            ..via
-        };
         Ok(Served {
-            via,
+            via: Via {
+                provider: Some(brought.provider),
+                model: Some(brought.model),
+                headers: brought.headers,
+                ..via
+            },
             body: Body::Json(brought.body),
         })
     }
+
+    async fn ask_in_order(&self, route: &Plan, errand: &Errand<'_>) -> Result<Brought, Failure> {
+        let order = self.router.order_at(route, errand.endpoint, 0).await?;
+        self.router.exchange(&order, errand).await
+    }
+}
+
+impl EndpointAsk {
+    pub(super) fn limited<'a>(
+        &'a self,
+        endpoint: Endpoint,
+        model: &'a str,
+        pass: &'a Pass,
+    ) -> Limited<'a> {
+        Limited {
+            caller: &self.caller,
+            model,
+            endpoint: endpoint.as_str(),
+            pass,
+        }
+    }
+}
+
+/// The tokens of a conversation where nobody counts them.
+async fn estimated(bytes: usize, members: Map<String, Value>) -> Result<Served, ApiError> {
+    let told = aside(bytes, move || anthropic::estimate(&members)).await??;
+    let via = Via {
+        withheld: true,
+        marks: vec![("x-reprise-estimated", "true".to_owned())],
+        ..Via::new(Outcome::Bypass, "estimated")
+    };
+    Ok(Served {
+        via,
+        body: Body::Json(told.to_string().into()),
+    })
 }
 
 /// The refusal of a request that only memory was to answer.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::Gateway;
-use super::ask::{Ask, Plan, Served};
+use super::ask::{Plan, Served};
 use super::error::{ApiError, Code};
 use super::fetch::{AnswerFlight, fetch};
 use super::serve::Body;
@@ -15,33 +15,60 @@ use crate::cache::Miss;
 use crate::cache::flight::Pilot;
 use crate::chat::{Answer, ChatRequest, Chunk};
 use crate::config::Per;
-use crate::guard::{Admission, Estimate, Names, Pass, Refused, Reservation};
+use crate::guard::{Admission, Estimate, Names, Pass, Refused, Reservation, Slot};
+use crate::identity::Caller;
 use crate::limit::{Kind, Room};
 
 /// Bytes of text that make a token, more or less.
-const TOKEN_BYTES: u64 = 4;
+pub(super) const TOKEN_BYTES: u64 = 4;
 /// Tokens of an answer whose length the client leaves open: a long paragraph. It is settled when the answer is there.
 const ANSWER_TOKENS: u64 = 500;
+/// Of a request that makes no call.
+pub(super) const NOTHING: Estimate = Estimate {
+    prompt: 0,
+    answer: 0,
+};
 /// When to come back where nobody knows when there will be room.
 const SOON: Duration = Duration::from_secs(1);
 /// The longest wait of which a client's own retries may be the end; beyond it lie the windows of a day.
 const RETRY_WITHIN: Duration = Duration::from_secs(60);
 
+/// A request as limits see it.
+#[derive(Clone, Copy)]
+pub(super) struct Limited<'a> {
+    pub(super) caller: &'a Caller,
+    pub(super) model: &'a str,
+    /// The address that was asked, without its version.
+    pub(super) endpoint: &'static str,
+    pub(super) pass: &'a Pass,
+}
+
+impl Plan {
+    fn limited(&self) -> Limited<'_> {
+        Limited {
+            caller: &self.ask.caller,
+            model: self.ask.request.model(),
+            endpoint: self.ask.endpoint,
+            pass: &self.pass,
+        }
+    }
+}
+
 impl Gateway {
-    /// The limits that apply to a request.
-    pub(super) fn pass(&self, ask: &Ask) -> Pass {
+    /// The limits that apply to a request for a model at an endpoint.
+    pub(super) fn pass(&self, caller: &Caller, model: &str, endpoint: &str) -> Pass {
         self.limits.pass(&Names {
-            key: ask.caller.key_id.as_deref(),
-            team: ask.caller.tenant.as_str(),
-            model: ask.request.model(),
-            endpoint: ask.endpoint,
+            key: caller.key_id.as_deref(),
+            team: caller.tenant.as_str(),
+            model,
+            endpoint,
         })
     }
 
     /// Lets a request in to be looked up.
     pub(super) fn enter(&self, plan: &Plan) -> Result<Admission, ApiError> {
         let entered = plan.pass.admit();
-        entered.map_err(|refused| self.turned_away(plan, &refused))
+        entered.map_err(|refused| self.turned_away(plan.limited(), NOTHING, &refused))
     }
 
     /// Lets a request through to make a call.
@@ -50,8 +77,7 @@ impl Gateway {
         plan: &Plan,
         admission: &mut Admission,
     ) -> Result<Reservation, ApiError> {
-        let reserved = admission.lead(estimate(&plan.ask.request));
-        let reserved = reserved.map_err(|refused| self.turned_away(plan, &refused))?;
+        let reserved = self.reserve(plan.limited(), admission, estimate(&plan.ask.request))?;
         // Whoever is over a limit is told so, also while there are too many calls.
         match self.overload.has_room() {
             true => Ok(reserved),
@@ -66,13 +92,59 @@ impl Gateway {
         admission: &mut Admission,
     ) -> Result<(), ApiError> {
         let joined = admission.follow();
-        joined.map_err(|refused| self.turned_away(plan, &refused))
+        joined.map_err(|refused| self.turned_away(plan.limited(), NOTHING, &refused))
     }
 
     /// Lets a request that joined a call make one of its own.
     pub(super) fn may_call(&self, plan: &Plan) -> Result<Reservation, ApiError> {
-        let reserved = plan.pass.reserve(estimate(&plan.ask.request));
-        reserved.map_err(|refused| self.turned_away(plan, &refused))
+        let estimate = estimate(&plan.ask.request);
+        let reserved = plan.pass.reserve(estimate);
+        reserved.map_err(|refused| self.turned_away(plan.limited(), estimate, &refused))
+    }
+
+    /// Lets a request beside conversations in. What makes a call of it asks for [`Self::reserve`] or
+    /// [`Self::room_for`], and [`Self::let_out`] ends it.
+    pub(super) fn let_in(&self, limited: Limited<'_>) -> Result<Admission, ApiError> {
+        limited.pass.admit().map_err(|refused| {
+            let standing = limited.pass.standing();
+            ApiError {
+                standing: (!standing.is_empty()).then(|| Box::new(standing)),
+                ..self.turned_away(limited, NOTHING, &refused)
+            }
+        })
+    }
+
+    /// What became of it.
+    pub(super) fn let_out(
+        &self,
+        limited: Limited<'_>,
+        answered: Result<Served, ApiError>,
+        admission: Admission,
+    ) -> Result<Served, ApiError> {
+        told(limited.pass, self.settled(answered, admission))
+    }
+
+    /// What a call of about so many tokens takes of the limits.
+    pub(super) fn reserve(
+        &self,
+        limited: Limited<'_>,
+        admission: &mut Admission,
+        estimate: Estimate,
+    ) -> Result<Reservation, ApiError> {
+        let reserved = admission.lead(estimate);
+        reserved.map_err(|refused| self.turned_away(limited, estimate, &refused))
+    }
+
+    /// The same, and room among all calls.
+    pub(super) async fn room_for(
+        &self,
+        limited: Limited<'_>,
+        admission: &mut Admission,
+        estimate: Estimate,
+    ) -> Result<(Reservation, Slot), ApiError> {
+        let reserved = self.reserve(limited, admission, estimate)?;
+        let slot = self.overload.enter().await.ok_or_else(shed)?;
+        Ok((reserved, slot))
     }
 
     /// Calls to providers under way.
@@ -81,10 +153,10 @@ impl Gateway {
         self.overload.under_way()
     }
 
-    fn turned_away(&self, plan: &Plan, refused: &Refused) -> ApiError {
+    fn turned_away(&self, limited: Limited<'_>, estimate: Estimate, refused: &Refused) -> ApiError {
         let (per, kind) = (refused.per.as_str(), refused.kind.as_str());
         self.metrics.refused(per, kind);
-        over_limit(plan, refused)
+        over_limit(limited, estimate, refused)
     }
 
     /// What becomes of a request that was let in: turned away for want of room it was none, and a stream holds its
@@ -120,10 +192,10 @@ pub(super) fn turn_back(admission: &mut Admission, error: &ApiError) {
 
 /// Tells how the limits stand. They are the client's; the provider's own are the gateway's business then.
 pub(super) fn told(
-    plan: &Plan,
+    pass: &Pass,
     mut answered: Result<Served, ApiError>,
 ) -> Result<Served, ApiError> {
-    let standing = plan.pass.standing();
+    let standing = pass.standing();
     if standing.is_empty() {
         return answered;
     }
@@ -203,14 +275,14 @@ fn shed() -> ApiError {
     }
 }
 
-fn over_limit(plan: &Plan, refused: &Refused) -> ApiError {
-    let caller = &plan.ask.caller;
+fn over_limit(limited: Limited<'_>, estimate: Estimate, refused: &Refused) -> ApiError {
+    let caller = limited.caller;
     let whose = match refused.per {
         Per::Key if caller.is_anonymous() => "requests without a key".to_owned(),
         Per::Key => "this key".to_owned(),
         Per::Team => format!("the team `{}`", caller.tenant),
-        Per::Model => format!("the model `{}`", plan.ask.request.model()),
-        Per::Endpoint => format!("the endpoint `{}`", plan.ask.endpoint),
+        Per::Model => format!("the model `{}`", limited.model),
+        Per::Endpoint => format!("the endpoint `{}`", limited.endpoint),
         Per::Global => "this gateway".to_owned(),
     };
     let limit = format!("{} {}", refused.limit, refused.kind.words());
@@ -221,7 +293,7 @@ fn over_limit(plan: &Plan, refused: &Refused) -> ApiError {
     };
     let (code, then) = match wait {
         None => {
-            let Estimate { prompt, answer } = estimate(&plan.ask.request);
+            let Estimate { prompt, answer } = estimate;
             let told = format!(
                 "This request may take {} by itself: ",
                 prompt.saturating_add(answer)

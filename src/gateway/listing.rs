@@ -33,9 +33,10 @@ impl Gateway {
         let Ok(plan) = self.router.plan(id) else {
             return;
         };
-        let mut told = self.prices.describe(None, &plan.first_model());
-        if plan.first_model() != id {
-            told.extend(self.prices.describe(None, id));
+        let (family, first) = (plan.first_family(), plan.first_model());
+        let mut told = self.prices.describe(family.as_deref(), &first);
+        if first != id {
+            told.extend(self.prices.describe(family.as_deref(), id));
         }
         for (name, value) in told {
             members.entry(name).or_insert(value);

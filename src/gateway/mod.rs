@@ -147,7 +147,7 @@ impl Gateway {
             }
             Err(refused) => Err(refused),
         };
-        told(&plan, answered)
+        told(&plan.pass, answered)
     }
 
     async fn answer_admitted(

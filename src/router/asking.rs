@@ -14,16 +14,13 @@ pub fn needs(body: &Map<String, Value>, tokens_in: u64) -> Needs {
         let list = body.get(name).and_then(Value::as_array);
         list.is_some_and(|list| !list.is_empty())
     };
-    let number = |name: &str| body.get(name).and_then(Value::as_u64);
-    let output = number("max_completion_tokens").or_else(|| number("max_tokens"));
-    let output = output.unwrap_or_default();
     let format = body.get("response_format").and_then(|f| f.get("type"));
     let mut needs = Needs {
         tools: filled("tools") || filled("functions"),
         audio: speaks(body),
         json_schema: format.and_then(Value::as_str) == Some("json_schema"),
         context_tokens: tokens_in,
-        output_tokens: output,
+        output_tokens: most_output(body),
         ..Needs::default()
     };
     for part in parts(body) {
@@ -35,6 +32,14 @@ pub fn needs(body: &Map<String, Value>, tokens_in: u64) -> Needs {
         }
     }
     needs
+}
+
+/// Tokens that an answer may have; 0 where nothing bounds it.
+#[must_use]
+pub fn most_output(body: &Map<String, Value>) -> u64 {
+    let number = |name: &str| body.get(name).and_then(Value::as_u64);
+    let most = number("max_completion_tokens").or_else(|| number("max_tokens"));
+    most.unwrap_or_default()
 }
 
 /// A number that is the same for all requests of a conversation: by the name that the client gives it, else by its own

@@ -8,18 +8,18 @@ use tokio::time::timeout;
 
 use super::Router;
 use super::abilities::abilities;
-use super::asking::{conversation, needs};
+use super::asking::{conversation, most_output, needs};
 use super::backoff::chance;
 use super::chance::mix;
 use super::outbound::Block;
 use super::plan::{Candidate, Paths, Plan};
 use super::send::Answered;
 use super::strategy::{
-    Ask, Need, Node, Order, Standing, TargetIndex, TargetState, View, lacking, order,
+    Ask, Need, Needs, Node, Order, Standing, TargetIndex, TargetState, View, lacking, order,
 };
 use crate::chat::ChatRequest;
 use crate::ledger::Usage;
-use crate::provider::{Failure, FailureKind, UpstreamError};
+use crate::provider::{Endpoint, Failure, FailureKind, UpstreamError};
 
 /// Bytes of text to a token, rather too many: what seems too large for a model is not sent to it.
 const MOST_BYTES_A_TOKEN: u64 = 6;
@@ -67,20 +67,37 @@ impl Chosen {
 pub(super) struct Asked {
     ask: Ask,
     likely: Usage,
+    /// Where, if that is not where conversations are answered.
+    endpoint: Option<Endpoint>,
+}
+
+/// What is remembered of a model at another endpoint goes by this name: how it fares there says nothing of its
+/// conversations.
+pub(super) fn name_at(model: &str, endpoint: Endpoint) -> String {
+    format!("{model} ({})", endpoint.as_str())
 }
 
 impl Asked {
     pub(super) fn of(plan: &Plan, request: &ChatRequest, stream: bool) -> Self {
         let body = request.body();
         let bytes = request.text_bytes() as u64;
-        let mut needs = needs(body, bytes / MOST_BYTES_A_TOKEN);
+        // To read all of a request takes longer than the rest: where nothing is to be chosen nobody does.
+        let canary = plan.canary.is_some();
+        let needs = if canary || matches!(plan.paths.node, Node::Group(_)) {
+            needs(body, bytes / MOST_BYTES_A_TOKEN)
+        } else {
+            Needs::default()
+        };
+        let sticky = if canary || plan.paths.node.is_sticky() {
+            conversation(body, plan.conversation.as_deref())
+        } else {
+            None
+        };
         let choices = body.get("n").and_then(Value::as_u64).unwrap_or(1);
-        let answer = match needs.output_tokens {
+        let answer = match most_output(body) {
             0 => USUAL_ANSWER,
             most => most.min(USUAL_ANSWER),
         };
-        // Whatever answers at all says something.
-        needs.output_tokens = needs.output_tokens.max(1);
         Self {
             likely: Usage {
                 prompt: bytes / BYTES_A_TOKEN,
@@ -88,11 +105,31 @@ impl Asked {
                 ..Usage::default()
             },
             ask: Ask {
-                needs,
+                needs: Needs {
+                    // Whatever answers at all says something.
+                    output_tokens: needs.output_tokens.max(1),
+                    ..needs
+                },
                 stream,
-                sticky: conversation(body, plan.conversation.as_deref()),
+                sticky,
                 draw: chance(),
             },
+            endpoint: None,
+        }
+    }
+
+    /// A call of about so many tokens at another endpoint.
+    pub(super) fn at(endpoint: Endpoint, tokens: u64) -> Self {
+        Self {
+            ask: Ask {
+                draw: chance(),
+                ..Ask::default()
+            },
+            likely: Usage {
+                prompt: tokens,
+                ..Usage::default()
+            },
+            endpoint: Some(endpoint),
         }
     }
 
@@ -215,7 +252,9 @@ impl Router {
         let single = matches!(paths.node, Node::Target(_));
         let state = |stop: &super::plan::Stop| {
             let (provider, model) = (stop.provider().name(), stop.model(&plan.model));
-            let health = self.healths.of(provider, model, now);
+            let elsewhere = asked.endpoint.map(|endpoint| name_at(model, endpoint));
+            let name = elsewhere.as_deref().unwrap_or(model);
+            let health = self.healths.of(provider, name, now);
             let known = health.map_or_else(TargetState::default, |h| h.look(tokens, now));
             if single {
                 return known;

@@ -1,6 +1,7 @@
 //! Asks another endpoint than chat: candidate by candidate, each as often as its failures allow, as `attempt` does it
 //! for conversations, and by the same limits and breakers. An answer comes whole or not at all, so nothing is held back.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,6 +9,7 @@ use tokio::time::{Instant, sleep};
 
 use super::Router;
 use super::backoff::{chance, pause};
+use super::choose::{Asked, name_at};
 use super::held::Held;
 use super::plan::{Candidate, Plan};
 use crate::chat::Dialect;
@@ -40,18 +42,23 @@ pub struct Brought {
 }
 
 impl Plan {
-    /// The candidates in their order, those of one model that follow each other together.
+    /// Candidates in their order, those of one model together and the route's own model first: what two models make of
+    /// a text does not go together.
     #[must_use]
-    pub fn by_model(&self) -> Vec<Vec<Candidate>> {
-        let all: Vec<Candidate> = self.candidates().collect();
-        let same = all.chunk_by(|a, b| a.model == b.model);
-        same.map(<[Candidate]>::to_vec).collect()
-    }
-
-    /// All candidates in their order.
-    #[must_use]
-    pub fn everybody(&self) -> Vec<Candidate> {
-        self.candidates().collect()
+    pub fn by_model(&self, ordered: Vec<Candidate>) -> Vec<Vec<Candidate>> {
+        let mut models: Vec<Vec<Candidate>> = Vec::new();
+        for candidate in ordered {
+            let same = models
+                .iter_mut()
+                .find(|all| all[0].model == candidate.model);
+            match same {
+                Some(all) => all.push(candidate),
+                None => models.push(vec![candidate]),
+            }
+        }
+        let own = self.first_model();
+        models.sort_by_key(|all| all[0].model != own);
+        models
     }
 
     /// Whether the first candidate speaks a dialect.
@@ -59,6 +66,12 @@ impl Plan {
     pub fn speaks(&self, dialect: Dialect) -> bool {
         let first = self.candidates().next();
         first.is_some_and(|first| first.provider.dialect() == dialect)
+    }
+
+    /// The family of the first candidate's models in the catalogue.
+    #[must_use]
+    pub fn first_family(&self) -> Option<Arc<str>> {
+        self.candidates().next()?.family
     }
 
     /// The first candidate's name for the model.
@@ -77,6 +90,24 @@ pub fn most_inputs(candidates: &[Candidate]) -> usize {
 }
 
 impl Router {
+    /// The order in which the candidates for a call of about so many tokens are asked now. Waits a little for room if
+    /// nobody has any.
+    ///
+    /// # Errors
+    /// Nobody may be asked now.
+    pub async fn order_at(
+        &self,
+        plan: &Plan,
+        endpoint: Endpoint,
+        tokens: u64,
+    ) -> Result<Vec<Candidate>, Failure> {
+        let asked = Asked::at(endpoint, tokens);
+        let until = std::time::Instant::now() + self.retry.queue;
+        let chosen = self.choose(plan, &asked, until).await?;
+        let turns = chosen.turns.into_iter();
+        Ok(turns.map(|turn| turn.candidate).collect())
+    }
+
     /// Gets an answer from the first of some candidates that gives one. Dropping the future cancels the provider's
     /// work.
     ///
@@ -178,7 +209,7 @@ impl Trial<'_> {
         body: &Bytes,
         last: bool,
     ) -> Result<Option<Held>, Failure> {
-        let name = format!("{} ({})", candidate.model, self.errand.endpoint.as_str());
+        let name = name_at(&candidate.model, self.errand.endpoint);
         let (healths, now) = (&self.router.healths, std::time::Instant::now());
         let Some(health) = healths.of(candidate.provider.name(), &name, now) else {
             return Ok(None);

@@ -111,6 +111,15 @@ impl Node {
         found
     }
 
+    /// Whether conversations stay somewhere below.
+    #[must_use]
+    pub fn is_sticky(&self) -> bool {
+        match self {
+            Self::Target(_) => false,
+            Self::Group(group) => group.sticky || group.members.iter().any(|m| m.node.is_sticky()),
+        }
+    }
+
     fn visit(&self, visitor: &mut impl FnMut(TargetIndex)) {
         match self {
             Self::Target(target) => visitor(*target),

@@ -6,7 +6,8 @@ use actix_web::http::header::UPGRADE;
 use actix_web::http::{ConnectionType, Method};
 use actix_web::{HttpResponse, web};
 
-use super::{Door, refusal, reply};
+use super::{Door, address, refusal, reply};
+use crate::chat::RequestId;
 use crate::gateway::error::{ApiError, Code};
 
 /// The answer to a head that is not heard at any address.
@@ -22,7 +23,8 @@ pub(super) fn refused(request: &ServiceRequest) -> Option<HttpResponse> {
     if let Some(door) = request.app_data::<web::Data<Door>>() {
         door.gateway.metrics().error(error.code.as_str());
     }
-    let mut answer = reply::fault(&error);
+    let dialect = address::dialect(request.head());
+    let mut answer = reply::error_in(dialect, RequestId::fresh(), &error);
     if closes {
         answer.head_mut().set_connection_type(ConnectionType::Close);
     }

@@ -3,7 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Value, json};
 
-use super::{Door, caller, reply};
+use super::{Door, address, caller, reply};
 use crate::chat::{Dialect, RequestId};
 use crate::dialect::anthropic;
 use crate::gateway::error::{ApiError, Code};
@@ -11,7 +11,7 @@ use crate::router::Models;
 
 /// `GET /v1/models`
 pub(super) async fn models(request: HttpRequest, door: web::Data<Door>) -> HttpResponse {
-    let (id, dialect) = (RequestId::fresh(), dialect(&request));
+    let (id, dialect) = (RequestId::fresh(), address::dialect(request.head()));
     let listed = async {
         caller::caller(&request, &door)?;
         let Models { mut list, missing } = door.gateway.models().await;
@@ -33,7 +33,7 @@ pub(super) async fn model(
     name: web::Path<String>,
     door: web::Data<Door>,
 ) -> HttpResponse {
-    let (id, dialect) = (RequestId::fresh(), dialect(&request));
+    let (id, dialect) = (RequestId::fresh(), address::dialect(request.head()));
     let found = async {
         caller::caller(&request, &door)?;
         let model = one(&door, &name).await?;
@@ -69,13 +69,6 @@ fn told(id: RequestId, dialect: Dialect, outcome: Result<Value, ApiError>) -> Ht
     match outcome {
         Ok(value) => reply::json(id, &value),
         Err(error) => reply::error_in(dialect, id, &error),
-    }
-}
-
-fn dialect(request: &HttpRequest) -> Dialect {
-    match request.headers().contains_key("anthropic-version") {
-        true => Dialect::Messages,
-        false => Dialect::Chat,
     }
 }
 

@@ -12,10 +12,12 @@ use super::responses::{Kept, Responses};
 use crate::chat::{ChatRequest, Dialect, RequestId, parse_object};
 use crate::dialect::responses;
 use crate::gateway::ask::{Ask, endpoint};
+use crate::gateway::endpoints::EndpointAsk;
 use crate::gateway::error::{ApiError, Code};
 use crate::gateway::head::Head;
-use crate::gateway::{Body, Gateway, Via, Voice};
+use crate::gateway::{Body, Gateway, Served, Via, Voice};
 use crate::identity::{Caller, Role, TenantId};
+use crate::provider::Endpoint;
 use crate::telemetry::Ending;
 
 /// Reads the body of a request of `tenant`, with what it continues. Blocks where it is one for a response.
@@ -164,9 +166,18 @@ impl Who {
     }
 }
 
+/// What a request asks for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Wish {
+    /// An answer.
+    Said(Dialect),
+    /// Vectors.
+    Vectors,
+}
+
 /// A request that nobody waits for.
 pub(super) struct Asked {
-    pub(super) dialect: Dialect,
+    pub(super) wish: Wish,
     pub(super) caller: Caller,
     pub(super) head: Head,
     pub(super) body: Bytes,
@@ -216,7 +227,42 @@ impl Asker {
             let message = "The key that this was sent with is not valid any more.";
             return Err(ApiError::new(Code::InvalidApiKey, message));
         }
-        let (kept, caller, dialect) = (self.responses.clone(), asked.caller, asked.dialect);
+        let served = match asked.wish {
+            Wish::Said(dialect) => self.said(dialect, (id, started), asked).await?,
+            Wish::Vectors => self.vectors(id, asked).await?,
+        };
+        match served.body {
+            Body::Json(body) => Ok(Answered {
+                body,
+                via: served.via,
+            }),
+            // Whoever takes such a request down refuses streams.
+            Body::Events(_) | Body::Live(_) => {
+                Err(ApiError::new(Code::Internal, "The answer is a stream."))
+            }
+        }
+    }
+
+    async fn vectors(&self, id: RequestId, asked: Asked) -> Result<Served, ApiError> {
+        let mut controls = asked.head.controls()?;
+        controls.only |= asked.only;
+        let ask = EndpointAsk {
+            id,
+            caller: asked.caller,
+            body: asked.body,
+            controls,
+            headers: asked.head.client_headers(),
+        };
+        self.gateway.answer_at(Endpoint::Embeddings, ask).await
+    }
+
+    async fn said(
+        &self,
+        dialect: Dialect,
+        (id, started): (RequestId, Instant),
+        asked: Asked,
+    ) -> Result<Served, ApiError> {
+        let (kept, caller) = (self.responses.clone(), asked.caller);
         let (tenant, body) = (caller.tenant.clone(), asked.body);
         let reading = tokio::task::spawn_blocking(move || {
             read(dialect, kept.as_ref(), tenant.as_str(), body)
@@ -238,17 +284,7 @@ impl Asker {
             headers: asked.head.client_headers(),
             started,
         };
-        let served = self.gateway.answer(ask).await?;
-        match served.body {
-            Body::Json(body) => Ok(Answered {
-                body,
-                via: served.via,
-            }),
-            // Whoever takes such a request down refuses streams.
-            Body::Events(_) | Body::Live(_) => {
-                Err(ApiError::new(Code::Internal, "The answer is a stream."))
-            }
-        }
+        self.gateway.answer(ask).await
     }
 }
 

@@ -217,3 +217,22 @@ async fn where_none_are_kept_each_request_passes_through() {
         assert_eq!((answer.cache(), answer.reason()), ("bypass", "cache_off"));
     }
 }
+
+#[tokio::test]
+async fn under_the_addresses_of_messages_every_refusal_is_in_anthropics_form() {
+    let client = Client::new();
+    for (path, status, kind) in [
+        ("/v1/messages", 405, "invalid_request_error"),
+        ("/v1/messages/count_tokens", 405, "invalid_request_error"),
+        ("/v1/messages/batches", 404, "not_found_error"),
+    ] {
+        let refused = client.get(path).send().await;
+        anthropics(&refused, status, kind);
+        assert_eq!(
+            refused.header("allow"),
+            if status == 405 { "POST" } else { "" }
+        );
+    }
+    let elsewhere = client.get("/v1/nowhere").send().await;
+    elsewhere.error(404, "not_found");
+}

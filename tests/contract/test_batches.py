@@ -61,7 +61,7 @@ def test_lists_are_read_page_by_page(client):
 
 def test_what_is_wrong_with_a_batch_is_told_in_the_clients_own_errors(client):
     file = uploaded(client, line("one", "x"), line("one", "y"))
-    for endpoint, named in [("/v1/embeddings", "endpoint"), (URL, "input_file_id")]:
+    for endpoint, named in [("/v1/moderations", "endpoint"), (URL, "input_file_id")]:
         wanted = file.id if named == "endpoint" else "file-unknown"
         with pytest.raises(openai.BadRequestError) as raised:
             client.batches.create(input_file_id=wanted, endpoint=endpoint, completion_window="24h")

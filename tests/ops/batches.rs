@@ -32,9 +32,13 @@ pub(crate) fn upload(gateway: &Gateway, key: Option<&str>, purpose: &str, text: 
 }
 
 pub(crate) fn begin(gateway: &Gateway, key: Option<&str>, text: &str) -> String {
+    begin_at(gateway, key, URL, text)
+}
+
+fn begin_at(gateway: &Gateway, key: Option<&str>, url: &str, text: &str) -> String {
     let file = upload(gateway, key, "batch", text);
     assert_eq!(file.status, 200, "{file:?}");
-    let asked = json!({"input_file_id": file.json()["id"], "endpoint": URL,
+    let asked = json!({"input_file_id": file.json()["id"], "endpoint": url,
         "completion_window": "24h", "metadata": {"for": "tests"}});
     let bearer = bearer(key);
     let begun = gateway.send(
@@ -140,6 +144,33 @@ fn each_line_is_answered_and_the_files_tell_what_became_of_it() {
     let metrics = gateway.get("/metrics", None).body;
     assert!(metrics.contains("reprise_batches_total{status=\"completed\"} 1"));
     assert!(metrics.contains("reprise_batch_lines_total{outcome=\"answered\"} 2"));
+}
+
+#[test]
+fn texts_are_embedded_in_a_batch_as_well() {
+    let mock = Mock::start().unwrap();
+    let place = Place::new(&mock).with("REPRISE_BATCH__WORKERS", "1");
+    let gateway = place.start();
+    let url = "/v1/embeddings";
+    let line = |id: &str, input: Value| {
+        let body = json!({"model": "text-embedding-3-small", "input": input});
+        json!({"custom_id": id, "method": "POST", "url": url, "body": body}).to_string()
+    };
+    let text = [
+        line("two", json!(["one text", "and another"])),
+        line("one", json!("one text")),
+        line("none", json!(true)),
+    ];
+    let batch = begin_at(&gateway, None, url, &text.join("\n"));
+    let done = until(&gateway, None, &batch, "completed");
+    let output = lines(&gateway, None, &done["output_file_id"]);
+    assert_eq!(ids(&output), ["two", "one"]);
+    let data = |at: usize| output[at]["response"]["body"]["data"].as_array().unwrap();
+    assert_eq!((data(0).len(), data(1).len()), (2, 1));
+    assert_eq!(data(0)[0]["embedding"], data(1)[0]["embedding"]);
+    assert_eq!(mock.seen().count(), 1, "the other was in memory");
+    let errors = lines(&gateway, None, &done["error_file_id"]);
+    assert_eq!(errors[0]["response"]["body"]["error"]["param"], "input");
 }
 
 #[test]

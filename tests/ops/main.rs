@@ -13,6 +13,7 @@ mod admin;
 mod analyst;
 mod batch_ends;
 mod batches;
+mod beside;
 mod budget;
 mod changes;
 mod check;

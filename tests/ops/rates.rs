@@ -36,7 +36,7 @@ pub(crate) fn left(reply: &Reply) -> u64 {
     number(reply, "x-ratelimit-remaining-requests")
 }
 
-fn tokens_left(reply: &Reply) -> u64 {
+pub(crate) fn tokens_left(reply: &Reply) -> u64 {
     number(reply, "x-ratelimit-remaining-tokens")
 }
 

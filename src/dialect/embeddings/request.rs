@@ -9,6 +9,9 @@ use crate::chat::{CanonicalHasher, InvalidRequest, parse_object};
 /// Items of one request.
 pub const MOST_ITEMS: usize = 2048;
 
+/// Bytes of text that make a token, more or less.
+const BYTES_A_TOKEN: u64 = 4;
+
 /// What the answer does not depend on, or what stands in the key of an item by itself.
 const APART: [&str; 4] = ["input", "model", "encoding_format", "user"];
 
@@ -162,6 +165,15 @@ impl Request {
             body.push_str(&item.to_string());
         }
         body.push(']');
+    }
+
+    /// About how many tokens the item at `place` has.
+    #[must_use]
+    pub fn tokens(&self, place: usize) -> u64 {
+        match self.items.get(place) {
+            Some(Value::String(text)) => (text.len() as u64).div_ceil(BYTES_A_TOKEN),
+            _ => self.weight(place),
+        }
     }
 
     /// What the item at `place` weighs in the sum of its call's tokens.

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::{Errand, Gateway, Vector, Vectors, plain};
+use super::{ENDPOINT, Errand, Gateway, Vector, Vectors, plain};
 use crate::cache::embeddings::{Fresh, Home};
 use crate::cache::hygiene;
 use crate::dialect::embeddings::{Answer, apportioned};
@@ -15,7 +15,8 @@ use crate::gateway::ask::Served;
 use crate::gateway::endpoints::aside;
 use crate::gateway::error::ApiError;
 use crate::gateway::via::Via;
-use crate::provider::{Endpoint, Failure, FailureKind, Remedy};
+use crate::guard::Reservation;
+use crate::provider::{Failure, FailureKind, Remedy};
 use crate::router::{self, Brought, Candidate, most_inputs};
 use crate::telemetry::Stage;
 
@@ -34,7 +35,11 @@ impl Gateway {
         errand: &Errand,
         remembered: Vectors,
         via: Via,
+        reserved: &Reservation,
     ) -> Result<Served, ApiError> {
+        let tokens = errand.estimate(&remembered).prompt;
+        let order = self.router.order_at(&errand.route, ENDPOINT, tokens).await;
+        let order = order.map_err(|failure| ApiError::from(&failure))?;
         let mut failed: Option<Failure> = None;
         let mut known = Some(remembered);
         let mut places = errand.places(|key| {
@@ -42,12 +47,14 @@ impl Gateway {
                 .as_ref()
                 .is_some_and(|known| known.all.contains_key(key))
         });
-        for candidates in errand.route.by_model() {
+        for candidates in errand.route.by_model(order) {
             let asked = Instant::now();
             let failure = match self.ask_for(errand, &candidates, &places).await {
                 Ok(parts) => {
                     self.metrics.stage(Stage::Upstream, asked.elapsed());
-                    return self.put_together(errand, (known, parts), via).await;
+                    return self
+                        .put_together(errand, (known, parts), via, reserved)
+                        .await;
                 }
                 Err(failure) => failure,
             };
@@ -75,22 +82,27 @@ impl Gateway {
         candidates: &[Candidate],
         places: &[usize],
     ) -> Result<Vec<Part>, Failure> {
-        let calls = places
+        let calls: Vec<_> = places
             .chunks(most_inputs(candidates))
-            .map(|places| async move {
-                let body = |model: &str| errand.request.body_for(model, places);
-                let call = router::Errand {
-                    endpoint: Endpoint::Embeddings,
-                    headers: &errand.ask.headers,
-                    body: &body,
-                };
-                let brought = self.router.exchange(candidates, &call).await?;
-                Ok(Part {
-                    places: places.to_vec(),
-                    brought,
-                })
-            });
+            .map(|places| self.ask_for_part(errand, candidates, places.to_vec()))
+            .collect();
         stream::iter(calls).buffered(AT_ONCE).try_collect().await
+    }
+
+    async fn ask_for_part(
+        &self,
+        errand: &Errand,
+        candidates: &[Candidate],
+        places: Vec<usize>,
+    ) -> Result<Part, Failure> {
+        let body = |model: &str| errand.request.body_for(model, &places);
+        let call = router::Errand {
+            endpoint: ENDPOINT,
+            headers: &errand.ask.headers,
+            body: &body,
+        };
+        let brought = self.router.exchange(candidates, &call).await?;
+        Ok(Part { places, brought })
     }
 
     /// Remembers what came and makes the answer of it. `known` is what was remembered before, none if another model
@@ -100,7 +112,10 @@ impl Gateway {
         errand: &Errand,
         (known, mut parts): (Option<Vectors>, Vec<Part>),
         via: Via,
+        reserved: &Reservation,
     ) -> Result<Served, ApiError> {
+        // Where nobody counted, what was thought to be asked.
+        reserved.heard(1);
         let keep_ms = if known.is_some() { errand.keep_ms } else { 0 };
         let via = if known.is_some() { via } else { via.useless() };
         let via = brought_by(&mut parts, via);
@@ -128,6 +143,7 @@ impl Gateway {
                 return Err(ApiError::from(&failure));
             }
         };
+        reserved.counted(fresh.all.values().map(|vector| vector.tokens).sum());
         self.keep(errand, &fresh, keep_ms);
         if let Some(body) = as_it_came {
             return Ok(plain(via, body));
@@ -200,7 +216,7 @@ impl Via {
 
 impl Errand {
     /// The places of the items that are wanted, of equal ones the first.
-    fn places(&self, wanted: impl Fn(&[u8; 32]) -> bool) -> Vec<usize> {
+    pub(super) fn places(&self, wanted: impl Fn(&[u8; 32]) -> bool) -> Vec<usize> {
         let mut seen = HashSet::new();
         let keys = self.keys.iter().enumerate();
         let first = keys.filter(|(_, key)| wanted(key) && seen.insert(**key));

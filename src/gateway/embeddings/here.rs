@@ -5,14 +5,16 @@ use std::time::{Duration, Instant};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
 
-use super::plain;
+use super::{ENDPOINT, plain};
 use crate::dialect::embeddings::{Refusal, Request, write};
 use crate::embed::{Embedded, Embedder, Outcome as Made, Read, Skip, Unavailable};
 use crate::gateway::Gateway;
 use crate::gateway::ask::Served;
 use crate::gateway::endpoints::{EndpointAsk, aside, nothing_remembered};
 use crate::gateway::error::{ApiError, Code};
+use crate::gateway::limits::Limited;
 use crate::gateway::via::Via;
+use crate::guard::{Admission, Estimate};
 use crate::telemetry::Outcome;
 
 /// What stands before the names of this process's models.
@@ -69,20 +71,47 @@ impl Gateway {
         if ask.controls.only {
             return Err(nothing_remembered(via));
         }
-        let _place = self.served_here.try_acquire().map_err(|_| busy())?;
         let (format, reader) = (request.format(), embedder.clone());
         let reads = aside(ask.body.len(), move || read_all(&reader, &request)).await??;
-        let tokens = reads.iter().map(|read| read.tokens() as u64).sum();
-        let made = all(&embedder, reads).await?;
-        self.metrics.embedded("local", made.len());
-        let body = move || {
-            let numbers: Vec<&[f32]> = made.iter().map(|made| &*made.embedding).collect();
-            write(&numbers, &model, tokens, format)
+        let pass = self.pass(&ask.caller, &model, ENDPOINT.as_str());
+        let named = model.clone();
+        let limited = ask.limited(ENDPOINT, &named, &pass);
+        let mut admission = self.let_in(limited)?;
+        let made = self
+            .made_here(&embedder, reads, (limited, &mut admission))
+            .await;
+        let told = match made {
+            Ok((made, tokens)) => {
+                let bytes = 4 * embedder.dimension() * made.len();
+                let body = move || {
+                    let numbers: Vec<&[f32]> = made.iter().map(|made| &*made.embedding).collect();
+                    write(&numbers, &model, tokens, format)
+                };
+                aside(bytes, body).await.map(|body| plain(via, body))
+            }
+            Err(error) => Err(error),
         };
-        Ok(plain(
-            via,
-            aside(4 * embedder.dimension() * AT_ONCE, body).await?,
-        ))
+        self.let_out(limited, told, admission)
+    }
+
+    /// The vectors of some texts, and their tokens.
+    async fn made_here(
+        &self,
+        embedder: &Embedder,
+        reads: Vec<Read>,
+        (limited, admission): (Limited<'_>, &mut Admission),
+    ) -> Result<(Vec<Embedded>, u64), ApiError> {
+        let tokens = reads.iter().map(|read| read.tokens() as u64).sum();
+        let estimate = Estimate {
+            prompt: tokens,
+            answer: 0,
+        };
+        let reserved = self.reserve(limited, admission, estimate)?;
+        let _place = self.served_here.try_acquire().map_err(|_| busy())?;
+        let made = all(embedder, reads).await?;
+        reserved.counted(tokens);
+        self.metrics.embedded("local", made.len());
+        Ok((made, tokens))
     }
 }
 

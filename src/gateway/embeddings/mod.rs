@@ -14,6 +14,7 @@ use super::Gateway;
 use super::ask::{Served, freshness, millis};
 use super::endpoints::{EndpointAsk, aside, nothing_remembered};
 use super::error::ApiError;
+use super::limits::Limited;
 use super::serve::Body;
 use super::via::Via;
 use crate::cache::controls::Read;
@@ -23,9 +24,14 @@ use crate::cache::scope::Namespace;
 use crate::chat::unix_ms;
 use crate::config::TtlClass;
 use crate::dialect::embeddings::{Request, write};
+use crate::guard::{Admission, Estimate};
+use crate::provider::Endpoint;
 use crate::router;
 use crate::store::RowKey;
 use crate::telemetry::Outcome;
+
+/// Where all of them come in.
+const ENDPOINT: Endpoint = Endpoint::Embeddings;
 
 /// A request that was admitted.
 struct Errand {
@@ -68,7 +74,21 @@ impl Gateway {
             return self.embed_here(&ask, request).await;
         }
         let errand = self.errand(ask, request).await?;
-        let remembered = self.remembered(&errand);
+        let model = errand.request.model();
+        let pass = self.pass(&errand.ask.caller, model, ENDPOINT.as_str());
+        let limited = errand.ask.limited(ENDPOINT, model, &pass);
+        let mut admission = self.let_in(limited)?;
+        let answered = self.vectors(&errand, limited, &mut admission).await;
+        self.let_out(limited, answered, admission)
+    }
+
+    async fn vectors(
+        &self,
+        errand: &Errand,
+        limited: Limited<'_>,
+        admission: &mut Admission,
+    ) -> Result<Served, ApiError> {
+        let remembered = self.remembered(errand);
         let found = errand
             .keys
             .iter()
@@ -76,13 +96,18 @@ impl Gateway {
         let (found, items) = (found.count(), errand.keys.len());
         let via = errand.via(found);
         if found == items {
-            self.spared(&errand, &remembered);
+            self.spared(errand, &remembered);
             return errand.told(remembered, via).await;
         }
         if errand.ask.controls.only {
             return Err(nothing_remembered(via));
         }
-        let answered = self.gather(&errand, remembered, via.clone()).await;
+        let (reserved, _slot) = self
+            .room_for(limited, admission, errand.estimate(&remembered))
+            .await?;
+        let answered = self
+            .gather(errand, remembered, via.clone(), &reserved)
+            .await;
         answered.map_err(|error| ApiError {
             via: error.via.or_else(|| Some(Box::new(via.failed()))),
             ..error
@@ -184,6 +209,15 @@ impl Gateway {
 }
 
 impl Errand {
+    /// Tokens that the texts beside those that are `known` have.
+    fn estimate(&self, known: &Vectors) -> Estimate {
+        let places = self.places(|key| !known.all.contains_key(key)).into_iter();
+        Estimate {
+            prompt: places.map(|place| self.request.tokens(place)).sum(),
+            answer: 0,
+        }
+    }
+
     /// How it is answered if `found` of its items are remembered.
     fn via(&self, found: usize) -> Via {
         let items = self.keys.len();

@@ -339,7 +339,7 @@ fn checked(asked: &NewBatch) -> Result<Endpoint, ApiError> {
     let Some(endpoint) = Endpoint::parse(&asked.endpoint) else {
         let named = shown(&asked.endpoint);
         let message = format!(
-            "`{named}` cannot be batched here: use /v1/chat/completions, /v1/completions or /v1/responses."
+            "`{named}` cannot be batched here: use /v1/chat/completions, /v1/completions, /v1/responses or /v1/embeddings."
         );
         return Err(at("endpoint", message));
     };

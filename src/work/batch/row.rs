@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::super::ask::Who;
+use super::super::ask::{Who, Wish};
 use super::queue::Queue;
 use crate::chat::Dialect;
 use crate::gateway::head::Head;
@@ -53,12 +53,15 @@ pub(super) enum Endpoint {
     Completions,
     #[serde(rename = "/v1/responses")]
     Responses,
+    #[serde(rename = "/v1/embeddings")]
+    Embeddings,
 }
 
 impl Endpoint {
     pub(super) fn parse(text: &str) -> Option<Self> {
-        let all = [Self::Chat, Self::Completions, Self::Responses];
-        all.into_iter().find(|e| e.as_str() == text)
+        let talks = [Self::Chat, Self::Completions, Self::Responses];
+        let mut all = talks.into_iter().chain([Self::Embeddings]);
+        all.find(|e| e.as_str() == text)
     }
 
     pub(super) fn as_str(self) -> &'static str {
@@ -66,14 +69,24 @@ impl Endpoint {
             Self::Chat => "/v1/chat/completions",
             Self::Completions => "/v1/completions",
             Self::Responses => "/v1/responses",
+            Self::Embeddings => "/v1/embeddings",
         }
     }
 
-    pub(super) fn dialect(self) -> Dialect {
+    pub(super) fn wish(self) -> Wish {
         match self {
-            Self::Chat => Dialect::Chat,
-            Self::Completions => Dialect::Completions,
-            Self::Responses => Dialect::Responses,
+            Self::Chat => Wish::Said(Dialect::Chat),
+            Self::Completions => Wish::Said(Dialect::Completions),
+            Self::Responses => Wish::Said(Dialect::Responses),
+            Self::Embeddings => Wish::Vectors,
+        }
+    }
+
+    /// In which dialect its errors are written.
+    pub(super) fn dialect(self) -> Dialect {
+        match self.wish() {
+            Wish::Said(dialect) => dialect,
+            Wish::Vectors => Dialect::Chat,
         }
     }
 }

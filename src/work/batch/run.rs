@@ -287,9 +287,9 @@ impl Batches {
             return ticket.again(unix_ms() + TROUBLE_MS);
         };
         let (id, running) = (RequestId::fresh(), ticket.running.clone());
-        let (dialect, only) = (running.endpoint.dialect(), ticket.turn.only);
+        let (endpoint, only) = (running.endpoint, ticket.turn.only);
         let asked = Asked {
-            dialect,
+            wish: endpoint.wish(),
             caller: running.caller.clone(),
             head: running.head.clone(),
             body: line.body,
@@ -312,7 +312,10 @@ impl Batches {
             }
             // Its batch ends with it, and says why.
             Err(error) if error.code == Code::InvalidApiKey => return ticket.again(unix_ms()),
-            Err(error) => Some(Written::error(&line.custom_id, id, &error, dialect)),
+            Err(error) => {
+                let dialect = endpoint.dialect();
+                Some(Written::error(&line.custom_id, id, &error, dialect))
+            }
         };
         let written = written.unwrap_or_else(|| {
             let message = "The provider's answer is not a JSON object.";

@@ -14,7 +14,7 @@ use crate::chat::{RequestId, unix_ms};
 use crate::gateway::error::{ApiError, Code};
 use crate::provider::Told;
 use crate::store::WorkError;
-use crate::work::ask::{Answered, Asked};
+use crate::work::ask::{Answered, Asked, Wish};
 use crate::work::page::parts;
 use crate::work::{pause_ms, wait_until};
 
@@ -104,7 +104,7 @@ impl Jobs {
         let dialect = row.endpoint.dialect();
         let body = row.body.as_ref().map(|body| body.get().to_owned());
         let asked = Asked {
-            dialect,
+            wish: Wish::Said(dialect),
             caller: row.who.caller(),
             head: row.head.clone(),
             body: body.unwrap_or_default().into(),

@@ -4,7 +4,8 @@
 //! Rounds alternate between the contestants over equal keep-alive connections; a figure is the median of rounds. CPU
 //! is user + system time of the server process out of `/proc`.
 //!
-//! Arguments: `--quick` for short rounds, `--only NAME` for one of `exact`, `miss`, `semantic`, `idle`, `start`.
+//! Arguments: `--quick` for short rounds, `--only NAME` for one of `exact`, `miss`, `semantic`, `idle`, `start`,
+//! `--connections N` for misses at so many alone.
 //! `REPRISE_BENCH_VECTORS` (see `benches/support/question_vectors.rs`) fills the store of `start` with embeddings of real questions.
 #![allow(
     clippy::print_stdout,
@@ -56,16 +57,18 @@ fn main() -> Result<(), Fault> {
 }
 
 fn compare(words: &[&str]) -> Result<(), Fault> {
-    let only = words
-        .iter()
-        .position(|word| *word == "--only")
-        .and_then(|at| words.get(at + 1));
+    let given = |option: &str| {
+        let at = words.iter().position(|word| *word == option)?;
+        words.get(at + 1)
+    };
+    let only = given("--only");
     if let Some(name) = only
         && !SCENARIOS.iter().any(|(known, _)| known == name)
     {
         return Err(format!("there is no scenario `{name}`").into());
     }
-    let setup = setup::Setup::new(words.contains(&"--quick"))?;
+    let connections = given("--connections").map(|n| n.parse()).transpose()?;
+    let setup = setup::Setup::new(words.contains(&"--quick"), connections)?;
     println!("{}", report::HEAD);
     for (name, scenario) in SCENARIOS {
         if only.is_some_and(|only| *only != name) {

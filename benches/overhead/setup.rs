@@ -18,6 +18,8 @@ pub(crate) struct Setup {
     pub(crate) requests: usize,
     /// Requests of a round whose latency alone is taken.
     pub(crate) timed: usize,
+    /// At how many connections a miss is measured.
+    pub(crate) connections: Vec<usize>,
     mock: Server,
 }
 
@@ -36,7 +38,7 @@ pub(crate) type Requests<'a> = &'a mut dyn FnMut() -> Vec<u8>;
 
 impl Setup {
     /// Pins this process to the load's core and starts the mock there.
-    pub(crate) fn new(quick: bool) -> Result<Self, Fault> {
+    pub(crate) fn new(quick: bool, connections: Option<usize>) -> Result<Self, Fault> {
         pin_self(LOAD_CORE)?;
         let (rounds, requests, timed) = if quick {
             (3, 5000, 500)
@@ -47,6 +49,7 @@ impl Setup {
             rounds,
             requests,
             timed,
+            connections: connections.map_or_else(|| vec![1, 16, 64], |only| vec![only]),
             mock: Server::start(role(LOAD_CORE, &["mock"])?)?,
         })
     }

@@ -75,7 +75,9 @@ impl Controls {
     ///
     /// # Errors
     /// A header whose value is not understood: guessing could serve what the client refused.
-    pub fn parse<'a>(get: impl Fn(&str) -> Option<Cow<'a, str>>) -> Result<Self, BadControl> {
+    pub fn parse<'a>(
+        get: impl Fn(&'static str) -> Option<Cow<'a, str>>,
+    ) -> Result<Self, BadControl> {
         let mut controls = Self::default();
         if let Some(value) = get(CACHE_CONTROL) {
             controls.cache_control(&value)?;

@@ -42,6 +42,25 @@ struct Choice<'a> {
     finish_reason: Option<&'a RawValue>,
 }
 
+/// The part of a completion that holds its text.
+#[derive(Deserialize)]
+struct Told<'a> {
+    #[serde(borrow)]
+    choices: Vec<Spoken<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Spoken<'a> {
+    #[serde(borrow, default)]
+    message: Option<Content<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Content<'a> {
+    #[serde(borrow, default)]
+    content: Option<&'a RawValue>,
+}
+
 #[derive(Deserialize)]
 struct Usage {
     prompt_tokens: u64,
@@ -179,6 +198,13 @@ impl Answer {
     /// The text of the first choice; empty when it has none.
     #[must_use]
     pub fn text(&self) -> String {
+        // Nothing but the text is made out of it, as long as no name stands there twice.
+        if let Ok(told) = serde_json::from_str::<Told<'_>>(self.json.get()) {
+            let first = told.choices.into_iter().next();
+            let content = first.and_then(|choice| choice.message?.content);
+            let text = content.and_then(|content| serde_json::from_str(content.get()).ok());
+            return text.unwrap_or_default();
+        }
         let members = Value::Object(self.members());
         let text = members.pointer("/choices/0/message/content");
         text.and_then(Value::as_str).unwrap_or_default().to_owned()

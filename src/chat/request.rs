@@ -1,6 +1,8 @@
 //! A chat request as it came in, checked, with the one part that may be
 //! compared by meaning, the last user text, told apart from everything else.
 
+use std::sync::OnceLock;
+
 use bytes::Bytes;
 use serde_json::error::Category;
 use serde_json::{Map, Value};
@@ -68,6 +70,8 @@ pub struct ChatRequest {
     inexact: Vec<(u64, String)>,
     model: String,
     question: Result<String, NoQuestion>,
+    /// Bytes of all texts, once somebody has asked for them.
+    text_bytes: OnceLock<usize>,
 }
 
 impl ChatRequest {
@@ -102,6 +106,7 @@ impl ChatRequest {
             body,
             model,
             question,
+            text_bytes: OnceLock::new(),
         })
     }
 
@@ -288,18 +293,14 @@ impl ChatRequest {
     /// Length of all message texts in bytes: a base for estimating tokens.
     #[must_use]
     pub fn text_bytes(&self) -> usize {
-        self.messages()
-            .iter()
-            .map(|m| match m.get("content") {
-                Some(Value::String(text)) => text.len(),
-                Some(Value::Array(parts)) => parts
-                    .iter()
-                    .filter_map(|p| p.get("text").and_then(Value::as_str))
-                    .map(str::len)
-                    .sum(),
-                _ => 0,
-            })
-            .sum()
+        let text = |part: &Value| part.get("text").and_then(Value::as_str).map_or(0, str::len);
+        let said = |message: &Value| match message.get("content") {
+            Some(Value::String(text)) => text.len(),
+            Some(Value::Array(parts)) => parts.iter().map(text).sum(),
+            _ => 0,
+        };
+        let all = || self.messages().iter().map(said).sum();
+        *self.text_bytes.get_or_init(all)
     }
 
     fn messages(&self) -> &[Value] {

@@ -226,7 +226,8 @@ pub(super) async fn fetch_in_turn(
         drop(reserved);
         return pilot.land(Err(shed()));
     };
-    fetch(gateway, plan, miss, pilot, reserved).await;
+    // In a box, since a task is moved before it first runs.
+    Box::pin(fetch(gateway, plan, miss, pilot, reserved)).await;
     drop(slot);
 }
 

@@ -186,7 +186,8 @@ impl Gateway {
             return Err(serve::withheld(plan, &miss));
         }
         let embedded = miss.embedded.clone();
-        match self.call(plan, miss, admission).await {
+        // In a box: a hit must not carry what only a miss needs.
+        match Box::pin(self.call(plan, miss, admission)).await {
             Err(error) => {
                 turn_back(admission, &error);
                 self.stale_instead(plan, embedded, error).await
@@ -222,7 +223,7 @@ impl Gateway {
                     announced: None,
                     ..miss
                 };
-                self.follow(plan, miss, rider).await
+                Box::pin(self.follow(plan, miss, rider)).await
             }
         }
     }

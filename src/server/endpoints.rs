@@ -67,13 +67,13 @@ async fn answer(
 ) -> HttpResponse {
     let (id, started) = (RequestId::fresh(), Instant::now());
     let who = caller::caller(&request, &door);
-    let asked = async {
+    let asked = Box::pin(async {
         let ask = read(id, who?, (&request, payload), &door).await?;
         door.gateway
             .metrics()
             .stage(Stage::Parse, started.elapsed());
         door.gateway.answer_at(endpoint, ask).await
-    };
+    });
     answered(dialect, (id, started), &door, asked).await
 }
 

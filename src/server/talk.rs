@@ -56,13 +56,14 @@ pub(super) async fn talk(
         return jobs::accept(dialect, who, request, payload, door).await;
     }
     let (id, started) = (RequestId::fresh(), Instant::now());
-    let asked = async {
+    // In a box, since it is large and handed from one to the next until it is first polled.
+    let asked = Box::pin(async {
         let ask = read(dialect, (id, started), who?, (&request, payload), &door).await?;
         door.gateway
             .metrics()
             .stage(Stage::Parse, started.elapsed());
         door.gateway.answer(ask).await
-    };
+    });
     answered(dialect, (id, started), &door, asked).await
 }
 
@@ -181,8 +182,9 @@ pub(super) fn known(request: &HttpRequest) -> Result<(), ApiError> {
 }
 
 /// All values of a header as one list. What is no text is kept as such, to be refused and not overlooked.
-pub(super) fn joined<'a>(request: &'a HttpRequest, name: &str) -> Option<Cow<'a, str>> {
-    let mut values = request.headers().get_all(name);
+pub(super) fn joined<'a>(request: &'a HttpRequest, name: &'static str) -> Option<Cow<'a, str>> {
+    // A name that is known beforehand needs neither be read nor copied.
+    let mut values = request.headers().get_all(HeaderName::from_static(name));
     let text = |value: &'a HeaderValue| String::from_utf8_lossy(value.as_bytes());
     let first = text(values.next()?);
     Some(values.fold(first, |list, value| list + ", " + text(value)))

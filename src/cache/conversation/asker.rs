@@ -65,11 +65,11 @@ fn without_quotes(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Whether a text of nothing but plain words asks for a way to do something. Such a question is met with most
+/// Whether a text of nothing but plain words and numbers asks for a way to do something. Such a question is met with most
 /// often of all that hold a first person, and to read it in full would cost a good part of an exact hit.
 fn asks_plain_way(text: &str) -> bool {
     let text = text.trim_end_matches(['?', '.', '!', ' ']);
-    let plain = |c: u8| c.is_ascii_alphabetic() || c == b' ';
+    let plain = |c: u8| c.is_ascii_alphanumeric() || c == b' ';
     if !text.bytes().all(plain) {
         return false;
     }

@@ -83,12 +83,20 @@ fn many_at_once_are_let_in_as_often_as_each_limit_says() {
 
 #[test]
 fn of_sixty_four_at_once_as_many_are_under_way_as_may_be() {
+    for (per, named) in [
+        ("key", "requests without a key"),
+        ("team", "the team `default`"),
+        ("model", "the model `mock-gated`"),
+        ("endpoint", "the endpoint `chat/completions`"),
+        ("global", "this gateway"),
+    ] {
+        sixty_four_at_once(per, named);
+    }
+}
+
+fn sixty_four_at_once(per: &str, named: &str) {
     let mock = Mock::start().unwrap();
-    let place = limited(
-        &mock,
-        "{per = 'model', match = ['mock-*'], concurrency = 16}",
-    );
-    let gateway = place.start();
+    let gateway = limited(&mock, &format!("{{per = '{per}', concurrency = 16}}")).start();
     let (tell, told) = mpsc::channel();
     let asking: Vec<_> = (0..64)
         .map(|i| {
@@ -107,10 +115,8 @@ fn of_sixty_four_at_once_as_many_are_under_way_as_may_be() {
         assert_eq!(refused.header("retry-after"), Some("1"));
         assert_eq!(refused.header("x-should-retry"), Some("true"));
         let message = refused.json()["error"]["message"].to_string();
-        assert!(
-            message.contains("the model `mock-gated`: 16 requests at a time"),
-            "{message}"
-        );
+        let expected = format!("{named}: 16 requests at a time");
+        assert!(message.contains(&expected), "{message}");
     }
     eventually(|| (mock.seen().count() == 16).then_some(()));
     mock.seen().open();
@@ -119,13 +125,8 @@ fn of_sixty_four_at_once_as_many_are_under_way_as_may_be() {
     }
     asking.into_iter().for_each(|client| client.join().unwrap());
     assert_eq!(say(&gateway, &chat("mock-gated", "And now?")).status, 200);
-    assert_eq!(
-        metric(
-            &gateway,
-            "reprise_refusals_total{per=\"model\",kind=\"concurrency\"}"
-        ),
-        48
-    );
+    let refused = format!("reprise_refusals_total{{per=\"{per}\",kind=\"concurrency\"}}");
+    assert_eq!(metric(&gateway, &refused), 48);
 }
 
 #[test]

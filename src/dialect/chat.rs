@@ -157,9 +157,16 @@ fn content(
                 return Err(inexpressible(format!("{}.{member}", path()), NAME));
             }
         }
+        if part
+            .pointer("/file/file_url")
+            .is_some_and(|url| !url.is_null())
+        {
+            return Err(inexpressible(format!("{}.file.file_url", path()), NAME));
+        }
         let mut part = without_hint(part);
         if let Value::Object(part) = &mut part {
-            part.shift_remove("title");
+            let title = part.shift_remove("title");
+            name_after(title, part);
             if let (true, 0, Some(Value::String(text))) = (failed, j, part.get_mut("text")) {
                 *text = told_as_error(text);
             }
@@ -167,6 +174,15 @@ fn content(
         written.push(part);
     }
     Ok(written.into())
+}
+
+/// Gives a document without a name its title for one: a model reads both.
+fn name_after(title: Option<Value>, part: &mut Map<String, Value>) {
+    if let (Some(title @ Value::String(_)), Some(Value::Object(file))) =
+        (title, part.get_mut("file"))
+    {
+        file.entry("filename").or_insert(title);
+    }
 }
 
 /// There is no mark for a tool that failed but what it says.

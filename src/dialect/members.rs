@@ -19,6 +19,44 @@ const HINTS: [&str; 9] = [
     "cache_control",
 ];
 
+/// A piece of what a model says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Piece<'a> {
+    /// To whoever asked.
+    Said(&'a str),
+    /// To itself.
+    Thought(&'a str),
+}
+
+impl<'a> Piece<'a> {
+    /// In words, whoever they are for.
+    pub(super) fn text(self) -> &'a str {
+        match self {
+            Self::Said(text) | Self::Thought(text) => text,
+        }
+    }
+}
+
+/// The pieces of a content: of a text that one, and of parts, which some servers write, those that hold text.
+pub(super) fn parts_of(content: Option<&Value>) -> Vec<Piece<'_>> {
+    let parts = match content {
+        Some(Value::String(text)) if !text.is_empty() => return vec![Piece::Said(text)],
+        Some(Value::Array(parts)) => parts,
+        _ => return Vec::new(),
+    };
+    let mut pieces = Vec::new();
+    for part in parts {
+        match part.get("type").and_then(Value::as_str) {
+            Some("thinking") => {
+                let thoughts = parts_of(part.get("thinking")).into_iter();
+                pieces.extend(thoughts.map(|thought| Piece::Thought(thought.text())));
+            }
+            _ => pieces.extend(part.get("text").and_then(Value::as_str).map(Piece::Said)),
+        }
+    }
+    pieces
+}
+
 /// The members of a request that ask for something, hints and defaults left out.
 pub(super) fn asked(request: &Map<String, Value>) -> impl Iterator<Item = (&str, &Value)> {
     let has_tools = request.get("tools").is_some_and(says_something);

@@ -1,12 +1,22 @@
 //! Reading the messages of a canonical request for another dialect.
 
-use serde_json::{Map, Value};
+use std::borrow::Cow;
 
-use super::members::only;
+use serde_json::{Map, Value, json};
+
+use super::members::{only, says_something};
+use super::order::BLOCK_ORDER;
 use crate::chat::InvalidRequest;
 
-/// What a message may hold beside its content that is nothing that was said: hints, and what another provider signed.
-const ABOUT: [&str; 5] = ["role", "content", "cache_control", "order", "extra_content"];
+/// What a message may hold beside its content that is nothing that was said: hints, what another provider signed, and in
+/// which order its blocks came, where a dialect has none.
+const ABOUT: [&str; 5] = [
+    "role",
+    "content",
+    "cache_control",
+    BLOCK_ORDER,
+    "extra_content",
+];
 
 /// Refuses what the message at `path` says beside its content and the `known` members.
 pub(super) fn only_in_message(
@@ -33,6 +43,45 @@ pub(super) fn only_in_tool_message(
         &known[..2]
     };
     only_in_message(message, path, known, dialect)
+}
+
+/// The messages with what a model refused as what it said, for dialects that tell the two not apart.
+pub(super) fn with_refusals_said(messages: &[Value]) -> Cow<'_, [Value]> {
+    let refuses = |message: &Value| {
+        let parts = message.get("content").and_then(Value::as_array);
+        let mut parts = parts.into_iter().flatten();
+        refusal(message).is_some() || parts.any(|part| refusal_of_part(part).is_some())
+    };
+    if !messages.iter().any(refuses) {
+        return messages.into();
+    }
+    let mut messages = messages.to_vec();
+    for message in messages.iter_mut().filter(|message| refuses(message)) {
+        if let Some(refusal) = refusal(message).map(str::to_owned) {
+            message["content"] = refusal.into();
+            message["refusal"] = Value::Null;
+        }
+        let parts = message.get_mut("content").and_then(Value::as_array_mut);
+        for part in parts.into_iter().flatten() {
+            if let Some(refusal) = refusal_of_part(part) {
+                *part = json!({"type": "text", "text": refusal});
+            }
+        }
+    }
+    messages.into()
+}
+
+/// What an assistant's message refuses that says nothing else.
+fn refusal(message: &Value) -> Option<&str> {
+    let said = |content: &Value| says_something(content) && *content != "";
+    let said = message.get("content").is_some_and(said);
+    let refusal = message.get("refusal")?.as_str();
+    refusal.filter(|refusal| !said && !refusal.is_empty())
+}
+
+fn refusal_of_part(part: &Value) -> Option<&str> {
+    let refuses = part.get("type").is_some_and(|kind| kind == "refusal");
+    part.get("refusal").filter(|_| refuses)?.as_str()
 }
 
 /// What the model thought, as text. Signatures of one provider mean nothing to another.

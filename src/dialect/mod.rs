@@ -30,6 +30,8 @@
 //! is part of the cache key, a provider of the same dialect gets the client's own bytes, and every other one refuses
 //! it by name.
 
+#[cfg(test)]
+mod agents;
 pub mod anthropic;
 pub mod chat;
 mod chunks;
@@ -41,6 +43,7 @@ pub mod gemini;
 mod media;
 mod members;
 mod messages;
+mod order;
 pub mod responses;
 pub mod target;
 

@@ -182,19 +182,13 @@ impl WorkStore {
         })?)
     }
 
-    /// Removes what has ended or cannot be read; says how many rows that were.
+    /// Removes what of some tables has ended or cannot be read; says how many rows that were.
     ///
     /// # Errors
     /// The database does not do it.
-    pub fn sweep(&self, now_ms: u64) -> Result<usize, WorkError> {
+    pub fn sweep(&self, tables: &[Table], now_ms: u64) -> Result<usize, WorkError> {
         let mut ended = Vec::new();
-        for table in [
-            Table::Responses,
-            Table::Files,
-            Table::Batches,
-            Table::Lines,
-            Table::Jobs,
-        ] {
+        for &table in tables {
             for key in self.keys(table, &[])? {
                 if self.get(table, &key, now_ms)?.is_none() {
                     ended.push(WorkChange {
@@ -330,7 +324,7 @@ mod tests {
         ];
         store.apply(&rows).unwrap();
         assert_eq!(store.keys(Table::Jobs, b"a/").unwrap(), [b"a/1", b"a/2"]);
-        assert_eq!(store.sweep(20).unwrap(), 2);
+        assert_eq!(store.sweep(&[Table::Jobs], 20).unwrap(), 2);
         assert_eq!(store.keys(Table::Jobs, b"").unwrap(), [b"a/2"]);
         store.apply(&[put("a/2", None, 0)]).unwrap();
         assert!(store.keys(Table::Jobs, b"").unwrap().is_empty());

@@ -242,7 +242,7 @@ impl Files {
         Hold(self.clone(), id.to_owned())
     }
 
-    /// Removes the bytes of what has ended; its description goes with the store's own sweep.
+    /// Removes what has ended: its bytes, and once these are gone what is known of it.
     pub(super) fn sweep(&self) -> Result<(), WorkError> {
         let now = unix_ms();
         for key in self.store.keys(Table::Files, &[])? {
@@ -255,7 +255,15 @@ impl Files {
             };
             if let Err(error) = self.blobs.remove(id) {
                 tracing::warn!(%error, "a file that has ended is still on the disk");
+                continue;
             }
+            drop(held);
+            self.store.apply(&[WorkChange {
+                table: Table::Files,
+                key,
+                value: None,
+                ends_ms: 0,
+            }])?;
         }
         Ok(())
     }
@@ -299,18 +307,16 @@ impl Files {
         let full = |message: String| Err(ApiError::new(Code::FileQuota, message));
         let keys = self.store.keys(Table::Files, &key(tenant, ""));
         let keys = keys.map_err(|_| unavailable())?;
-        if keys.len() >= self.settings.per_tenant {
-            return full(format!(
-                "There are {} files already: delete some.",
-                keys.len()
-            ));
-        }
-        let (mut sum, now) = (bytes, unix_ms());
+        let (mut sum, mut files, now) = (bytes, 0, unix_ms());
         for key in keys {
             let row = self.store.get(Table::Files, &key, now);
             let row = row.map_err(|_| unavailable())?;
             let row: Option<FileRow> = row.and_then(|row| serde_json::from_slice(&row).ok());
+            files += usize::from(row.is_some());
             sum += row.map_or(0, |row| row.bytes);
+        }
+        if files >= self.settings.per_tenant {
+            return full(format!("There are {files} files already: delete some."));
         }
         match self.settings.per_tenant_bytes {
             most if sum > most => full(format!(

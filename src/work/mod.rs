@@ -19,7 +19,7 @@ use crate::chat::{RequestId, unix_ms};
 use crate::config::Config;
 use crate::gateway::{Gateway, Via};
 use crate::provider::Webhooks;
-use crate::store::{Blobs, WorkError, WorkStore};
+use crate::store::{Blobs, Table, WorkError, WorkStore};
 
 pub use ask::{read, shown, unavailable};
 pub use batch::{Batches, NewBatch};
@@ -134,7 +134,9 @@ impl Work {
 
     fn sweep(&self) -> Result<(), WorkError> {
         self.files.sweep()?;
-        self.store.sweep(unix_ms())?;
+        // Rows of files went with the files.
+        let others = [Table::Responses, Table::Batches, Table::Lines, Table::Jobs];
+        self.store.sweep(&others, unix_ms())?;
         self.batches.recount()?;
         self.jobs.recount()
     }

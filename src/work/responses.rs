@@ -89,7 +89,7 @@ impl Responses {
                 .swept_ms
                 .compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed)
                 .is_ok();
-        if mine && let Err(error) = self.store.sweep(now) {
+        if mine && let Err(error) = self.store.sweep(&[Table::Responses], now) {
             tracing::warn!(%error, "ended responses could not be removed");
         }
     }

@@ -4,7 +4,7 @@ use rustix::process::Signal;
 use serde_json::json;
 
 use crate::batches::{URL, begin, line, until, upload};
-use crate::helpers::{Place, bearer, headers};
+use crate::helpers::{Place, bearer, eventually, headers};
 use crate::mock::Mock;
 
 #[test]
@@ -158,4 +158,28 @@ fn without_keys_a_form_from_a_foreign_page_is_refused() {
             "{name}"
         );
     }
+}
+
+#[test]
+fn a_file_that_has_ended_takes_no_room() {
+    let mock = Mock::start().unwrap();
+    let place = Place::new(&mock).with("REPRISE_FILES__PER_TENANT", "1");
+    let gateway = place.start();
+    let field = |name: &str, value: &str| {
+        format!("--x\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+    };
+    let body = field("purpose", "batch")
+        + &field("expires_after[anchor]", "created_at")
+        + &field("expires_after[seconds]", "1")
+        + "--x\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\nx\r\n--x--\r\n";
+    let form = [("content-type", "multipart/form-data; boundary=x")];
+    let short = gateway.send(("POST", "/v1/files"), &form, Some(&body));
+    assert_eq!(short.status, 200, "{short:?}");
+    assert_eq!(
+        upload(&gateway, None, "batch", "y").code(),
+        "file_quota_exceeded"
+    );
+    let path = format!("/v1/files/{}", short.json()["id"].as_str().unwrap());
+    eventually(|| (gateway.get(&path, None).status == 404).then_some(()));
+    assert_eq!(upload(&gateway, None, "batch", "y").status, 200);
 }

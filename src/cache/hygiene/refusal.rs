@@ -88,6 +88,9 @@ const ACTS: &[&str] = &[
     "facilitate",
 ];
 
+/// What may stand before a refusal.
+const INTRODUCTIONS: &[&str] = &["as an ai", "as a language model", "as an assistant"];
+
 /// Words by which a text goes on to answer all the same.
 const GOES_ON: &[&str] = &[
     "here is",
@@ -100,13 +103,25 @@ const GOES_ON: &[&str] = &[
 /// Whether a text is a refusal.
 pub(super) fn is_refusal(text: &str) -> bool {
     let text = text.trim();
-    if text.chars().take(SHORT + 1).count() > SHORT {
+    if !may_refuse(text) || text.chars().take(SHORT + 1).count() > SHORT {
         return false;
     }
     let words = words(text);
     let rest = after_any(&words, APOLOGIES).unwrap_or(&words);
     let rest = after_introduction(skip(rest, FILLERS));
     refuses(rest) && !GOES_ON.iter().any(|phrase| holds(rest, phrase))
+}
+
+/// Whether the first word is one that a refusal begins with. Most answers begin otherwise, and need not be read.
+fn may_refuse(text: &str) -> bool {
+    let mut words = text.split(|c: char| !c.is_alphanumeric());
+    let first = words.find(|word| !word.is_empty()).unwrap_or_default();
+    let lists = [APOLOGIES, FILLERS, DECLINES, UNABLE, INTRODUCTIONS];
+    let mut openings = lists.into_iter().flatten();
+    openings.any(|phrase| {
+        let opening = phrase.split(' ').next();
+        opening.is_some_and(|word| word.eq_ignore_ascii_case(first))
+    })
 }
 
 fn refuses(words: &[String]) -> bool {
@@ -129,10 +144,7 @@ fn refuses(words: &[String]) -> bool {
 
 /// `As an AI language model, I …` without its first half.
 fn after_introduction(words: &[String]) -> &[String] {
-    let introduced = after_any(
-        words,
-        &["as an ai", "as a language model", "as an assistant"],
-    );
+    let introduced = after_any(words, INTRODUCTIONS);
     let place = introduced.and_then(|rest| {
         rest.iter()
             .take(8)

@@ -2,9 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
+use super::super::members::{Piece, parts_of};
+use super::super::order::{Place, places, usual_places};
 use super::answer_of::more_of_call;
 use super::fields::text;
-use super::order::{Place, places, usual_places};
 use super::usage::{Ending, to_anthropic};
 use super::{BESIDE, fresh, message_id};
 
@@ -88,7 +89,9 @@ pub(super) enum Block<'a> {
 /// The blocks of a message in their order.
 pub(super) fn blocks(message: &Members) -> Vec<Block<'_>> {
     let mut found = Vec::new();
-    let thoughts = text(message, "reasoning_content").unwrap_or_default();
+    // Both names are in use.
+    let thoughts = text(message, "reasoning_content").or_else(|| text(message, "reasoning"));
+    let thoughts = thoughts.unwrap_or_default();
     let signed = message
         .get("thinking_blocks")
         .is_some_and(|blocks| !super::fields::says_nothing(blocks));
@@ -110,6 +113,12 @@ fn block(place: Place<'_>) -> Option<Block<'_>> {
     match place {
         Place::Thinking(block) | Place::Foreign(block) => Some(Block::Whole(block.clone())),
         Place::Text(said, cited) => Some(Block::Text(said, cited)),
+        Place::Part(_, part) if part.get("type").is_some_and(|kind| kind == "thinking") => {
+            let thought = parts_of(part.get("thinking")).into_iter();
+            let thought: String = thought.map(Piece::text).collect();
+            let block = json!({"type": "thinking", "thinking": thought, "signature": ""});
+            Some(Block::Whole(block))
+        }
         Place::Part(_, part) => {
             let said = part.get("text").and_then(Value::as_str);
             said.map(|said| Block::Text(said, None))

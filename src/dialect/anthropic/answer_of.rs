@@ -4,9 +4,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
+use super::super::order::{BLOCK_ORDER, Kind, Written};
 use super::error::as_openai;
 use super::fields::text;
-use super::order::{BLOCK_ORDER, Kind, Written};
 use super::usage::{finish_reason, from_anthropic, is_foreign_reason};
 use super::{BESIDE, NAME};
 use crate::dialect::Fault;

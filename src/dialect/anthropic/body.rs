@@ -8,6 +8,7 @@ use super::fields::{
 use super::turns::turns;
 use super::{EFFORTS, NAME, TITLE};
 use crate::chat::InvalidRequest;
+use crate::dialect::messages::with_refusals_said;
 use crate::dialect::{Target, inexpressible};
 
 type Body = Map<String, Value>;
@@ -23,7 +24,8 @@ pub fn body(request: &Body, target: &Target<'_>) -> Result<Body, InvalidRequest>
     body.insert("model".into(), target.model.into());
     body.insert("max_tokens".into(), max_tokens(request, target));
     let messages = request.get("messages").unwrap_or(&Value::Null);
-    let conversation = turns(array("messages", messages)?)?;
+    let messages = with_refusals_said(array("messages", messages)?);
+    let conversation = turns(&messages)?;
     body.extend(
         conversation
             .system

@@ -3,12 +3,12 @@
 
 use serde_json::{Map, Value, json};
 
+use super::super::order::{BLOCK_ORDER, Kind};
 use super::blocks::{content as plain, foreign, part, simplest};
 use super::fields::{
     boolean, copy_object, given, missing, object, path, required, required_object, says_nothing,
     unknown, wrong,
 };
-use super::order::{BLOCK_ORDER, Kind};
 use crate::chat::InvalidRequest;
 
 type Block = Map<String, Value>;
@@ -255,7 +255,16 @@ fn tool_call(at: &str, block: &Block) -> Result<Option<Value>, InvalidRequest> {
     let name = required(block, at, "name")?;
     let input = required_object(block, at, "input")?;
     let by_model = |caller: &Value| caller.get("type").is_some_and(|kind| kind == "direct");
-    let known = ["type", "id", "name", "input", "cache_control", "caller"];
+    // What another provider signed comes back from clients that send blocks as they got them.
+    let known = [
+        "type",
+        "id",
+        "name",
+        "input",
+        "cache_control",
+        "caller",
+        "extra_content",
+    ];
     if unknown(block, &known).is_some() || !given(block, "caller").is_none_or(by_model) {
         return Ok(None);
     }
@@ -268,5 +277,6 @@ fn tool_call(at: &str, block: &Block) -> Result<Option<Value>, InvalidRequest> {
         json!({"name": name, "arguments": arguments}),
     );
     copy_object(block, at, "cache_control", &mut call)?;
+    copy_object(block, at, "extra_content", &mut call)?;
     Ok(Some(call.into()))
 }

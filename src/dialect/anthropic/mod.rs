@@ -26,7 +26,6 @@ mod error;
 mod estimate;
 mod fields;
 mod models;
-mod order;
 mod param;
 mod parts;
 mod reader;

@@ -3,8 +3,8 @@
 
 use serde_json::{Map, Value};
 
+use super::super::order::{Place, places};
 use super::fields::text;
-use super::order::{Place, places};
 
 /// The client's path for `path` of the request that was made of its own.
 #[must_use]

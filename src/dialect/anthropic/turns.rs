@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use super::super::order::{BLOCK_ORDER, Place, places};
 use super::fields::{given, object, path, required, required_object, says_nothing, text, wrong};
-use super::order::{BLOCK_ORDER, Place, places};
 use super::{TITLE, parts};
 use crate::chat::{InvalidRequest, parse_strict};
 use crate::dialect::inexpressible;
@@ -182,6 +182,8 @@ fn assistant(at: &str, message: &Message) -> Result<Value, InvalidRequest> {
         "reasoning_content",
         BLOCK_ORDER,
         "cache_control",
+        // What another provider signed is nothing that was said.
+        "extra_content",
     ];
     only(at, message, &known)?;
     check_thoughts(at, message)?;
@@ -240,7 +242,14 @@ fn tool_use(at: &str, call: &Value) -> Result<Value, InvalidRequest> {
     only(
         at,
         call,
-        &["id", "type", "function", "index", "cache_control"],
+        &[
+            "id",
+            "type",
+            "function",
+            "index",
+            "cache_control",
+            "extra_content",
+        ],
     )?;
     let id = required(call, at, "id")?;
     let function = required_object(call, at, "function")?;

@@ -7,6 +7,7 @@ use super::super::target::{Target, inexpressible};
 use super::messages::{self, Messages};
 use super::{NAME, settings, tools};
 use crate::chat::InvalidRequest;
+use crate::dialect::messages::with_refusals_said;
 
 /// Writes a request.
 ///
@@ -28,7 +29,8 @@ pub fn body(
             return Err(inexpressible(key, NAME));
         }
     }
-    let Messages { turns, documents } = messages::read(items(request, "", "messages")?)?;
+    let Messages { turns, documents } =
+        messages::read(&with_refusals_said(items(request, "", "messages")?))?;
     let mut body = Map::new();
     body.insert("model".into(), target.model.into());
     body.insert("messages".into(), turns.into());

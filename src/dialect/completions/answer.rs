@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::super::members::{Piece, parts_of};
 use crate::chat::{DONE, completion_id, unix_seconds};
 
 /// The `text_completion`, with an id of its own, of a canonical answer.
@@ -105,8 +106,12 @@ fn choices(members: &Map<String, Value>) -> &[Value] {
 fn told(choice: &Value, said: &str) -> (bool, Value) {
     let message = choice.get(said).unwrap_or(&Value::Null);
     let member = |name: &str| message.get(name).and_then(Value::as_str);
-    let text = [member("content"), member("refusal")];
-    let text: String = text.into_iter().flatten().collect();
+    let said = parts_of(message.get("content")).into_iter();
+    let said = said.filter_map(|piece| match piece {
+        Piece::Said(text) => Some(text),
+        Piece::Thought(_) => None,
+    });
+    let text: String = said.chain(member("refusal")).collect();
     let finish = match choice.get("finish_reason").and_then(Value::as_str) {
         None => Value::Null,
         Some(finish @ ("length" | "content_filter")) => finish.into(),

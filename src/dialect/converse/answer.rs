@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::said::{Lost, Thought, Usage, exception, finish_reason, stop_sequence};
 use crate::dialect::Fault;
+use crate::dialect::order::{BLOCK_ORDER, Kind, Written};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -171,19 +172,27 @@ struct Said {
     text: String,
     calls: Vec<Value>,
     thoughts: Vec<Thought>,
+    order: Written,
     lost: Lost,
 }
 
 impl Said {
+    fn text(&mut self, said: &str) {
+        let handle = self.order.begin_text();
+        self.order.grow(handle, said.len(), &[]);
+        self.text.push_str(said);
+    }
+
     fn block(&mut self, kind: &str, block: &RawValue) -> Result<(), Fault> {
         let json = block.get().as_bytes();
         match kind {
-            "text" => self.text.push_str(&read::<String>(json)?),
+            "text" => self.text(&read::<String>(json)?),
             "toolUse" => self.call(read(json)?),
             "reasoningContent" => self.thought(read(json)?),
             "citationsContent" => {
                 let cited: Cited = read(json)?;
-                self.text.extend(cited.content.into_iter().map(|c| c.text));
+                let said: String = cited.content.into_iter().map(|c| c.text).collect();
+                self.text(&said);
                 self.lost.note(kind);
             }
             _ => self.lost.note(kind),
@@ -198,6 +207,7 @@ impl Said {
         }
         let function = json!({"name": call.name, "arguments": call.input.get()});
         let call = json!({"id": call.tool_use_id, "type": "function", "function": function});
+        self.order.add(Kind::ToolUse);
         self.calls.push(call);
     }
 
@@ -210,6 +220,7 @@ impl Said {
             thought.text = said.text;
             thought.signature = said.signature;
         }
+        self.order.add(Kind::Thinking);
         self.thoughts.push(thought);
     }
 
@@ -223,12 +234,17 @@ impl Said {
         if !thoughts.is_empty() {
             message["reasoning_content"] = thoughts.into();
         }
-        if self.thoughts.iter().any(Thought::is_signed) {
+        // Only where thoughts must come back as they stood their order matters.
+        let signed = self.thoughts.iter().any(Thought::is_signed);
+        if signed {
             let blocks = self.thoughts.into_iter().map(Thought::block);
             message["thinking_blocks"] = blocks.collect();
         }
         if !self.calls.is_empty() {
             message["tool_calls"] = self.calls.into();
+        }
+        if let Some(order) = self.order.told().filter(|_| signed) {
+            message[BLOCK_ORDER] = order;
         }
         message
     }

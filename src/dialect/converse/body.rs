@@ -8,6 +8,7 @@ use super::messages::Conversation;
 use super::{settings, tools};
 use crate::chat::InvalidRequest;
 use crate::dialect::Target;
+use crate::dialect::messages::with_refusals_said;
 
 /// Members that are translated, each where it belongs.
 const TRANSLATED: [&str; 15] = [
@@ -58,7 +59,7 @@ pub fn body(
     }
     let messages = request.get("messages").and_then(Value::as_array);
     let messages = messages.ok_or_else(|| wrong("messages", "an array"))?;
-    let mut conversation = Conversation::read(messages, family)?;
+    let mut conversation = Conversation::read(&with_refusals_said(messages), family)?;
     let tools = tools::config(request, family)?;
     if conversation.calls && tools.is_none() {
         let name = super::NAME;

@@ -9,6 +9,7 @@ use super::family::Family;
 use super::fields::{given, object, object_in, only, optional, refused, said, string_in, wrong};
 use super::parts::{Parts, Place};
 use crate::chat::{InvalidRequest, parse_strict};
+use crate::dialect::order::{self, BLOCK_ORDER};
 
 /// Longest id of a call that Bedrock takes.
 const MAX_ID: usize = 64;
@@ -87,15 +88,22 @@ impl Conversation {
     }
 
     fn assistant(&mut self, message: &Map<String, Value>, at: &str) -> Result<(), InvalidRequest> {
-        const KNOWN: [&str; 6] = [
+        const KNOWN: [&str; 8] = [
             "role",
             "content",
             "cache_control",
             "reasoning_content",
             "thinking_blocks",
             "tool_calls",
+            BLOCK_ORDER,
+            // What another provider signed is nothing that was said.
+            "extra_content",
         ];
         only(message, at, &KNOWN)?;
+        if said(message, BLOCK_ORDER).is_some() {
+            let blocks = self.in_order(message, at)?;
+            return self.say("assistant", blocks, at);
+        }
         let mut blocks = thoughts(message, at)?;
         blocks.extend(self.content(message, at, Place::Words)?);
         if let Some(calls) = said(message, "tool_calls") {
@@ -107,6 +115,46 @@ impl Conversation {
             self.calls = true;
         }
         self.say("assistant", blocks, at)
+    }
+
+    /// The blocks of a message that tells their order: thoughts that were signed must come back where they stood.
+    fn in_order(
+        &mut self,
+        message: &Map<String, Value>,
+        at: &str,
+    ) -> Result<Vec<Value>, InvalidRequest> {
+        let places = order::places(message);
+        let places = places.ok_or_else(|| refused(format!("{at}.{BLOCK_ORDER}")))?;
+        let mut blocks = match said(message, "thinking_blocks") {
+            Some(_) => Vec::new(),
+            None => thoughts(message, at)?,
+        };
+        for place in places {
+            match place {
+                order::Place::Thinking(block) => {
+                    blocks.push(thought(block, &format!("{at}.thinking_blocks"))?);
+                }
+                order::Place::Text(text, None) => {
+                    let text = Value::from(text);
+                    blocks.extend(self.parts.blocks(Some(&text), at, Place::Words)?);
+                }
+                order::Place::Part(i, part) => {
+                    let at = format!("{at}.content[{i}]");
+                    blocks.extend(self.parts.part(part, &at, Place::Words)?);
+                }
+                order::Place::Call(i, call) => {
+                    blocks.push(tool_use(call, &format!("{at}.tool_calls[{i}]"))?);
+                    self.calls = true;
+                }
+                order::Place::Text(_, Some(_)) | order::Place::Foreign(_) => {
+                    return Err(refused(format!("{at}.content")));
+                }
+            }
+        }
+        if !blocks.is_empty() {
+            blocks.extend(self.parts.cache_point(message));
+        }
+        Ok(blocks)
     }
 
     fn tool(&mut self, message: &Map<String, Value>, at: &str) -> Result<(), InvalidRequest> {
@@ -217,7 +265,18 @@ fn tool_use(call: &Value, at: &str) -> Result<Value, InvalidRequest> {
         return Err(refused(at));
     }
     // Streams number their calls, and some clients send the numbers back.
-    only(call, at, &["type", "id", "index", "function"])?;
+    only(
+        call,
+        at,
+        &[
+            "type",
+            "id",
+            "index",
+            "function",
+            "cache_control",
+            "extra_content",
+        ],
+    )?;
     let function = object_in(call, at, "function")?;
     let at_function = format!("{at}.function");
     only(function, &at_function, &["name", "arguments"])?;

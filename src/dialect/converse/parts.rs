@@ -57,13 +57,38 @@ impl Parts {
         let mut blocks = Vec::new();
         for (i, part) in parts.iter().enumerate() {
             let at = format!("{at}[{i}]");
-            let part = object(part, &at)?;
-            blocks.extend(self.block(part, &at, place)?);
+            let cached = object(part, &at)
+                .ok()
+                .and_then(|part| self.cache_point(part));
+            blocks.extend(self.bare(part, &at, place)?);
             if place != Place::Result && !blocks.is_empty() {
-                blocks.extend(self.cache_point(part));
+                blocks.extend(cached);
             }
         }
         Ok(blocks)
+    }
+
+    /// The block of one part, followed by its cache point.
+    pub(super) fn part(
+        &mut self,
+        part: &Value,
+        at: &str,
+        place: Place,
+    ) -> Result<Vec<Value>, InvalidRequest> {
+        let mut blocks: Vec<Value> = self.bare(part, at, place)?.into_iter().collect();
+        if let (false, Some(part)) = (blocks.is_empty(), part.as_object()) {
+            blocks.extend(self.cache_point(part));
+        }
+        Ok(blocks)
+    }
+
+    fn bare(
+        &mut self,
+        part: &Value,
+        at: &str,
+        place: Place,
+    ) -> Result<Option<Value>, InvalidRequest> {
+        self.block(object(part, at)?, at, place)
     }
 
     /// None for a text that is empty: it says nothing, and Bedrock refuses it.

@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use super::answer::{Tier, Trace};
 use super::said::{Lost, Thought, Usage, exception, finish_reason, stop_sequence};
 use crate::chat::{completion_id, unix_seconds};
+use crate::dialect::order::{BLOCK_ORDER, Kind, Written};
 use crate::dialect::{Fault, Heard};
 
 /// Reads one stream, event by event.
@@ -26,13 +27,17 @@ pub struct Reader {
     /// Calls of tools so far.
     calls: u64,
     lost: Lost,
+    order: Written,
+    /// Whether a thought is signed: only then the order matters.
+    signed: bool,
     stopped: bool,
     done: bool,
 }
 
 #[derive(Debug)]
 enum Block {
-    Text,
+    /// With its place in the order, once it says something.
+    Text(Option<usize>),
     /// A call, by its place among calls, and whether it has arguments yet.
     Call(u64, bool),
     Thought(Thought),
@@ -97,6 +102,8 @@ impl Reader {
             blocks: BTreeMap::new(),
             calls: 0,
             lost: Lost::default(),
+            order: Written::default(),
+            signed: false,
             stopped: false,
             done: false,
         }
@@ -137,7 +144,7 @@ impl Reader {
 
     fn block_start(&mut self, event: BlockStart) -> Result<Vec<Value>, Fault> {
         let mut chunks = Vec::new();
-        let mut block = Block::Text;
+        let mut block = Block::Text(None);
         for (kind, value) in event.start {
             block = Block::Lost;
             if kind != "toolUse" {
@@ -151,6 +158,7 @@ impl Reader {
                 continue;
             }
             block = Block::Call(self.calls, false);
+            self.order.add(Kind::ToolUse);
             let function = json!({"name": call.name, "arguments": ""});
             chunks.push(self.say(json!({"tool_calls": [{"index": self.calls,
                 "id": call.tool_use_id, "type": "function", "function": function}]})));
@@ -165,9 +173,16 @@ impl Reader {
         for (kind, value) in event.delta {
             // A block of text or of thoughts may begin with its first piece.
             let block = self.blocks.entry(event.content_block_index);
-            let block = block.or_insert(Block::Text);
+            let block = block.or_insert(Block::Text(None));
             match (kind.as_str(), block) {
-                ("text", _) => deltas.push(json!({"content": parsed::<String>(value)?})),
+                ("text", block) => {
+                    let said: String = parsed(value)?;
+                    if let Block::Text(place) = block {
+                        let place = *place.get_or_insert_with(|| self.order.begin_text());
+                        self.order.grow(place, said.len(), &[]);
+                    }
+                    deltas.push(json!({"content": said}));
+                }
                 ("toolUse", Block::Call(index, said)) => {
                     let input: String = parsed(value.get("input").cloned().unwrap_or_default())?;
                     *said |= !input.is_empty();
@@ -195,6 +210,8 @@ impl Reader {
         match self.blocks.remove(&event.content_block_index)? {
             Block::Call(index, false) => Some(self.say(arguments(index, "{}"))),
             Block::Thought(thought) if thought.is_signed() => {
+                self.order.add(Kind::Thinking);
+                self.signed = true;
                 Some(self.say(json!({"thinking_blocks": [thought.block()]})))
             }
             _ => None,
@@ -207,7 +224,9 @@ impl Reader {
         }
         let finish = finish_reason(&event.stop_reason, self.calls > 0, &mut self.lost)?;
         let stop = stop_sequence(event.additional_model_response_fields, &mut self.lost);
-        let mut chunk = self.say(json!({}));
+        let order = self.order.told().filter(|_| self.signed);
+        let order = order.map(|order| json!({BLOCK_ORDER: order}));
+        let mut chunk = self.say(order.unwrap_or_else(|| json!({})));
         if let Some(choice) = chunk.pointer_mut("/choices/0") {
             choice["finish_reason"] = finish.into();
             if let Some(stop) = stop {

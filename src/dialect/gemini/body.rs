@@ -7,6 +7,7 @@ use super::super::target::{Target, inexpressible};
 use super::contents::{self, Contents};
 use super::{NAME, settings, tools};
 use crate::chat::InvalidRequest;
+use crate::dialect::messages::with_refusals_said;
 
 /// Writes a request. The model and whether the answer streams are not in the body but in the [path](super::path).
 ///
@@ -25,7 +26,10 @@ pub fn body(
             return Err(inexpressible(key, NAME));
         }
     }
-    let Contents { system, turns } = contents::read(items(request, "", "messages")?, target.model)?;
+    let Contents { system, turns } = contents::read(
+        &with_refusals_said(items(request, "", "messages")?),
+        target.model,
+    )?;
     let mut body = Map::new();
     body.insert("contents".into(), turns.into());
     if !system.is_empty() {

@@ -47,7 +47,7 @@ fn part(value: &Value, at: &str) -> Result<Value, InvalidRequest> {
         ),
         "input_image" => (&["image_url", "detail"], image(members, at)?),
         "input_file" => (
-            &["file_data", "file_id", "filename", "detail"],
+            &["file_data", "file_id", "file_url", "filename", "detail"],
             file(members, at)?,
         ),
         "input_audio" => (&["input_audio"], value.clone()),
@@ -95,7 +95,7 @@ fn image(members: &Object, at: &str) -> Result<Value, InvalidRequest> {
 /// How finely a file is looked at is a hint, and chat completions has no place for it.
 fn file(members: &Object, at: &str) -> Result<Value, InvalidRequest> {
     let mut file = Object::new();
-    for name in ["file_data", "file_id", "filename"] {
+    for name in ["file_data", "file_id", "file_url", "filename"] {
         if let Some(value) = text(members, at, name)? {
             file.insert(name.to_owned(), value.into());
         }
@@ -146,11 +146,13 @@ mod tests {
             {"type": "input_image", "image_url": "data:,x", "detail": "low", "file_id": null},
             {"type": "input_file", "filename": "a.pdf", "file_data": "data:,y", "detail": "auto"},
             {"type": "input_file", "file_id": "file-1"},
+            {"type": "input_file", "file_url": "https://a.b/c.pdf"},
             {"type": "input_audio", "input_audio": {"data": "aa", "format": "wav"}}]);
         let parts = json!([
             {"type": "image_url", "image_url": {"url": "data:,x", "detail": "low"}},
             {"type": "file", "file": {"file_data": "data:,y", "filename": "a.pdf"}},
             {"type": "file", "file": {"file_id": "file-1"}},
+            {"type": "file", "file": {"file_url": "https://a.b/c.pdf"}},
             {"type": "input_audio", "input_audio": {"data": "aa", "format": "wav"}}]);
         assert_eq!(told(&content), parts);
     }
@@ -159,7 +161,7 @@ mod tests {
     fn a_part_that_says_more_is_kept_whole_as_foreign() {
         for part in [
             json!({"type": "input_image", "file_id": "file-1"}),
-            json!({"type": "input_file", "file_url": "https://a.b/c.pdf"}),
+            json!({"type": "input_file", "file_id": "file-1", "pages": [1]}),
             json!({"type": "input_text", "text": "a", "of_tomorrow": 1}),
         ] {
             let kept = json!([{"type": "foreign", "dialect": "responses", "block": part}]);

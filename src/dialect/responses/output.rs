@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::events::Events;
 use super::field::Object;
 use super::item::{Call, Kind, Message, Place, Thought};
+use crate::dialect::members::{Piece, parts_of};
 
 const OPEN: &str = "in_progress";
 const WHOLE: &str = "completed";
@@ -54,7 +55,12 @@ impl Output {
     /// Takes a delta, or a whole message; `logprobs` are those of its text's tokens.
     pub(super) fn take(&mut self, delta: &Object, logprobs: Vec<Value>, events: &mut Events) {
         let thought = delta.get("reasoning_content").filter(|r| !r.is_null());
-        let thought = text(thought.or_else(|| delta.get("reasoning")));
+        let mut thought = text(thought.or_else(|| delta.get("reasoning"))).into_owned();
+        for piece in parts_of(delta.get("content")) {
+            if let Piece::Thought(text) = piece {
+                thought.push_str(text);
+            }
+        }
         let blocks = items(delta, "thinking_blocks");
         if !thought.is_empty() || !blocks.is_empty() {
             self.think(&thought, blocks, events);

@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 
 use super::super::answer_of::{malformed, more_of_call, note};
 use super::super::fields::text;
-use super::super::order::Kind;
 use super::{Members, Reader, index};
 use crate::dialect::Fault;
+use crate::dialect::order::Kind;
 
 /// A block that is not complete.
 #[derive(Debug)]

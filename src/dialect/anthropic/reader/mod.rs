@@ -9,10 +9,10 @@ use serde_json::{Map, Value, json};
 use super::answer_of::{beside, ending, malformed, note};
 use super::error::as_openai;
 use super::fields::text;
-use super::order::{BLOCK_ORDER, Written};
 use super::usage::{from_anthropic, is_foreign_reason};
 use super::{BESIDE, NAME};
 use crate::chat::{completion_id, unix_seconds};
+use crate::dialect::order::{BLOCK_ORDER, Written};
 use crate::dialect::{Fault, Heard};
 use blocks::Block;
 

@@ -10,6 +10,8 @@ use super::{Open, Writer};
 /// A call of a tool as it comes.
 #[derive(Debug, Default)]
 pub(super) struct Call {
+    /// As its pieces say it.
+    index: Option<u64>,
     members: Map<String, Value>,
     name: String,
     arguments: String,
@@ -25,10 +27,10 @@ impl Writer {
             return;
         };
         self.ending.calls = true;
-        let unnumbered = || self.calls.len() as u64;
         let index = fragment.get("index").and_then(Value::as_u64);
-        let index = index.unwrap_or_else(unnumbered);
-        let call = self.calls.entry(index).or_default();
+        let place = self.place(index, text(fragment, "id").unwrap_or_default());
+        let call = self.calls.entry(place).or_default();
+        call.index = index;
         let function = fragment.get("function");
         let of = |name: &str| function.and_then(|function| function.get(name)?.as_str());
         if call.name.is_empty() {
@@ -48,6 +50,39 @@ impl Writer {
             return;
         }
         self.write_waiting(false);
+        self.say_held(false);
+    }
+
+    /// The place of the call that a piece belongs to, in the order in which they came; a piece without an index is a
+    /// call of its own. Some servers give every call the same index, and only another id begins another call.
+    fn place(&self, index: Option<u64>, id: &str) -> u64 {
+        let own = |call: &Call| {
+            let known = text(&call.members, "id").unwrap_or_default();
+            index.is_some()
+                && call.index == index
+                && (id.is_empty() || known.is_empty() || known == id)
+        };
+        let known = self.calls.iter().rev().find(|(_, call)| own(call));
+        known.map_or(self.calls.len() as u64, |(place, _)| *place)
+    }
+
+    /// Holds a text back that comes while a call is open: it would end that call, whose rest may be on its way.
+    pub(super) fn holds(&mut self, said: &str) -> bool {
+        let inside = matches!(self.open, Some(Open::Call(place)) if !self.is_whole(place));
+        if inside {
+            self.held.push_str(said);
+        }
+        inside
+    }
+
+    /// Says what was held back, once the call is whole or at the end.
+    pub(super) fn say_held(&mut self, end: bool) {
+        let inside = matches!(self.open, Some(Open::Call(place)) if !self.is_whole(place));
+        if self.held.is_empty() || (inside && !end) {
+            return;
+        }
+        let held = std::mem::take(&mut self.held);
+        self.say(&held);
     }
 
     /// Writes what there is of the calls, the first that is not complete as far as it goes; at the end, all.

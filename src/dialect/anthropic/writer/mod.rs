@@ -12,6 +12,7 @@ use super::answer::{opening, stop, text_block};
 use super::error::error;
 use super::fields::text;
 use super::usage::{Ending, to_anthropic};
+use crate::dialect::members::{Piece, parts_of};
 use calls::Call;
 
 pub use replay::replay;
@@ -32,7 +33,10 @@ pub struct Writer {
     thought: String,
     /// What signed blocks said before it came as plain text.
     foretold: String,
+    /// In the order in which they began.
     calls: BTreeMap<u64, Call>,
+    /// Text that came inside of a call.
+    held: String,
     usage: Option<Value>,
     ending: Ending,
     beside: Members,
@@ -42,7 +46,7 @@ pub struct Writer {
 enum Open {
     Text,
     Thinking,
-    /// By the index of the call.
+    /// By the place of the call.
     Call(u64),
     Foreign,
 }
@@ -90,6 +94,7 @@ impl Writer {
             self.begin(None);
             self.close();
             self.write_waiting(true);
+            self.say_held(true);
             self.close();
             self.stop();
         }
@@ -161,7 +166,8 @@ impl Writer {
                 .into_iter()
                 .flatten()
         };
-        let thought = pieces("reasoning_content");
+        // Both names are in use.
+        let thought = pieces("reasoning_content").or_else(|| pieces("reasoning"));
         for block in items("thinking_blocks") {
             self.thinking_block(block, thought.is_some());
         }
@@ -171,8 +177,12 @@ impl Writer {
         for event in items("foreign") {
             self.foreign(event);
         }
-        if let Some(said) = pieces("content") {
-            self.say(said);
+        for piece in parts_of(delta.get("content")) {
+            match piece {
+                Piece::Thought(thought) => self.think(thought),
+                Piece::Said(said) if self.holds(said) => {}
+                Piece::Said(said) => self.say(said),
+            }
         }
         if let Some(refusal) = pieces("refusal") {
             self.ending.refuses = true;

@@ -3,8 +3,6 @@
 
 use serde_json::{Map, Value, json};
 
-use super::fields::text;
-
 /// The member that tells the order: a list of `{"type": …}`, each the next of its kind.
 pub(super) const BLOCK_ORDER: &str = "block_order";
 
@@ -171,7 +169,10 @@ impl<'a> Left<'a> {
         Self {
             thinking: items("thinking_blocks"),
             parts: items("content"),
-            text: text(message, "content").unwrap_or_default(),
+            text: message
+                .get("content")
+                .and_then(Value::as_str)
+                .unwrap_or_default(),
             calls: items("tool_calls"),
         }
     }

@@ -27,6 +27,10 @@ pub(super) enum Usage {
     Alone,
 }
 
+/// Names of what the provider said and a chunk cannot hold.
+const FOREIGN: &str = "foreign";
+const FOREIGN_MEMBER: &str = "\"foreign\":";
+
 impl Frame {
     pub(super) fn new(json: Box<str>, usage: Usage, native: Option<Box<str>>) -> Self {
         Self {
@@ -60,16 +64,18 @@ impl Frame {
     pub fn to_event(&self, include_usage: bool) -> Option<String> {
         match self.usage {
             _ if self.json.is_empty() => None,
-            Usage::Beside if !include_usage => self.without_usage(),
+            Usage::Beside if !include_usage => self.without(&["usage", FOREIGN]),
             Usage::Alone if !include_usage => None,
+            // What the answer lacks is a mark of this gateway's own.
+            _ if self.json.contains(FOREIGN_MEMBER) => self.without(&[FOREIGN]),
             _ => Some(event(&self.json)),
         }
     }
 
-    fn without_usage(&self) -> Option<String> {
+    fn without(&self, left_out: &[&str]) -> Option<String> {
         let mut rest = Object::with_capacity(self.json.len());
         for (name, value) in members(&self.json).ok()? {
-            if name != "usage" {
+            if !left_out.contains(&name.as_ref()) {
                 rest.push(&name, value.get());
             }
         }
@@ -104,6 +110,20 @@ mod tests {
         );
         let lines = "{\n\"usage\":null,\"choices\":[{\n}]}";
         assert_eq!(event(lines, false).unwrap(), "data: {\"choices\":[{}]}\n\n");
+    }
+
+    #[test]
+    fn the_mark_of_what_a_chunk_cannot_hold_is_nobodys_business() {
+        let last = r#"{"id":"a","foreign":{"gemini":["inlineData"]},"choices":[{"finish_reason":"stop"}]}"#;
+        for include_usage in [false, true] {
+            let told = event(last, include_usage).unwrap();
+            assert_eq!(
+                told,
+                "data: {\"id\":\"a\",\"choices\":[{\"finish_reason\":\"stop\"}]}\n\n"
+            );
+        }
+        let said = r#"{"id":"a","choices":[{"delta":{"content":"\"foreign\":"}}]}"#;
+        assert!(event(said, true).unwrap().contains("foreign"));
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod routes;
 use std::collections::HashSet;
 
 use super::layers::Layers;
+use super::limits::{ENDPOINTS, Per};
 use super::lists::{Provider, ProviderKind};
 use super::sections::{Decide, parse_bind};
 use super::{Config, DayWindow, MAX_ENTRY_BYTES, Origin};
@@ -317,6 +318,17 @@ impl Found<'_> {
             }
             if limit.names.is_empty() {
                 self.add(&format!("{path}.match"), "must not be empty");
+            }
+            for (n, name) in limit.names.iter().enumerate() {
+                let at = format!("{path}.match[{n}]");
+                if limit.per == Per::Endpoint && !ENDPOINTS.iter().any(|known| name.matches(known))
+                {
+                    let known = ENDPOINTS.join(", ");
+                    self.add(&at, format!("is no endpoint; these are: {known}"));
+                }
+                if limit.per == Per::Global && name.as_str() != "*" {
+                    self.add(&at, "is not looked at: all requests together have no name");
+                }
             }
             if limit.count_hits && !limit.limits_requests() {
                 let idle = "is not looked at without a limit on requests";

@@ -59,6 +59,17 @@ pub struct Limit {
     pub count_hits: bool,
 }
 
+/// What a limit calls the addresses of the API: their paths behind the version.
+pub(super) const ENDPOINTS: [&str; 7] = [
+    "chat/completions",
+    "completions",
+    "responses",
+    "messages",
+    "messages/count_tokens",
+    "embeddings",
+    "moderations",
+];
+
 fn every_name() -> Vec<Pattern> {
     vec![Pattern::any()]
 }
@@ -147,6 +158,25 @@ mod tests {
                 "limits[0].count_hits is not looked at without a limit on requests",
             ]
         );
+    }
+
+    #[test]
+    fn a_limit_on_what_is_no_endpoint_or_on_nameless_requests_is_refused() {
+        let on = |per: &str, name: &str| {
+            told(&format!(
+                "[[limits]]\nper = '{per}'\nmatch = ['{name}']\nconcurrency = 1"
+            ))
+        };
+        let refused = on("endpoint", "/v1/embeddings");
+        assert!(
+            refused[0]
+                .starts_with("limits[0].match[0] is no endpoint; these are: chat/completions,")
+        );
+        assert!(on("global", "x")[0].starts_with("limits[0].match[0] is not looked at"));
+        for name in ["embeddings", "messages*", "*"] {
+            let text = format!("[[limits]]\nper = 'endpoint'\nmatch = ['{name}']\nconcurrency = 1");
+            assert!(from_file(&text).is_ok(), "{name}");
+        }
     }
 
     #[test]

@@ -82,6 +82,19 @@ fn an_anthropic_client_gives_a_call_back_as_it_got_it() {
     assert!(Value::Object(sent).to_string().contains("U0lH"));
 }
 
+#[test]
+fn a_client_of_responses_gives_a_call_back_as_it_got_it() {
+    let message = json!({"role": "assistant", "content": null, "tool_calls": [call(signed())]});
+    let told = json!({"model": "m", "choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}]});
+    let body = json!({"model": "m", "input": "Go."});
+    let got = responses::answer(object(&told), &responses::Echo::new(object(&body)));
+    let next = json!({"model": "m", "input": [{"role": "user", "content": "Go."}, got["output"][0],
+        {"type": "function_call_output", "call_id": "a", "output": "1"}]});
+    let canonical = responses::request(object(&next), &[]).unwrap();
+    let sent = gemini::body(&canonical, &TARGET).unwrap();
+    assert!(Value::Object(sent).to_string().contains("U0lH"));
+}
+
 fn event(text: &str) -> Vec<Value> {
     let data = text.lines().filter_map(|line| line.strip_prefix("data: "));
     data.map(|data| serde_json::from_str(data).unwrap())

@@ -201,22 +201,36 @@ impl Gateway {
     }
 
     fn route(&self, ask: &Ask) -> Result<router::Plan, ApiError> {
-        let model = ask.request.model();
-        let mut plan = match &ask.forced {
-            Some(forced) => self.forced_route(ask, forced)?,
-            None => self.usual_route(model)?,
-        };
+        let mut plan = self.route_to(ask.request.model(), &ask.caller, ask.forced.as_ref())?;
         plan.conversation.clone_from(&ask.conversation);
         Ok(plan)
     }
 
+    /// Where a request for a model goes: by its route, or where it says itself.
+    pub(super) fn route_to(
+        &self,
+        model: &str,
+        caller: &Caller,
+        forced: Option<&Forced>,
+    ) -> Result<router::Plan, ApiError> {
+        match forced {
+            Some(forced) => self.forced_route(model, caller, forced),
+            None => self.usual_route(model),
+        }
+    }
+
     /// Where a request says itself that it goes, if its caller may say so.
-    fn forced_route(&self, ask: &Ask, forced: &Forced) -> Result<router::Plan, ApiError> {
+    fn forced_route(
+        &self,
+        model: &str,
+        caller: &Caller,
+        forced: &Forced,
+    ) -> Result<router::Plan, ApiError> {
         let may = self.config.may_route;
         // Who needs no key is nobody's admin.
         let allowed = match may {
             Some(Role::App) => true,
-            Some(role) => !ask.caller.is_anonymous() && ask.caller.role.allows(role),
+            Some(role) => !caller.is_anonymous() && caller.role.allows(role),
             None => false,
         };
         if !allowed {
@@ -230,11 +244,11 @@ impl Gateway {
                 format!("`{ROUTE}` names no provider and no group that there is."),
             )
         };
-        let plan = self.router.plan_forced(ask.request.model(), forced);
+        let plan = self.router.plan_forced(model, forced);
         plan.ok_or_else(nowhere)
     }
 
-    pub(super) fn usual_route(&self, model: &str) -> Result<router::Plan, ApiError> {
+    fn usual_route(&self, model: &str) -> Result<router::Plan, ApiError> {
         let unknown = |_| ApiError {
             param: Some("model".into()),
             ..ApiError::new(

@@ -19,6 +19,7 @@ use crate::dialect::anthropic;
 use crate::guard::Pass;
 use crate::identity::Caller;
 use crate::provider::{ClientHeaders, Endpoint, Failure};
+use crate::router::forced::Forced;
 use crate::router::{Brought, Errand, Plan};
 use crate::telemetry::{Outcome, Stage};
 
@@ -39,6 +40,8 @@ pub struct EndpointAsk {
     pub body: Bytes,
     /// How the cache may treat it.
     pub controls: Controls,
+    /// Where it is to go in place of its route.
+    pub forced: Option<Forced>,
     /// The client's headers that a provider may see.
     pub headers: ClientHeaders,
 }
@@ -69,14 +72,14 @@ impl Gateway {
         if model.is_null() {
             *model = MODERATOR.into();
         }
-        let route = self.usual_route(model_of(&members)?)?;
+        let route = self.route_to(model_of(&members)?, &ask.caller, ask.forced.as_ref())?;
         self.pass_on(Endpoint::Moderations, &ask, &route, &members)
             .await
     }
 
     async fn count_tokens(&self, ask: EndpointAsk) -> Result<Served, ApiError> {
         let members = self.members(&ask).await?;
-        let route = self.usual_route(model_of(&members)?)?;
+        let route = self.route_to(model_of(&members)?, &ask.caller, ask.forced.as_ref())?;
         if route.speaks(Dialect::Messages) {
             return self
                 .pass_on(Endpoint::CountTokens, &ask, &route, &members)

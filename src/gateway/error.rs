@@ -270,7 +270,13 @@ impl ApiError {
     pub fn status_in(&self, dialect: Dialect) -> u16 {
         match (dialect, self.code) {
             // Anthropic's own for it, by which its clients know.
-            (Dialect::Messages, Code::UpstreamOverloaded) => 529,
+            (
+                Dialect::Messages,
+                Code::UpstreamOverloaded
+                | Code::UpstreamBusy
+                | Code::UpstreamResting
+                | Code::Overloaded,
+            ) => 529,
             _ => self.status(),
         }
     }

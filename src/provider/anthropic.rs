@@ -50,7 +50,8 @@ impl Wire for Anthropic {
     }
 
     fn body(&self, request: &ChatRequest, target: &Target<'_>) -> Result<Bytes, InvalidRequest> {
-        if request.dialect() == Dialect::Messages {
+        let takes_all = || !anthropic::has_unsigned_thoughts(request.body());
+        if request.dialect() == Dialect::Messages && takes_all() {
             return Ok(request.native_body(target.model, target.stream, false));
         }
         anthropic::body(request.body(), target).map(written)

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use reqwest::{Request, Url};
+use secrecy::SecretString;
 use serde_json::Value;
 
 use super::aws::{Access, Unsigned, path};
@@ -48,6 +49,10 @@ impl Wire for Bedrock {
         let front = url.path().trim_end_matches('/').to_owned();
         url.set_path(&(front + &path(model, stream)));
         url
+    }
+
+    fn secrets(&self) -> Vec<SecretString> {
+        self.access.iter().flat_map(Access::secrets).collect()
     }
 
     fn forwards(&self, _header: &str) -> bool {

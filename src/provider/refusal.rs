@@ -16,21 +16,26 @@ const MAX_BODY: usize = 64 << 10;
 /// Bytes kept of its message.
 const MAX_MESSAGE: usize = 4 << 10;
 
-/// Takes this gateway's key out of what a provider says.
+/// Takes this gateway's credentials out of what a provider says.
 pub(super) struct Scrub {
-    key: Option<SecretString>,
+    secrets: Vec<SecretString>,
 }
 
 impl Scrub {
-    pub(super) fn new(key: Option<SecretString>) -> Self {
-        Self { key }
+    pub(super) fn new(secrets: impl IntoIterator<Item = SecretString>) -> Self {
+        let secrets = secrets.into_iter();
+        let secrets = secrets.filter(|secret| !secret.expose_secret().is_empty());
+        Self {
+            secrets: secrets.collect(),
+        }
     }
 
     fn clean(&self, text: &str) -> String {
-        let mut text = match &self.key {
-            Some(key) => text.replace(key.expose_secret(), "[key]"),
-            None => text.to_owned(),
+        let without = |text: String, secret: &SecretString| match secret.expose_secret() {
+            secret if text.contains(secret) => text.replace(secret, "[key]"),
+            _ => text,
         };
+        let mut text = self.secrets.iter().fold(text.to_owned(), without);
         let mut cut = MAX_MESSAGE.min(text.len());
         while !text.is_char_boundary(cut) {
             cut -= 1;
@@ -137,6 +142,12 @@ mod tests {
 
     fn read(error: &Value) -> UpstreamError {
         spoken(400, error, &Scrub::new(Some("sk-secret".to_owned().into())))
+    }
+
+    #[test]
+    fn no_secret_is_told_whichever_of_them_it_is() {
+        let secrets = ["sk-one", "", "two"].map(|secret| secret.to_owned().into());
+        assert_eq!(Scrub::new(secrets).clean("sk-one, two."), "[key], [key].");
     }
 
     #[test]

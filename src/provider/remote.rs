@@ -89,7 +89,7 @@ impl Remote {
             name,
             headers,
             client,
-            scrub: Arc::new(Scrub::new(key)),
+            scrub: Arc::new(Scrub::new(key.into_iter().chain(wire.secrets()))),
             wire,
             query: setup.query,
         })

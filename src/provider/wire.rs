@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use reqwest::header::{HeaderName, HeaderValue};
 use reqwest::{Request, Url};
+use secrecy::SecretString;
 use serde_json::{Map, Value};
 
 use super::MOST_INPUTS;
@@ -25,6 +26,11 @@ pub(super) trait Wire: Send + Sync {
 
     /// Headers of each call beside the credential.
     fn fixed_headers(&self) -> Vec<(HeaderName, HeaderValue)> {
+        Vec::new()
+    }
+
+    /// Credentials beside the provider's key, which nobody may be told.
+    fn secrets(&self) -> Vec<SecretString> {
         Vec::new()
     }
 

@@ -331,14 +331,30 @@ impl Router {
     /// # Errors
     /// [`UnknownModel`] if no route and no provider claims that name.
     pub fn plan(&self, model: &str) -> Result<Plan, UnknownModel> {
+        if strays(model) {
+            return Err(UnknownModel(model.to_owned()));
+        }
         self.table.plan(model)
     }
 
     /// The same where a request says itself where it goes; none if that is nowhere.
     #[must_use]
     pub fn plan_forced(&self, model: &str, forced: &Forced) -> Option<Plan> {
+        let own = match forced {
+            Forced::Target { model, .. } => model.as_deref(),
+            Forced::Group(_) => None,
+        };
+        if strays(own.unwrap_or(model)) {
+            return None;
+        }
         self.table.forced(model, forced)
     }
+}
+
+/// Whether a model's name, which becomes part of an address at some providers, would lead to another one.
+fn strays(model: &str) -> bool {
+    let mut segments = model.split('/');
+    segments.any(|segment| matches!(segment, "." | ".."))
 }
 
 impl fmt::Debug for Router {

@@ -22,7 +22,8 @@ pub(super) async fn create(
         let body = body::read(&request, payload, door.limits).await?;
         let head = talk::lasting(&request)?;
         let batches = work(&door)?.batches.clone();
-        let wrong = |e: serde_json::Error| ApiError::new(Code::InvalidRequest, e.to_string());
+        let wrong =
+            |e: serde_json::Error| ApiError::new(Code::InvalidRequest, format!("The body: {e}."));
         let asked: NewBatch = body::object(&body).map_err(wrong)?;
         blocking(move || batches.create(&caller, head, asked)).await
     };

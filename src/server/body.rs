@@ -49,7 +49,7 @@ pub(super) async fn read_lines(
 pub(super) fn object<T: DeserializeOwned>(body: &[u8]) -> Result<T, serde_json::Error> {
     match body.trim_ascii_start().first() {
         Some(b'{') => serde_json::from_slice(body),
-        _ => Err(de::Error::custom("it is not an object")),
+        _ => Err(de::Error::custom("it is no JSON object")),
     }
 }
 

@@ -4,12 +4,14 @@ use std::time::Instant;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::talk::{answered, client_headers, joined, known};
-use super::{Door, body, caller};
+use super::talk::{ASYNC, answered, client_headers, joined, known};
+use super::{Door, body, caller, jobs};
 use crate::cache::controls::Controls;
 use crate::chat::{Dialect, RequestId};
+use crate::gateway::ask::ROUTE;
 use crate::gateway::endpoints::EndpointAsk;
-use crate::gateway::error::ApiError;
+use crate::gateway::error::{ApiError, Code};
+use crate::gateway::head::forced;
 use crate::identity::Caller;
 use crate::provider::Endpoint;
 use crate::telemetry::Stage;
@@ -85,11 +87,19 @@ async fn read(
 ) -> Result<EndpointAsk, ApiError> {
     let body = body::read(request, payload, door.limits).await?;
     known(request)?;
+    if jobs::wanted(request) {
+        let told = "Here each request is answered at once.";
+        return Err(ApiError {
+            param: Some(ASYNC.into()),
+            ..ApiError::new(Code::InvalidHeader, told)
+        });
+    }
     Ok(EndpointAsk {
         id,
         caller,
         body,
         controls: Controls::parse(|name| joined(request, name))?,
+        forced: forced(joined(request, ROUTE))?,
         headers: client_headers(request),
     })
 }

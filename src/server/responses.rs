@@ -4,12 +4,12 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Value, json};
 
-use super::admin::{blocking, finish};
+use super::admin::{blocking, finish, query};
 use super::talk::talk;
 use super::{Door, caller};
 use crate::chat::{Dialect, RequestId};
 use crate::gateway::error::{ApiError, Code};
-use crate::work::{Kept, shown, unavailable};
+use crate::work::{Kept, Order, Page, shown, unavailable};
 
 /// `POST /v1/responses`
 pub(super) async fn create(
@@ -27,7 +27,7 @@ pub(super) async fn retrieve(
     name: web::Path<String>,
     door: web::Data<Door>,
 ) -> HttpResponse {
-    of_one(request, name, door, |kept| kept.response.clone()).await
+    of_one(request, name, door, |kept| Ok(kept.response.clone())).await
 }
 
 /// `GET /v1/responses/{id}/input_items`
@@ -36,12 +36,42 @@ pub(super) async fn input(
     name: web::Path<String>,
     door: web::Data<Door>,
 ) -> HttpResponse {
-    of_one(request, name, door, |kept| {
-        let id = |item: Option<&Value>| item.and_then(|i| i.get("id")).cloned();
-        json!({"object": "list", "data": kept.input, "has_more": false,
-            "first_id": id(kept.input.first()), "last_id": id(kept.input.last())})
-    })
-    .await
+    let page = match query::<Page>(&request) {
+        Ok(page) => page,
+        Err(error) => return finish(RequestId::fresh(), Err::<Value, _>(error)),
+    };
+    of_one(request, name, door, move |kept| page_of(&kept.input, &page)).await
+}
+
+/// A page of a request's items, the last one first unless it says otherwise.
+fn page_of(input: &[Value], page: &Page) -> Result<Value, ApiError> {
+    let limit = page.limit.unwrap_or(20);
+    if !(1..=100).contains(&limit) {
+        return Err(ApiError {
+            param: Some("limit".into()),
+            ..ApiError::new(Code::InvalidRequest, "`limit` must be from 1 to 100.")
+        });
+    }
+    let mut items: Vec<&Value> = input.iter().collect();
+    if page.order == Order::Desc {
+        items.reverse();
+    }
+    if let Some(after) = &page.after {
+        let is = |item: &&Value| item.get("id").and_then(Value::as_str) == Some(after);
+        let at = items.iter().position(is).ok_or_else(|| ApiError {
+            param: Some("after".into()),
+            ..ApiError::new(
+                Code::InvalidRequest,
+                "`after` is the id of none of the items.",
+            )
+        })?;
+        items.drain(..=at);
+    }
+    let more = items.len() > limit;
+    items.truncate(limit);
+    let id = |item: Option<&&Value>| item.and_then(|i| i.get("id")).cloned();
+    Ok(json!({"object": "list", "data": items, "has_more": more,
+        "first_id": id(items.first()), "last_id": id(items.last())}))
 }
 
 /// `DELETE /v1/responses/{id}`
@@ -70,7 +100,7 @@ async fn of_one(
     request: HttpRequest,
     name: web::Path<String>,
     door: web::Data<Door>,
-    told: impl FnOnce(&Kept) -> Value + Send + 'static,
+    told: impl FnOnce(&Kept) -> Result<Value, ApiError> + Send + 'static,
 ) -> HttpResponse {
     let id = RequestId::fresh();
     let read = async {
@@ -79,7 +109,7 @@ async fn of_one(
         blocking(move || {
             let tenant = caller.tenant.as_str();
             let kept = all.find(tenant, &name).map_err(|_| unavailable())?;
-            kept.map(|kept| told(&kept)).ok_or_else(|| unknown(&name))
+            told(&*kept.ok_or_else(|| unknown(&name))?)
         })
         .await
     };

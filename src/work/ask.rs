@@ -251,6 +251,7 @@ impl Asker {
             caller: asked.caller,
             body: asked.body,
             controls,
+            forced: asked.head.forced()?,
             headers: asked.head.client_headers(),
         };
         self.gateway.answer_at(Endpoint::Embeddings, ask).await

@@ -87,7 +87,9 @@ fn check(request: &Body) -> Done {
             "modalities" => value == &json!(["text"]),
             _ => false,
         };
-        if !usual && !says_nothing(value) {
+        // Its mere presence asks for a search.
+        let searches = name == "web_search_options" && !value.is_null();
+        if !usual && (searches || !says_nothing(value)) {
             return Err(inexpressible(name, TITLE));
         }
     }

@@ -43,6 +43,7 @@ pub use models::{model, models};
 pub use param::param;
 pub use reader::Reader;
 pub use request::request;
+pub use turns::has_unsigned_thoughts;
 pub use writer::{Writer, replay};
 
 /// The dialect's name under `foreign`.

@@ -24,7 +24,7 @@ pub fn request(body: &Map<String, Value>) -> Result<Map<String, Value>, InvalidR
         return Err(missing("max_tokens"));
     }
     let mut foreign = Map::new();
-    for (name, value) in body.iter().filter(|(_, value)| !says_nothing(value)) {
+    for (name, value) in body.iter().filter(|(name, value)| !is_idle(name, value)) {
         if !member(name, value, &mut canonical)? {
             foreign.insert(name.clone(), value.clone());
         }
@@ -35,6 +35,18 @@ pub fn request(body: &Map<String, Value>) -> Result<Map<String, Value>, InvalidR
     Ok(canonical)
 }
 
+/// Whether a member says nothing: nothing at all, or an empty list or object where one of that kind may stand.
+fn is_idle(name: &str, value: &Value) -> bool {
+    let empty = match name {
+        "tools" | "stop_sequences" => value.as_array().is_some_and(Vec::is_empty),
+        "metadata" | "output_config" => value.as_object().is_some_and(Map::is_empty),
+        "max_tokens" | "temperature" | "top_p" | "top_k" | "stream" | "thinking"
+        | "tool_choice" | "service_tier" => false,
+        _ => says_nothing(value),
+    };
+    empty || value.is_null()
+}
+
 fn messages(body: &Map<String, Value>) -> Result<Vec<Value>, InvalidRequest> {
     let given_messages = given(body, "messages").ok_or_else(|| missing("messages"))?;
     let given_messages = array("messages", given_messages)?;
@@ -43,7 +55,8 @@ fn messages(body: &Map<String, Value>) -> Result<Vec<Value>, InvalidRequest> {
         return Err(InvalidRequest::at("messages", message));
     }
     let mut canonical = Vec::with_capacity(given_messages.len() + 1);
-    if let Some(system) = given(body, "system").filter(|system| !says_nothing(system)) {
+    let none = |system: &Value| system.as_array().is_some_and(Vec::is_empty);
+    if let Some(system) = given(body, "system").filter(|system| !none(system)) {
         canonical.push(json!({"role": "system", "content": blocks::content("system", system)?}));
     }
     for (i, message) in given_messages.iter().enumerate() {

@@ -186,7 +186,6 @@ fn assistant(at: &str, message: &Message) -> Result<Value, InvalidRequest> {
         "extra_content",
     ];
     only(at, message, &known)?;
-    check_thoughts(at, message)?;
     let places = places(message).ok_or_else(|| {
         let message = "`block_order` does not fit the blocks of its message.";
         InvalidRequest::at(path(at, BLOCK_ORDER), message)
@@ -199,6 +198,7 @@ fn assistant(at: &str, message: &Message) -> Result<Value, InvalidRequest> {
     let mut blocks = Vec::with_capacity(places.len());
     for place in places {
         blocks.extend(match place {
+            Place::Thinking(block) if is_unsigned(block) => None,
             Place::Thinking(block) | Place::Foreign(block) => Some(block.clone()),
             Place::Text(text, cited) => Some(cited_text(text, cited)),
             Place::Part(_, part) if parts::members_of_message(part).is_some() => None,
@@ -217,20 +217,26 @@ fn cited_text(text: &str, cited: Option<&Value>) -> Value {
     block
 }
 
-/// Thoughts that nobody signed would be refused there, and must not be lost here.
-fn check_thoughts(at: &str, message: &Message) -> Result<(), InvalidRequest> {
-    let Some(thoughts) = text(message, "reasoning_content") else {
-        return Ok(());
-    };
-    let blocks = message.get("thinking_blocks").and_then(Value::as_array);
-    let blocks = blocks.into_iter().flatten();
-    let signed: String = blocks
-        .filter_map(|block| block.get("thinking")?.as_str())
-        .collect();
-    if signed == thoughts {
-        return Ok(());
-    }
-    Err(inexpressible(path(at, "reasoning_content"), TITLE))
+/// Whether a request hands over thoughts that nobody signed. They are refused there, and nothing that was said: a model
+/// that does not sign had them.
+#[must_use]
+pub fn has_unsigned_thoughts(request: &Message) -> bool {
+    let messages = request.get("messages").and_then(Value::as_array);
+    let mut messages = messages.into_iter().flatten().filter_map(Value::as_object);
+    messages.any(|message| {
+        let blocks = message.get("thinking_blocks").and_then(Value::as_array);
+        let mut unsigned = blocks
+            .into_iter()
+            .flatten()
+            .filter(|block| is_unsigned(block));
+        let plain = text(message, "reasoning_content").is_some_and(|text| !text.is_empty());
+        unsigned.next().is_some() || (plain && blocks.is_none())
+    })
+}
+
+fn is_unsigned(block: &Value) -> bool {
+    let of = |name: &str| block.get(name).and_then(Value::as_str);
+    of("type") == Some("thinking") && of("signature").unwrap_or_default().is_empty()
 }
 
 fn tool_use(at: &str, call: &Value) -> Result<Value, InvalidRequest> {

@@ -53,7 +53,9 @@ pub fn body(
     let family = Family::of(target.model);
     for (name, value) in request {
         let known = TRANSLATED.contains(&name.as_str()) || ELSEWHERE.contains(&name.as_str());
-        if !known && says(value) && !is_default(name, value, request) {
+        // Its mere presence asks for a search.
+        let searches = name == "web_search_options" && !value.is_null();
+        if !known && (searches || says(value)) && !is_default(name, value, request) {
             return Err(refused(name.as_str()));
         }
     }

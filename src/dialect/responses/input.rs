@@ -89,17 +89,27 @@ fn message(told: &mut Messages, item: &Object, i: usize, at: &str) -> Result<(),
 }
 
 fn call(item: &Object, at: &str) -> Result<Value, InvalidRequest> {
-    let own = ["call_id", "name", "arguments", "caller", "async"];
+    // What a provider signed comes back with the item that it was told with.
+    let own = [
+        "call_id",
+        "name",
+        "arguments",
+        "caller",
+        "async",
+        "extra_content",
+    ];
     only(item, at, &[&LABELS[..], &own].concat())?;
     direct(item, at)?;
     if boolean(item, at, "async")? == Some(true) {
         let instead = "leave it out";
         return Err(unavailable_value(format!("{at}.async"), "true", instead));
     }
-    Ok(
-        json!({"id": required(item, at, "call_id")?, "type": "function", "function": {
-        "name": required(item, at, "name")?, "arguments": required(item, at, "arguments")?}}),
-    )
+    let mut call = json!({"id": required(item, at, "call_id")?, "type": "function", "function": {
+        "name": required(item, at, "name")?, "arguments": required(item, at, "arguments")?}});
+    if let Some(extra) = given(item, "extra_content") {
+        call["extra_content"] = extra.clone();
+    }
+    Ok(call)
 }
 
 /// A tool's result. Which tool it was is known by the call.

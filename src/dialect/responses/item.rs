@@ -208,6 +208,8 @@ pub(super) struct Call {
     pub(super) id: String,
     pub(super) name: String,
     pub(super) arguments: String,
+    /// What a provider signed of it, and wants back.
+    pub(super) extra: Option<Value>,
     /// Where it stands among the items, once it is known what it calls.
     pub(super) item: Option<usize>,
 }
@@ -226,7 +228,11 @@ impl Call {
     }
 
     pub(super) fn json(&self, id: &str, status: &str) -> Value {
-        json!({"id": id, "type": "function_call", "status": status, "call_id": self.id,
-            "name": self.name, "arguments": self.arguments})
+        let mut told = json!({"id": id, "type": "function_call", "status": status, "call_id": self.id,
+            "name": self.name, "arguments": self.arguments});
+        if let Some(extra) = &self.extra {
+            told["extra_content"] = extra.clone();
+        }
+        told
     }
 }

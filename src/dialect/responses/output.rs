@@ -146,6 +146,12 @@ impl Output {
             call.name.push_str(&name);
         }
         call.arguments.push_str(&arguments);
+        let extra = fragment
+            .get("extra_content")
+            .filter(|extra| !extra.is_null());
+        if let Some(extra) = extra {
+            call.extra = Some(extra.clone());
+        }
         match call.item {
             Some(item) => Call::delta(&self.place(item), &arguments, events),
             None if !call.name.is_empty() => self.open_call(at, events),

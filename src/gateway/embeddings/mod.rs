@@ -117,7 +117,7 @@ impl Gateway {
     /// Admits a request: where its vectors live, what may be read and written, who would make them.
     async fn errand(&self, ask: EndpointAsk, request: Request) -> Result<Errand, ApiError> {
         let namespace = self.namespace_of(&ask)?;
-        let route = self.usual_route(request.model())?;
+        let route = self.route_to(request.model(), &ask.caller, ask.forced.as_ref())?;
         let decider = self.policy_for(&namespace.label, request.model(), ask.id);
         // What a model makes of a text does not change.
         let class = route.keeping.ttl_class.unwrap_or(TtlClass::Static);

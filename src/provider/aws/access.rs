@@ -42,6 +42,21 @@ impl Access {
         }))
     }
 
+    /// What of it nobody may be told.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<SecretString> {
+        match self {
+            Self::Bearer(key) => vec![key.clone()],
+            Self::Signed(keys) => {
+                let token = keys.session_token.clone();
+                token
+                    .into_iter()
+                    .chain([keys.secret_access_key.clone()])
+                    .collect()
+            }
+        }
+    }
+
     /// The headers that `request` must carry besides its own, at the time `now`.
     ///
     /// # Errors

@@ -355,7 +355,11 @@ impl Batches {
     /// Whether a line may be asked again after that.
     fn may_try(&self, error: &ApiError, tries: u32) -> bool {
         let passing = error.status() == 429 || error.status() >= 500;
-        let ours = matches!(error.code, Code::CacheMiss | Code::Internal);
+        // Nothing of a request mends a credential.
+        let ours = matches!(
+            error.code,
+            Code::CacheMiss | Code::Internal | Code::UpstreamAuth
+        );
         let most = self.settings.max_tries;
         passing && !ours && (most == 0 || tries + 1 < most)
     }

@@ -95,3 +95,16 @@ async fn a_thought_that_comes_back_is_known_by_its_provider() {
         }
     }
 }
+
+#[tokio::test]
+async fn thoughts_that_nobody_signed_are_left_out_where_anthropic_would_refuse_them() {
+    let bench = Bench::start();
+    let mut body = Speaker::Messages.question("anthropic-plain", "And then?", false);
+    let history = json!([{"role": "user", "content": "Why?"}, {"role": "assistant", "content": [
+        {"type": "thinking", "thinking": "Hm.", "signature": ""}, {"type": "text", "text": "So."}]},
+        {"role": "user", "content": "And then?"}]);
+    body["messages"] = history;
+    bench.say(Speaker::Messages, &body).await;
+    let (sent, _) = bench.sent();
+    assert_eq!(sent["messages"][1]["content"], "So.");
+}

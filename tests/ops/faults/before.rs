@@ -2,6 +2,7 @@
 
 use super::bench::{Bench, Case, Upstream};
 use super::matrix::{Fault, Strikes};
+use crate::helpers::UPSTREAM_KEY;
 
 fn row(name: &'static str, model: &str, upstreams: &[Upstream], strikes: Strikes) {
     let bench = Bench::start(model, Case::all(upstreams), &[]);
@@ -111,4 +112,16 @@ fn an_error_with_status_200_is_an_error() {
         &upstreams,
         strikes,
     );
+}
+
+#[test]
+fn no_provider_can_make_the_gateway_tell_its_key() {
+    let mut cases = Case::some(&Upstream::ALL);
+    cases.retain(|case| !case.fallback);
+    let bench = Bench::start("mock-status-400", cases, &[]);
+    for came in bench.run_all() {
+        assert_eq!(came.reply.status, 400, "{came:?}");
+        assert!(came.reply.body.contains("[key]"), "{came:?}");
+        assert!(!came.reply.body.contains(UPSTREAM_KEY), "{came:?}");
+    }
 }

@@ -56,6 +56,53 @@ fn an_admin_sends_a_request_where_it_is_to_go_and_others_may_not() {
 }
 
 #[test]
+fn vectors_judgements_and_counts_go_where_they_are_told_as_well() {
+    let (fleet, app, admin) = fleet();
+    let asked = |path: &str, key: &str| {
+        let key = bearer(Some(key)).unwrap();
+        let headers = [("authorization", key.as_str()), (ROUTE, "b")];
+        let body = match path {
+            "/v1/messages/count_tokens" => {
+                r#"{"model":"m","messages":[{"role":"user","content":"x"}]}"#
+            }
+            _ => r#"{"model":"m","input":"x"}"#,
+        };
+        fleet.gateway.send(("POST", path), &headers, Some(body))
+    };
+    for path in ["/v1/embeddings", "/v1/moderations"] {
+        assert_eq!(provider(&asked(path, &admin)), "b", "{path}");
+    }
+    for path in [
+        "/v1/embeddings",
+        "/v1/moderations",
+        "/v1/messages/count_tokens",
+    ] {
+        assert_eq!(asked(path, &app).status, 403, "{path}");
+    }
+    assert_eq!(fleet.calls(), [0, 2, 0]);
+}
+
+#[test]
+fn a_name_that_leads_out_of_a_path_is_nobodys() {
+    let (fleet, _, admin) = fleet();
+    for model in ["..", "../x", "models/../x", "."] {
+        assert_eq!(fleet.ask_for(model).status, 401, "no key");
+        let key = bearer(Some(&admin)).unwrap();
+        let headers = [("authorization", key.as_str())];
+        let body = crate::helpers::chat(model, "Where?");
+        let refused = fleet
+            .gateway
+            .send(crate::helpers::CHAT, &headers, Some(&body));
+        assert_eq!(
+            (refused.status, refused.code()),
+            (404, "model_not_found".into())
+        );
+    }
+    assert_eq!(ask(&fleet, &admin, Some("b/../x")).status, 400);
+    assert_eq!(fleet.calls(), [0, 0, 0]);
+}
+
+#[test]
 fn a_route_to_nowhere_is_a_fault_of_the_header() {
     let (fleet, _, admin) = fleet();
     for route in ["d", "d/mock-plain", "group:d", "group:", "/m", "b/", "m"] {

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::chat::{CanonicalHasher, ChatRequest};
+use crate::dialect::anthropic::has_unsigned_thoughts;
 
 #[test]
 fn settings_have_their_canonical_names_and_come_back() {
@@ -303,7 +304,7 @@ fn the_head_of_a_conversation_is_the_system_prompt_and_later_words_keep_their_pl
 }
 
 #[test]
-fn thoughts_that_nobody_signed_are_text_and_no_provider_takes_them() {
+fn thoughts_that_nobody_signed_are_text_and_left_out_where_signatures_are_wanted() {
     let messages = json!([{"role": "user", "content": "hi"}, {"role": "assistant", "content": [
         {"type": "thinking", "thinking": "hm", "signature": ""}, {"type": "text", "text": "a"}]}]);
     let canonical = read(&asking(&messages));
@@ -312,5 +313,30 @@ fn thoughts_that_nobody_signed_are_text_and_no_provider_takes_them() {
         (&said["reasoning_content"], said.get("thinking_blocks")),
         (&json!("hm"), None)
     );
-    assert_eq!(refused(&canonical), "messages[1].reasoning_content");
+    assert!(has_unsigned_thoughts(object(&canonical)));
+    assert_eq!(written(&canonical)["messages"][1]["content"], "a");
+}
+
+#[test]
+fn an_empty_list_is_no_number() {
+    for name in ["max_tokens", "temperature", "top_k", "stream", "thinking"] {
+        for value in [json!([]), json!({})] {
+            assert!(fault(&with(name, value)).starts_with(name), "{name}");
+        }
+    }
+    assert_eq!(fault(&with("tools", json!({}))), "tools");
+    assert_eq!(fault(&with("system", json!({}))), "system");
+    for (name, value) in [
+        ("tools", json!([])),
+        ("metadata", json!({})),
+        ("system", json!([])),
+    ] {
+        read(&with(name, value));
+    }
+}
+
+#[test]
+fn a_search_is_asked_for_by_naming_it() {
+    let canonical = chat_with("web_search_options", json!({}));
+    assert_eq!(refused(&canonical), "web_search_options");
 }

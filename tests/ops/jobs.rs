@@ -362,3 +362,24 @@ fn webhooks_to_private_addresses_are_refused_and_an_empty_secret_stops_the_start
         assert!(refused.line().contains(told), "{refused:?}");
     }
 }
+
+#[test]
+fn one_that_finds_no_room_waits_for_it() {
+    let mock = Mock::start().unwrap();
+    let place = Place::new(&mock).with("REPRISE_LIMITS", "[{per = 'global', concurrency = 1}]");
+    let gateway = place.start();
+    let address = gateway.address;
+    let held = std::thread::spawn(move || {
+        let body = chat("mock-gated", "Who is first?");
+        crate::http::try_send(address, CHAT, &[], Some(&body)).unwrap()
+    });
+    eventually(|| (mock.seen().count() == 1).then_some(()));
+    let job = id(&later(&gateway, "mock-plain", "Who is second?"));
+    let refused = "reprise_refusals_total{per=\"global\",kind=\"concurrency\"}";
+    eventually(|| (crate::rates::metric(&gateway, refused) > 0).then_some(()));
+    until(&gateway, &job, "in_progress");
+    mock.seen().open();
+    assert_eq!(held.join().unwrap().status, 200);
+    let done = until(&gateway, &job, "completed");
+    assert_eq!(done["response"]["status_code"], 200);
+}

@@ -24,6 +24,24 @@ const HOOKS_AT_ONCE: usize = 16;
 const LONGEST_MS: u64 = 3_600_000;
 /// Pause after the store did not do something.
 const TROUBLE_MS: u64 = 10_000;
+/// For so long after it came a job waits for room.
+const PATIENCE_MS: u64 = 86_400_000;
+
+/// When a job is asked again that found no room: nobody waits for it who could do that himself.
+fn due(row: &JobRow, error: &ApiError) -> Option<u64> {
+    let full = matches!(
+        error.code,
+        Code::OverLimit
+            | Code::OverLimitForLong
+            | Code::Overloaded
+            | Code::RateLimited
+            | Code::UpstreamBusy
+            | Code::UpstreamResting
+    );
+    let wait = u64::try_from(error.retry_after.filter(|_| full)?.as_millis()).ok()?;
+    let again_ms = unix_ms().saturating_add(wait.max(1));
+    (again_ms < row.created_ms.saturating_add(PATIENCE_MS)).then_some(again_ms)
+}
 
 impl Jobs {
     /// Serves until told to stop; what is being asked then has `grace` to end, and is asked again at the next start.
@@ -47,7 +65,8 @@ impl Jobs {
             }
             match self.take() {
                 Some((key, given_up)) => {
-                    drop(tasks.spawn(self.clone().work(key, given_up, worker)))
+                    let stop = stop.clone();
+                    drop(tasks.spawn(self.clone().work(key, given_up, (worker, stop))))
                 }
                 None => {
                     drop(worker);
@@ -83,23 +102,50 @@ impl Jobs {
     async fn work(
         self: Arc<Self>,
         key: Vec<u8>,
-        given_up: oneshot::Receiver<()>,
-        worker: OwnedSemaphorePermit,
+        mut given_up: oneshot::Receiver<()>,
+        (worker, mut stop): (OwnedSemaphorePermit, watch::Receiver<bool>),
     ) {
-        tokio::select! {
+        let again_ms = tokio::select! {
             biased;
             // Its client does not want it any more, or nobody can wait for it.
-            _ = given_up => {}
-            () = self.serve(&key) => {}
-        }
+            _ = &mut given_up => None,
+            again_ms = self.serve(&key) => again_ms,
+        };
         drop(worker);
+        self.news.notify_one();
+        let Some(again_ms) = again_ms else {
+            return;
+        };
+        let due = async {
+            while unix_ms() < again_ms {
+                wait_until(again_ms).await;
+            }
+        };
+        tokio::select! {
+            biased;
+            _ = given_up => {}
+            // It is asked after the next start.
+            _ = stop.wait_for(|stop| *stop) => {}
+            () = due => self.again(key),
+        }
+    }
+
+    /// Has a job wait for its turn once more.
+    fn again(&self, key: Vec<u8>) {
+        // In this order everywhere; whoever ends a job meanwhile finds it in one of the two.
+        let (mut waiting, mut asking) = (self.waiting.lock(), self.asking.lock());
+        let open = matches!(asking.get(&key), Some(Some(_)));
+        if let Some((tenant, _)) = parts(&key).filter(|_| open) {
+            waiting.push(tenant, key.clone());
+            asking.remove(&key);
+        }
+        drop((waiting, asking));
         self.news.notify_one();
     }
 
-    async fn serve(self: &Arc<Self>, key: &[u8]) {
-        let Some(row) = self.load(key).await else {
-            return;
-        };
+    /// Asks a job and ends it; or says when it is to be asked again.
+    async fn serve(self: &Arc<Self>, key: &[u8]) -> Option<u64> {
+        let row = self.load(key).await?;
         let id = RequestId::fresh();
         let dialect = row.endpoint.dialect();
         let body = row.body.as_ref().map(|body| body.get().to_owned());
@@ -111,6 +157,9 @@ impl Jobs {
             only: false,
         };
         let answered = self.asker.ask(id, asked).await;
+        if let Some(again_ms) = answered.as_ref().err().and_then(|error| due(&row, error)) {
+            return Some(again_ms);
+        }
         let answer = self.answer(id, &row, answered);
         let (all, key) = (self.clone(), key.to_vec());
         // Not to be given up any more: whoever took it out of the list of those being asked ends it.
@@ -118,6 +167,7 @@ impl Jobs {
         if let Ok(Err(error)) = ended.await {
             tracing::warn!(%error, "the answer to a job could not be written down");
         }
+        None
     }
 
     /// A job's row, tried for until the store answers.

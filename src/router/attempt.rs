@@ -8,13 +8,12 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use tokio::time::sleep;
 
-use super::backoff::{chance, pause};
 use super::health::Health;
 use super::held::{Held, Leased, hold_back};
 use super::plan::Candidate;
 use super::send::Errand;
 use crate::dialect::Target;
-use crate::provider::{Call, Deadlines, Failure, FailureKind, Quota, Remedy, Reply};
+use crate::provider::{Call, Deadlines, Failure, FailureKind, Quota, Reply};
 
 /// Tokens of an answer where the provider wants a number and neither the client nor the catalogue gives one.
 const MAX_TOKENS: u64 = 4096;
@@ -45,7 +44,8 @@ impl Errand<'_> {
             };
             let failure = match self.attempt(candidate, body.clone(), held).await {
                 Ok(reply) => {
-                    learn(health.as_deref(), &reply);
+                    let (Reply::Whole { headers, .. } | Reply::Stream { headers, .. }) = &reply;
+                    learn(health.as_deref(), headers);
                     return Ok(reply);
                 }
                 Err(failure) => failure,
@@ -53,28 +53,17 @@ impl Errand<'_> {
             if let (Some(health), Some(quota)) = (&health, &failure.quota) {
                 health.learn(quota, std::time::Instant::now());
             }
-            let Some(wait) = self.wait(&failure, tries, others) else {
+            let wait = match self.once {
+                true => None,
+                false => self.router.again(&failure, tries, others, self.left()),
+            };
+            let Some(wait) = wait else {
                 return Err(failure);
             };
             failed = Some(failure);
             sleep(wait).await;
         }
         Err(Failure::new(FailureKind::TotalTimeout))
-    }
-
-    /// The pause before another try, if there is to be one.
-    fn wait(&self, failure: &Failure, tries: u32, others: bool) -> Option<Duration> {
-        let retry = &self.router.retry;
-        if self.once || failure.remedy() != Remedy::Again || tries >= retry.max_attempts {
-            return None;
-        }
-        let wants_rest = failure.kind == FailureKind::RateLimited || failure.retry_after.is_some();
-        if wants_rest && others {
-            return None;
-        }
-        let wait = pause(retry, tries, failure.retry_after, self.left(), chance())?;
-        let allowed = self.router.budget.lock().retry(std::time::Instant::now());
-        allowed.then_some(wait)
     }
 
     /// Leave to make a call; who is `patient` waits a little until it rested, and for room.
@@ -200,8 +189,7 @@ fn begun(reply: Reply, mut held: Held) -> Reply {
 }
 
 /// Takes down what a provider says of its limits beside its answer.
-fn learn(health: Option<&Health>, reply: &Reply) {
-    let (Reply::Whole { headers, .. } | Reply::Stream { headers, .. }) = reply;
+pub(super) fn learn(health: Option<&Health>, headers: &[(String, String)]) {
     let texts = headers.iter().map(|(n, v)| (n.as_str(), v.as_str()));
     if let (Some(health), Some(quota)) = (health, Quota::read(texts, SystemTime::now())) {
         health.learn(&quota, std::time::Instant::now());

@@ -8,12 +8,14 @@ use bytes::Bytes;
 use tokio::time::{Instant, sleep};
 
 use super::Router;
-use super::backoff::{chance, pause};
+use super::attempt::learn;
 use super::choose::{Asked, name_at};
+use super::failures::Failures;
+use super::health::Health;
 use super::held::Held;
 use super::plan::{Candidate, Plan};
 use crate::chat::Dialect;
-use crate::provider::{ClientHeaders, Deadlines, Endpoint, Exchange, Failure, FailureKind, Remedy};
+use crate::provider::{ClientHeaders, Deadlines, Endpoint, Exchange, Failure, FailureKind};
 
 /// Bytes of a body to a token.
 const BYTES_A_TOKEN: u64 = 4;
@@ -127,24 +129,18 @@ impl Router {
             ends: now.checked_add(self.deadlines.total),
             attempts: 0,
         };
-        let mut failed: Option<Failure> = None;
+        let mut failures = Failures::default();
         for (place, candidate) in candidates.iter().enumerate() {
             let last = place + 1 == candidates.len();
             let failure = match trial.candidate(candidate, last).await {
                 Ok(brought) => return Ok(brought),
                 Err(failure) => failure,
             };
-            let ends = failure.remedy() == Remedy::Nothing;
-            // That one could not be asked says nothing of why the others failed.
-            if failed.is_none() || !failure.kind.is_unasked() {
-                failed = Some(failure);
-            }
-            if ends {
+            if failures.add(failure) {
                 break;
             }
         }
-        let empty = || Failure::because(FailureKind::Rejected, "nobody is to be asked");
-        Err(failed.unwrap_or_else(empty))
+        Err(failures.told())
     }
 }
 
@@ -160,9 +156,14 @@ impl Trial<'_> {
     /// Tries one candidate; only the `last` one is waited for.
     async fn candidate(&mut self, candidate: &Candidate, last: bool) -> Result<Brought, Failure> {
         let body = (self.errand.body)(&candidate.model);
+        let name = name_at(&candidate.model, self.errand.endpoint);
+        let (healths, now) = (&self.router.healths, std::time::Instant::now());
+        // What comes of it says nothing of the same model's conversations, nor they of it; what may be sent to the
+        // provider counts for both.
+        let health = healths.of(candidate.provider.name(), &name, now);
         let mut failed: Option<Failure> = None;
         for tries in 1.. {
-            let held = match self.lease(candidate, &body, last).await {
+            let held = match self.lease(health.as_ref(), &body, last).await {
                 Ok(held) => held,
                 Err(unasked) => return Err(failed.unwrap_or(unasked)),
             };
@@ -172,6 +173,7 @@ impl Trial<'_> {
                         held.answered();
                         held.end(None);
                     }
+                    learn(health.as_deref(), &brought.headers);
                     return Ok(brought);
                 }
                 Err(failure) => failure,
@@ -179,7 +181,10 @@ impl Trial<'_> {
             if let Some(held) = held {
                 held.failed(&failure);
             }
-            let Some(wait) = self.wait(&failure, tries, last) else {
+            if let (Some(health), Some(quota)) = (&health, &failure.quota) {
+                health.learn(quota, std::time::Instant::now());
+            }
+            let Some(wait) = self.router.again(&failure, tries, !last, self.left()) else {
                 return Err(failure);
             };
             failed = Some(failure);
@@ -188,34 +193,18 @@ impl Trial<'_> {
         Err(Failure::new(FailureKind::TotalTimeout))
     }
 
-    /// The pause before another try, if there is to be one.
-    fn wait(&self, failure: &Failure, tries: u32, last: bool) -> Option<Duration> {
-        let retry = &self.router.retry;
-        let wants_rest = failure.kind == FailureKind::RateLimited || failure.retry_after.is_some();
-        let again = failure.remedy() == Remedy::Again && tries < retry.max_attempts;
-        if !again || wants_rest && !last {
-            return None;
-        }
-        let wait = pause(retry, tries, failure.retry_after, self.left(), chance())?;
-        let allowed = self.router.budget.lock().retry(std::time::Instant::now());
-        allowed.then_some(wait)
-    }
-
-    /// Leave to make a call. What comes of it says nothing of the same model's conversations, nor they of it; what may
-    /// be sent to the provider counts for both.
+    /// Leave to make a call.
     async fn lease(
         &self,
-        candidate: &Candidate,
+        health: Option<&Arc<Health>>,
         body: &Bytes,
         last: bool,
     ) -> Result<Option<Held>, Failure> {
-        let name = name_at(&candidate.model, self.errand.endpoint);
-        let (healths, now) = (&self.router.healths, std::time::Instant::now());
-        let Some(health) = healths.of(candidate.provider.name(), &name, now) else {
+        let Some(health) = health else {
             return Ok(None);
         };
         if last && self.attempts > 0 {
-            self.router.rested(&health, self.left()).await;
+            self.router.rested(health, self.left()).await;
         }
         let most = if last {
             self.router.retry.queue.min(self.left())
@@ -223,7 +212,7 @@ impl Trial<'_> {
             Duration::ZERO
         };
         let tokens = body.len() as u64 / BYTES_A_TOKEN;
-        let held = self.router.lease(&health, tokens, false, most);
+        let held = self.router.lease(health, tokens, false, most);
         held.await.map(Some)
     }
 

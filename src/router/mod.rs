@@ -11,6 +11,7 @@ pub mod chance;
 mod choose;
 pub mod ewma;
 mod exchange;
+mod failures;
 pub mod forced;
 pub mod health;
 pub mod healths;
@@ -41,6 +42,7 @@ use crate::ledger::Prices;
 use crate::provider::{Deadlines, Provider};
 
 pub use exchange::{Brought, Errand, most_inputs};
+pub use failures::Failures;
 pub use models::Models;
 pub use plan::{Candidate, Plan, UnknownModel};
 pub use send::Answered;

@@ -8,10 +8,11 @@ use tokio::time::{Instant, sleep};
 
 use super::Router;
 use super::choose::{Asked, Chosen, SHORTEST_WAIT, Turn};
+use super::failures::Failures;
 use super::hedge::Second;
 use super::plan::Plan;
 use crate::chat::{ChatRequest, Dialect};
-use crate::provider::{ClientHeaders, Failure, FailureKind, Remedy, Reply};
+use crate::provider::{ClientHeaders, Failure, FailureKind, Reply};
 
 /// An answer and where it came from.
 #[derive(Debug)]
@@ -105,7 +106,7 @@ impl Errand<'_> {
 
     /// Tries the chosen ones in their order until one of them answers.
     pub(super) async fn run(&self, plan: &Plan, chosen: &Chosen) -> Result<Answered, Failure> {
-        let mut failed: Option<Failure> = None;
+        let mut failures = Failures::default();
         let mut turns = chosen.turns.iter().enumerate();
         while let Some((place, turn)) = turns.next() {
             let next = chosen.turns.get(place + 1);
@@ -124,17 +125,11 @@ impl Errand<'_> {
                 Ok(reply) => return Ok(self.answered(reply, plan, &chosen.turns[place], place)),
                 Err(failure) => failure,
             };
-            let ends = failure.remedy() == Remedy::Nothing;
-            // That one could not be asked says nothing of why the others failed.
-            if failed.is_none() || !failure.kind.is_unasked() {
-                failed = Some(failure);
-            }
-            if ends {
+            if failures.add(failure) {
                 break;
             }
         }
-        let empty = || Failure::because(FailureKind::Rejected, "the plan is empty");
-        Err(failed.unwrap_or_else(empty))
+        Err(failures.told())
     }
 
     pub(super) fn left(&self) -> Duration {

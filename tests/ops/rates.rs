@@ -47,7 +47,7 @@ pub(crate) fn on_its_way(gateway: &Gateway, body: String) -> JoinHandle<Reply> {
 }
 
 /// A request whose client can leave.
-fn begun(gateway: &Gateway, body: &str) -> TcpStream {
+pub(crate) fn begun(gateway: &Gateway, body: &str) -> TcpStream {
     let mut stream = connect(gateway.address).unwrap();
     let length = body.len().to_string();
     let headers = [

@@ -16,8 +16,8 @@ use crate::gateway::endpoints::aside;
 use crate::gateway::error::ApiError;
 use crate::gateway::via::Via;
 use crate::guard::Reservation;
-use crate::provider::{Failure, FailureKind, Remedy};
-use crate::router::{self, Brought, Candidate, most_inputs};
+use crate::provider::{Failure, FailureKind};
+use crate::router::{self, Brought, Candidate, Failures, most_inputs};
 use crate::telemetry::Stage;
 
 /// Calls of one request under way at a time, where it takes several.
@@ -40,7 +40,7 @@ impl Gateway {
         let tokens = errand.estimate(&remembered).prompt;
         let order = self.router.order_at(&errand.route, ENDPOINT, tokens).await;
         let order = order.map_err(|failure| ApiError::from(&failure))?;
-        let mut failed: Option<Failure> = None;
+        let mut failures = Failures::default();
         let mut known = Some(remembered);
         let mut places = errand.places(|key| {
             !known
@@ -58,19 +58,14 @@ impl Gateway {
                 }
                 Err(failure) => failure,
             };
-            let ends = failure.remedy() == Remedy::Nothing;
-            if failed.is_none() || failure.kind != FailureKind::Inexpressible {
-                failed = Some(failure);
-            }
-            if ends {
+            if failures.add(failure) {
                 break;
             }
             if known.take().is_some_and(|known| !known.all.is_empty()) {
                 places = errand.places(|_| true);
             }
         }
-        let empty = || Failure::because(FailureKind::Rejected, "nobody is to be asked");
-        let mut error = ApiError::from(&failed.unwrap_or_else(empty));
+        let mut error = ApiError::from(&failures.told());
         errand.in_the_clients_words(&places, &mut error);
         Err(error)
     }

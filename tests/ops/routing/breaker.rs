@@ -87,7 +87,7 @@ fn what_a_client_does_wrong_opens_nothing() {
     assert_eq!(a.count(), 30, "each of them was passed on");
     // Nor does leaving, however often.
     for gone in 1..=10 {
-        let stream = super::ends::begin(&fleet.gateway, &chat("mock-hang", "Wait for it."));
+        let stream = crate::rates::begun(&fleet.gateway, &chat("mock-hang", "Wait for it."));
         eventually(|| (a.count() == 30 + gone).then_some(()));
         drop(stream);
         eventually(|| (a.cancelled() == gone).then_some(()));

@@ -1,31 +1,15 @@
 //! What becomes of a provider's place when a client does not wait for its answer.
 
-use std::io::Write;
-use std::net::TcpStream;
-
 use super::fleet::{Fleet, PLAIN, provider, streamed};
-use crate::helpers::{CHAT, Gateway, chat, eventually};
-use crate::http::{connect, head};
-
-/// A request whose client can leave.
-pub(super) fn begin(gateway: &Gateway, body: &str) -> TcpStream {
-    let mut stream = connect(gateway.address).unwrap();
-    let length = body.len().to_string();
-    let headers = [
-        ("content-type", "application/json"),
-        ("content-length", length.as_str()),
-    ];
-    let request = head(CHAT.0, CHAT.1, &headers) + body;
-    stream.write_all(request.as_bytes()).unwrap();
-    stream
-}
+use crate::helpers::{chat, eventually};
+use crate::rates::begun;
 
 #[test]
 fn a_client_that_leaves_frees_its_place_before_the_answer_and_in_the_middle_of_a_stream() {
     for body in [chat("mock-hang", "Wait."), streamed("mock-stall")] {
         let fleet = Fleet::of(1).provider(0, "max_concurrency = 1").start();
         let a = fleet.mocks[0].seen();
-        let stream = begin(&fleet.gateway, &body);
+        let stream = begun(&fleet.gateway, &body);
         eventually(|| (a.count() == 1).then_some(()));
         assert_eq!(fleet.ask_for(PLAIN).status, 503, "its place is taken");
         drop(stream);
@@ -42,7 +26,7 @@ fn one_that_waits_for_room_takes_the_place_of_one_that_leaves() {
         .provider(0, "max_concurrency = 1")
         .start();
     let a = fleet.mocks[0].seen();
-    let stream = begin(&fleet.gateway, &chat("mock-hang", "Wait."));
+    let stream = begun(&fleet.gateway, &chat("mock-hang", "Wait."));
     eventually(|| (a.count() == 1).then_some(()));
     let waiting = crate::rates::on_its_way(&fleet.gateway, chat(PLAIN, "And now?"));
     let metric = || crate::rates::metric(&fleet.gateway, "reprise_misses_in_flight ");
@@ -61,7 +45,7 @@ fn one_that_waits_and_leaves_is_never_sent_on() {
     let a = fleet.mocks[0].seen();
     let held = crate::rates::on_its_way(&fleet.gateway, chat("mock-gated", "Hold on."));
     eventually(|| (a.count() == 1).then_some(()));
-    let waiting = begin(&fleet.gateway, &chat(PLAIN, "And now?"));
+    let waiting = begun(&fleet.gateway, &chat(PLAIN, "And now?"));
     let metric = || crate::rates::metric(&fleet.gateway, "reprise_misses_in_flight ");
     eventually(|| (metric() == 2).then_some(()));
     drop(waiting);

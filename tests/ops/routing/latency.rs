@@ -113,7 +113,7 @@ fn one_that_clients_do_not_wait_for_is_left_though_it_never_answered() {
     a.slow_down(Duration::from_secs(600));
     // The first to be sent there leaves after a second.
     let impatient = |turn: usize| {
-        let stream = super::ends::begin(&fleet.gateway, &fresh(turn));
+        let stream = crate::rates::begun(&fleet.gateway, &fresh(turn));
         stream
             .set_read_timeout(Some(Duration::from_secs(1)))
             .unwrap();

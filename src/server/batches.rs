@@ -1,14 +1,13 @@
 //! OpenAI's batches: begun, looked at and cancelled.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde::Deserialize;
 use serde_json::Value;
 
 use super::admin::{blocking, finish, query};
 use super::files::work;
 use super::{Door, body, caller, talk};
 use crate::chat::RequestId;
-use crate::gateway::error::{ApiError, Code};
+use crate::gateway::error::ApiError;
 use crate::work::{Batches, NewBatch, Page};
 
 /// `POST /v1/batches`
@@ -22,20 +21,10 @@ pub(super) async fn create(
         let body = body::read(&request, payload, door.limits).await?;
         let head = talk::lasting(&request)?;
         let batches = work(&door)?.batches.clone();
-        let wrong =
-            |e: serde_json::Error| ApiError::new(Code::InvalidRequest, format!("The body: {e}."));
-        let asked: NewBatch = body::object(&body).map_err(wrong)?;
+        let asked = NewBatch::parse(&body)?;
         blocking(move || batches.create(&caller, head, asked)).await
     };
     finish(RequestId::fresh(), created.await)
-}
-
-/// What a list is asked for.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Wanted {
-    limit: Option<usize>,
-    after: Option<String>,
 }
 
 /// `GET /v1/batches`
@@ -43,12 +32,7 @@ pub(super) async fn list(request: HttpRequest, door: web::Data<Door>) -> HttpRes
     let listed = async {
         let caller = caller::caller(&request, &door)?;
         let batches = work(&door)?.batches.clone();
-        let Wanted { limit, after } = query(&request)?;
-        let page = Page {
-            limit,
-            after,
-            ..Page::default()
-        };
+        let page = Page::asked(&query::<Vec<_>>(&request)?, &["limit", "after"])?;
         blocking(move || batches.list(caller.tenant.as_str(), &page)).await
     };
     finish(RequestId::fresh(), listed.await)

@@ -11,7 +11,6 @@ use actix_web::http::header::CONTENT_LENGTH;
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, stream};
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::admin::{blocking, finish, query};
@@ -155,29 +154,17 @@ fn at(param: &str, message: &str) -> ApiError {
     }
 }
 
-/// What a list is asked for.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Wanted {
-    limit: Option<usize>,
-    after: Option<String>,
-    order: Option<crate::work::Order>,
-    purpose: Option<String>,
-}
-
 /// `GET /v1/files`
 pub(super) async fn list(request: HttpRequest, door: web::Data<Door>) -> HttpResponse {
     let id = RequestId::fresh();
     let listed = async {
         let caller = caller::caller(&request, &door)?;
         let files = work(&door)?.files.clone();
-        let wanted: Wanted = query(&request)?;
-        let page = Page {
-            limit: wanted.limit,
-            after: wanted.after,
-            order: wanted.order.unwrap_or_default(),
-        };
-        blocking(move || files.list(caller.tenant.as_str(), &page, wanted.purpose.as_deref())).await
+        let asked: Vec<(String, String)> = query(&request)?;
+        let page = Page::asked(&asked, &["limit", "after", "order", "purpose"])?;
+        let mut purposes = asked.into_iter().filter(|(name, _)| name == "purpose");
+        let purpose = purposes.next().map(|(_, purpose)| purpose);
+        blocking(move || files.list(caller.tenant.as_str(), &page, purpose.as_deref())).await
     };
     finish(id, listed.await)
 }

@@ -36,7 +36,8 @@ pub(super) async fn input(
     name: web::Path<String>,
     door: web::Data<Door>,
 ) -> HttpResponse {
-    let page = match query::<Page>(&request) {
+    let asked = query::<Vec<_>>(&request);
+    let page = match asked.and_then(|asked| Page::asked(&asked, &["limit", "after", "order"])) {
         Ok(page) => page,
         Err(error) => return finish(RequestId::fresh(), Err::<Value, _>(error)),
     };

@@ -11,12 +11,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::ask::{shown, unavailable};
-use super::page::{Page, fresh, is_id, key, parts};
+use super::page::{List, Page, fresh, is_id, key, parts};
 use crate::chat::unix_ms;
 use crate::config;
 use crate::gateway::error::{ApiError, Code};
 use crate::store::{Blobs, Draft, Table, WorkChange, WorkError, WorkStore};
 
+/// How a file's id begins.
+pub(super) const PREFIX: &str = "file-";
 /// Rows of one page of the list.
 const PAGE: usize = 10_000;
 /// Bytes of a file's name.
@@ -127,7 +129,7 @@ impl Files {
     /// The tenant has as many as it may, or there is no room.
     pub fn begin(&self, tenant: &str) -> Result<Upload, ApiError> {
         self.must_fit(tenant, 0)?;
-        let id = fresh("file-");
+        let id = fresh(PREFIX);
         let draft = self.blobs.draft(&id).map_err(|error| unwritten(&error))?;
         let most = self.settings.max_bytes;
         Ok(Upload { id, draft, most })
@@ -200,12 +202,17 @@ impl Files {
             let row: FileRow = serde_json::from_slice(row).ok()?;
             purpose.is_none_or(|p| p == row.purpose).then_some(row)
         };
-        let table = (&*self.store, Table::Files, tenant);
+        let list = List {
+            store: &self.store,
+            table: Table::Files,
+            tenant,
+            prefix: PREFIX,
+        };
         let page = Page {
             limit: Some(page.limit.unwrap_or(PAGE)),
             ..page.clone()
         };
-        let (rows, more) = page.read(table, PAGE, wanted)?;
+        let (rows, more) = page.read(list, PAGE, wanted)?;
         let id = |row: Option<&FileRow>| row.map(|row| row.id.clone());
         Ok(
             json!({"object": "list", "first_id": id(rows.first()), "last_id": id(rows.last()),

@@ -1,30 +1,26 @@
 //! Ids that sort by the time they were made, the keys made of them, and pages of the rows under such keys.
 
-use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::chat::unix_ms;
 use crate::gateway::error::{ApiError, Code};
 use crate::store::{Table, WorkStore};
 
-use super::ask::unavailable;
+use super::ask::{shown, unavailable};
 
 /// Which rows of a list are asked for.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Default)]
 pub struct Page {
     /// At most so many.
     pub limit: Option<usize>,
     /// The id behind which the page begins.
     pub after: Option<String>,
     /// The newest first, unless said.
-    #[serde(default)]
     pub order: Order,
 }
 
 /// In which order.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Order {
     /// The oldest first.
     Asc,
@@ -33,27 +29,77 @@ pub enum Order {
     Desc,
 }
 
+/// A list: the rows of a tenant in a table, and how their ids begin.
+#[derive(Clone, Copy)]
+pub(super) struct List<'a> {
+    pub(super) store: &'a WorkStore,
+    pub(super) table: Table,
+    pub(super) tenant: &'a str,
+    pub(super) prefix: &'a str,
+}
+
 impl Page {
-    /// The rows of `tenant` that `read` makes something of, and whether there are more behind them. Blocks.
+    /// Reads what an address asks of a list that knows parameters of these names. Those that say nothing of a page are
+    /// left to the list.
     ///
     /// # Errors
-    /// A limit out of range, or the store does not answer.
+    /// A parameter that is not known, is there twice, or is not what it must be.
+    pub fn asked(said: &[(String, String)], known: &[&str]) -> Result<Self, ApiError> {
+        let mut page = Self::default();
+        for (at, (name, value)) in said.iter().enumerate() {
+            if !known.contains(&name.as_str()) {
+                let known = known.join("`, `");
+                let message = format!("`{}` is not known here: use `{known}`.", shown(name));
+                return Err(wrong(&shown(name), message));
+            }
+            if said.iter().take(at).any(|(earlier, _)| earlier == name) {
+                return Err(wrong(name, format!("`{name}` is there twice.")));
+            }
+            let must_be = |what: &str| wrong(name, format!("`{name}` must be {what}."));
+            match name.as_str() {
+                "limit" => {
+                    let limit = value.parse().map_err(|_| must_be("a positive integer"))?;
+                    page.limit = Some(limit);
+                }
+                "after" => page.after = Some(value.clone()),
+                "order" => {
+                    let order = Order::parse(value);
+                    page.order = order.ok_or_else(|| must_be("\"asc\" or \"desc\""))?;
+                }
+                _ => {}
+            }
+        }
+        Ok(page)
+    }
+
+    /// The rows of a list that `read` makes something of, and whether there are more behind them. Blocks.
+    ///
+    /// # Errors
+    /// A limit out of range, an id behind which nothing could be, or the store does not answer.
     pub(super) fn read<T>(
         &self,
-        (store, table, tenant): (&WorkStore, Table, &str),
+        list: List<'_>,
         most: usize,
         read: impl Fn(&[u8]) -> Option<T>,
     ) -> Result<(Vec<T>, bool), ApiError> {
         let limit = self.limit.unwrap_or(most.min(100));
         if !(1..=most).contains(&limit) {
-            return Err(ApiError {
-                param: Some("limit".into()),
-                ..ApiError::new(
-                    Code::InvalidRequest,
-                    format!("`limit` must be from 1 to {most}."),
-                )
-            });
+            let message = format!("`limit` must be from 1 to {most}.");
+            return Err(wrong("limit", message));
         }
+        // Of one that is gone the place is still known: what is behind it can be told after it was deleted.
+        if let Some(after) = &self.after
+            && !is_fresh(after, list.prefix)
+        {
+            let message = "`after` is the id of nothing in this list.".to_owned();
+            return Err(wrong("after", message));
+        }
+        let List {
+            store,
+            table,
+            tenant,
+            ..
+        } = list;
         let keys = store.keys(table, key(tenant, "").as_slice());
         let mut keys = keys.map_err(|_| unavailable())?;
         if self.order == Order::Desc {
@@ -79,10 +125,33 @@ impl Page {
     }
 }
 
+impl Order {
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "asc" => Some(Self::Asc),
+            "desc" => Some(Self::Desc),
+            _ => None,
+        }
+    }
+}
+
+fn wrong(param: &str, message: String) -> ApiError {
+    ApiError {
+        param: Some(param.into()),
+        ..ApiError::new(Code::InvalidRequest, message)
+    }
+}
+
 /// A fresh id. Those made later sort behind.
 pub(super) fn fresh(prefix: &str) -> String {
     let random = Uuid::new_v4().as_simple().to_string();
     format!("{prefix}{:012x}{}", unix_ms(), &random[..20])
+}
+
+/// Whether a text is such an id.
+fn is_fresh(text: &str, prefix: &str) -> bool {
+    let behind = text.strip_prefix(prefix).map(str::as_bytes);
+    behind.is_some_and(|b| b.len() == 32 && b.iter().all(u8::is_ascii_hexdigit))
 }
 
 /// Whether a client's text could be such an id; nothing else becomes a key.
@@ -120,10 +189,11 @@ mod tests {
             };
             store.apply(&[row]).unwrap();
         };
-        for id in ["f1", "f2", "f3", "f4"] {
-            put("a", id);
+        let id = |n: u8| format!("f-{n:032x}");
+        for n in [1, 2, 4, 5] {
+            put("a", &id(n));
         }
-        put("ab", "f9");
+        put("ab", &id(9));
         let page = |limit, after: Option<&str>, order| {
             let page = Page {
                 limit: Some(limit),
@@ -131,21 +201,56 @@ mod tests {
                 order,
             };
             let row = |row: &[u8]| Some(String::from_utf8_lossy(row).into_owned());
-            page.read((&store, Table::Files, "a"), 10, row)
+            let list = List {
+                store: &store,
+                table: Table::Files,
+                tenant: "a",
+                prefix: "f-",
+            };
+            page.read(list, 10, row)
         };
-        assert_eq!(
-            page(3, None, Order::Desc).unwrap(),
-            (["f4", "f3", "f2"].map(Into::into).to_vec(), true)
-        );
-        assert_eq!(
-            page(3, Some("f2"), Order::Desc).unwrap(),
-            (vec!["f1".into()], false)
-        );
-        assert_eq!(
-            page(2, Some("f2"), Order::Asc).unwrap(),
-            (["f3", "f4"].map(Into::into).to_vec(), false)
-        );
+        let ids = |of: &[u8]| of.iter().map(|n| id(*n)).collect::<Vec<_>>();
+        let cases = [
+            (3, None, Order::Desc, (ids(&[5, 4, 2]), true)),
+            (3, Some(2), Order::Desc, (ids(&[1]), false)),
+            (2, Some(2), Order::Asc, (ids(&[4, 5]), false)),
+            // The third is gone: what stood behind it is known all the same.
+            (2, Some(3), Order::Asc, (ids(&[4, 5]), false)),
+        ];
+        for (limit, after, order, told) in cases {
+            let after = after.map(id);
+            assert_eq!(page(limit, after.as_deref(), order).unwrap(), told);
+        }
+        for odd in ["", "f-1", "zzz", &id(2).replace("f-", "b-")] {
+            let fault = page(3, Some(odd), Order::Desc).unwrap_err();
+            assert_eq!(fault.param.as_deref(), Some("after"), "{odd}");
+        }
         assert!(page(0, None, Order::Asc).is_err() && page(11, None, Order::Asc).is_err());
+    }
+
+    #[test]
+    fn a_parameter_that_is_wrong_is_named_with_what_it_must_be() {
+        let known = ["limit", "after", "order", "purpose"];
+        let asked = |said: &[(&str, &str)]| {
+            let said: Vec<_> = said
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect();
+            Page::asked(&said, &known).map_err(|e| (e.param.unwrap(), e.message))
+        };
+        let page = asked(&[("order", "asc"), ("limit", "7"), ("purpose", "x")]).unwrap();
+        assert_eq!((page.limit, page.order), (Some(7), Order::Asc));
+        for (name, value, told) in [
+            ("limit", "x", "a positive integer"),
+            ("limit", "-1", "a positive integer"),
+            ("order", "up", "\"asc\" or \"desc\""),
+            ("before", "x", "not known"),
+        ] {
+            let (param, message) = asked(&[(name, value)]).unwrap_err();
+            assert_eq!(param, name);
+            assert!(message.contains(told), "{message}");
+        }
+        assert!(asked(&[("limit", "1"), ("limit", "2")]).is_err());
     }
 
     #[test]

@@ -139,6 +139,40 @@ fn files_are_kept_listed_and_deleted_and_bounded() {
 }
 
 #[test]
+fn what_a_list_or_a_batch_is_asked_wrongly_is_named_with_what_it_must_be() {
+    let mock = Mock::start().unwrap();
+    let place = Place::new(&mock);
+    let gateway = place.start();
+    upload(&gateway, None, "batch", "text");
+    let told = |reply: crate::http::Reply| {
+        assert_eq!(
+            (reply.status, reply.code().as_str()),
+            (400, "invalid_request"),
+            "{reply:?}"
+        );
+        let error = reply.json()["error"].clone();
+        let text = |name: &str| error[name].as_str().unwrap_or_default().to_owned();
+        (text("param"), text("message"))
+    };
+    for (list, name, value, what) in [
+        ("files", "limit", "x", "a positive integer"),
+        ("batches", "limit", "0", "from 1 to 100"),
+        ("files", "after", "zzz", "nothing in this list"),
+        ("batches", "after", "zzz", "nothing in this list"),
+        ("files", "order", "up", "\"asc\" or \"desc\""),
+        ("batches", "before", "x", "not known here"),
+    ] {
+        let (param, message) = told(gateway.get(&format!("/v1/{list}?{name}={value}"), None));
+        assert_eq!(param, name, "{message}");
+        assert!(message.contains(what), "{message}");
+    }
+    let asked = json!({"input_file_id": 7, "endpoint": URL, "completion_window": "24h"});
+    let batch = gateway.send(("POST", "/v1/batches"), &[], Some(&asked.to_string()));
+    let must_be = "`input_file_id` must be a string.";
+    assert_eq!(told(batch), ("input_file_id".into(), must_be.into()));
+}
+
+#[test]
 fn without_keys_a_form_from_a_foreign_page_is_refused() {
     let mock = Mock::start().unwrap();
     let place = Place::new(&mock);

@@ -3,6 +3,7 @@
 //! A line is answered when its row is written, in one step; a batch ends when the files made of those rows are there.
 //! Whatever ends the process in between, the next start asks the lines without a row and no other.
 
+mod asked;
 mod input;
 mod output;
 mod queue;
@@ -15,44 +16,28 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use super::ask::{Asker, Who, shown, unavailable};
 use super::files::{Files, untold};
-use super::page::{Page, fresh, is_id, key};
+use super::page::{List, Page, fresh, is_id, key};
 use crate::chat::unix_ms;
 use crate::config;
 use crate::gateway::error::{ApiError, Code};
 use crate::gateway::head::Head;
 use crate::identity::Caller;
 use crate::store::{Table, WorkChange, WorkError, WorkStore};
-use row::{BatchRow, Counts, Endpoint, Status, Times};
+pub use asked::NewBatch;
+use row::{BatchRow, Counts, Status, Times};
 use running::Running;
 
+/// How a batch's id begins.
+const PREFIX: &str = "batch_";
 /// Rows of one page of the list.
 const PAGE: usize = 100;
 /// Bytes of a line's key behind that of its batch.
 const LINE_KEY: usize = 9;
-
-/// What a client asks for.
-#[derive(Debug, Deserialize)]
-pub struct NewBatch {
-    input_file_id: String,
-    endpoint: String,
-    completion_window: String,
-    #[serde(default)]
-    metadata: Option<Map<String, Value>>,
-    #[serde(default)]
-    output_expires_after: Option<ExpiresAfter>,
-}
-
-#[derive(Debug, Deserialize)]
-struct ExpiresAfter {
-    anchor: String,
-    seconds: u64,
-}
 
 /// All batches. What reads or writes blocks.
 pub struct Batches {
@@ -132,25 +117,24 @@ impl Batches {
     /// What is wrong with it, or too much waits already.
     pub fn create(&self, caller: &Caller, head: Head, asked: NewBatch) -> Result<Value, ApiError> {
         let tenant = caller.tenant.as_str();
-        let endpoint = checked(&asked)?;
         head.controls()?;
         head.end_user()?;
         let input = self.files.find(tenant, &asked.input_file_id);
         let input = input.map_err(|error| match error.code {
-            Code::NotFound => at("input_file_id", error.message),
+            Code::NotFound => asked::at("input_file_id", error.message),
             _ => error,
         })?;
         let _one_at_a_time = self.adding.lock();
         self.must_fit(tenant)?;
         let now = unix_ms();
         let row = BatchRow {
-            id: fresh("batch_"),
+            id: fresh(PREFIX),
             who: Who::of(caller),
             head,
-            endpoint,
+            endpoint: asked.endpoint,
             input_file_id: input.id,
             metadata: asked.metadata,
-            output_s: asked.output_expires_after.map(|after| after.seconds),
+            output_s: asked.output_s,
             created: now / 1000,
             expires_ms: now.saturating_add(self.settings.completion_s * 1000),
             status: Status::Validating,
@@ -210,7 +194,13 @@ impl Batches {
             limit: Some(page.limit.unwrap_or(20)),
             ..page.clone()
         };
-        let (rows, more) = page.read((&self.store, Table::Batches, tenant), PAGE, shown)?;
+        let list = List {
+            store: &self.store,
+            table: Table::Batches,
+            tenant,
+            prefix: PREFIX,
+        };
+        let (rows, more) = page.read(list, PAGE, shown)?;
         let id = |row: Option<&(Value, String)>| row.map(|(_, id)| id.clone());
         let (first, last) = (id(rows.first()), id(rows.last()));
         let data: Vec<_> = rows.into_iter().map(|(shown, _)| shown).collect();
@@ -332,43 +322,6 @@ impl Batches {
         let waiting = live.iter().map(|running| running.unanswered()).sum();
         let metrics = self.asker.gateway.metrics();
         metrics.work_waiting("batch_line", waiting);
-    }
-}
-
-fn checked(asked: &NewBatch) -> Result<Endpoint, ApiError> {
-    let Some(endpoint) = Endpoint::parse(&asked.endpoint) else {
-        let named = shown(&asked.endpoint);
-        let message = format!(
-            "`{named}` cannot be batched here: use /v1/chat/completions, /v1/completions, /v1/responses or /v1/embeddings."
-        );
-        return Err(at("endpoint", message));
-    };
-    if asked.completion_window != "24h" {
-        let message = "`completion_window` must be \"24h\".".to_owned();
-        return Err(at("completion_window", message));
-    }
-    let metadata = asked.metadata.iter().flatten();
-    let fits = |(name, value): (&String, &Value)| {
-        let value = value.as_str();
-        (1..=64).contains(&name.chars().count()) && value.is_some_and(|v| v.chars().count() <= 512)
-    };
-    if asked.metadata.as_ref().is_some_and(|m| m.len() > 16) || !metadata.into_iter().all(fits) {
-        let message = "`metadata` may have 16 texts of 512 characters with names of 64.".to_owned();
-        return Err(at("metadata", message));
-    }
-    if let Some(after) = &asked.output_expires_after
-        && (after.anchor != "created_at" || after.seconds == 0)
-    {
-        let message = "`output_expires_after` counts seconds from \"created_at\".".to_owned();
-        return Err(at("output_expires_after", message));
-    }
-    Ok(endpoint)
-}
-
-fn at(param: &str, message: String) -> ApiError {
-    ApiError {
-        param: Some(param.into()),
-        ..ApiError::new(Code::InvalidRequest, message)
     }
 }
 

@@ -16,7 +16,7 @@ use crate::chat::{RequestId, unix_ms};
 use crate::gateway::error::{ApiError, Code};
 use crate::store::{Table, WorkError};
 use crate::work::ask::Asked;
-use crate::work::files::untold;
+use crate::work::files::{PREFIX, untold};
 use crate::work::page::{fresh, key};
 use crate::work::{pause_ms, wait_until};
 
@@ -226,8 +226,8 @@ impl Batches {
             if end != End::Cancelled {
                 row.come_to(Status::Finalizing, now);
             }
-            row.output.get_or_insert_with(|| fresh("file-"));
-            row.error.get_or_insert_with(|| fresh("file-"));
+            row.output.get_or_insert_with(|| fresh(PREFIX));
+            row.error.get_or_insert_with(|| fresh(PREFIX));
         })?;
         let row = running.row.lock().clone();
         let end = row.end.unwrap_or(end);

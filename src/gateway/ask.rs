@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::Gateway;
 use super::error::{ApiError, Code};
+use super::head::Head;
 use super::serve::Body;
 use super::via::Via;
 use super::voice::Voice;
@@ -246,6 +247,15 @@ impl Gateway {
         };
         let plan = self.router.plan_forced(model, forced);
         plan.ok_or_else(nowhere)
+    }
+
+    /// What would become of where a head says that its requests go, whatever model they are for.
+    ///
+    /// # Errors
+    /// Its caller may not say so, or it leads nowhere.
+    pub fn vet_route(&self, caller: &Caller, head: &Head) -> Result<(), ApiError> {
+        let forced = head.forced()?;
+        forced.map_or(Ok(()), |to| self.forced_route("", caller, &to).map(drop))
     }
 
     fn usual_route(&self, model: &str) -> Result<router::Plan, ApiError> {

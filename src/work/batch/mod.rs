@@ -119,6 +119,8 @@ impl Batches {
         let tenant = caller.tenant.as_str();
         head.controls()?;
         head.end_user()?;
+        head.conversation()?;
+        self.asker.gateway.vet_route(caller, &head)?;
         let input = self.files.find(tenant, &asked.input_file_id);
         let input = input.map_err(|error| match error.code {
             Code::NotFound => asked::at("input_file_id", error.message),

@@ -1,6 +1,7 @@
 //! A request that says itself where it goes.
 
 use super::fleet::{Fleet, Sailing, provider};
+use crate::batches::{URL, line, until, upload};
 use crate::helpers::{bearer, eventually};
 use crate::http::Reply;
 
@@ -80,6 +81,39 @@ fn vectors_judgements_and_counts_go_where_they_are_told_as_well() {
         assert_eq!(asked(path, &app).status, 403, "{path}");
     }
     assert_eq!(fleet.calls(), [0, 2, 0]);
+}
+
+#[test]
+fn a_batch_goes_where_it_is_told_or_is_refused_before_it_begins() {
+    let (fleet, app, admin) = fleet();
+    let begun = |key: &str, route: &str| {
+        let asked = line("a", "m", "Where does this line go?");
+        let file = upload(&fleet.gateway, Some(key), "batch", &asked).json();
+        let body = serde_json::json!({"input_file_id": file["id"], "endpoint": URL,
+            "completion_window": "24h"});
+        let key = bearer(Some(key)).unwrap();
+        let headers = [("authorization", key.as_str()), (ROUTE, route)];
+        let address = ("POST", "/v1/batches");
+        fleet
+            .gateway
+            .send(address, &headers, Some(&body.to_string()))
+    };
+    let refused = begun(&app, "b");
+    let chat = ask(&fleet, &app, Some("b"));
+    assert_eq!((refused.status, &refused.body), (403, &chat.body));
+    let nowhere = begun(&admin, "d");
+    assert_eq!(
+        (nowhere.status, &nowhere.json()["error"]["param"]),
+        (400, &ROUTE.into())
+    );
+    let told = begun(&admin, "b").json();
+    until(
+        &fleet.gateway,
+        Some(&admin),
+        told["id"].as_str().unwrap(),
+        "completed",
+    );
+    assert_eq!(fleet.calls(), [0, 1, 0]);
 }
 
 #[test]

@@ -15,6 +15,8 @@ use super::row::{Endpoint, Fault};
 const TOLD: usize = 100;
 /// Bytes of a line's own id.
 const ID_BYTES: usize = 512;
+/// What some editors put before the first line.
+const MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// Where the lines of a file lie.
 pub(super) struct Input {
@@ -113,11 +115,17 @@ impl Input {
             if !whole {
                 at += skip_line(&mut reader)?;
             }
-            if line.trim_ascii().is_empty() && whole {
+            let mark = if number == 1 && line.starts_with(MARK) {
+                MARK.len()
+            } else {
+                0
+            };
+            let said = &line[mark..];
+            if said.trim_ascii().is_empty() && whole {
                 continue;
             }
-            spans.push((start, bytes));
-            if !each(number, &line) {
+            spans.push((start + mark as u64, said.len()));
+            if !each(number, said) {
                 break;
             }
         }
@@ -279,6 +287,18 @@ mod tests {
         );
         assert_eq!(input.line(1).unwrap().custom_id, "b");
         assert!(input.line(3).is_err());
+    }
+
+    #[test]
+    fn a_mark_of_the_byte_order_is_no_part_of_the_first_line() {
+        let text = format!("\u{feff}{}\n{}\n", line("a"), line("b"));
+        assert_eq!(faults(&text), []);
+        let input = Input::open(file(&text)).unwrap();
+        let ids = [0, 1].map(|n| input.line(n).unwrap().custom_id);
+        assert_eq!(ids, ["a", "b"]);
+        assert_eq!(faults("\u{feff}\n"), [(None, "empty_file".into())]);
+        let later = format!("{}\n\u{feff}{}", line("a"), line("b"));
+        assert_eq!(faults(&later), [(Some(2), "invalid_json_line".into())]);
     }
 
     #[test]

@@ -38,6 +38,12 @@ pub fn parse_strict(body: &[u8]) -> Result<Value, serde_json::Error> {
     Ok(value)
 }
 
+/// Whether the parsed form of a valid JSON text tells all its numbers as they are written there.
+#[must_use]
+pub fn is_exact(text: &str) -> bool {
+    inexact_numbers(text).is_empty()
+}
+
 /// The numbers in a valid JSON text that its parsed form may share with others: those of more
 /// than 15 significant digits, all that a float tells apart everywhere, or beyond its range.
 /// Whole numbers of 64 bits are not among them. Each comes with its place among all numbers.
@@ -53,7 +59,7 @@ pub(super) fn inexact_numbers(text: &str) -> Vec<(u64, &str)> {
         } else {
             let more = |c: char| !(c.is_ascii_digit() || "+-.eE".contains(c));
             let end = here.find(more).unwrap_or(here.len());
-            let number = here.get(..end).filter(|number| !is_exact(number));
+            let number = here.get(..end).filter(|number| !is_exact_number(number));
             found.extend(number.map(|number| (place, number)));
             place += 1;
             end
@@ -75,7 +81,7 @@ fn string_end(text: &str) -> usize {
     bytes.find(closes).map_or(text.len(), |(at, _)| at + 1)
 }
 
-fn is_exact(number: &str) -> bool {
+fn is_exact_number(number: &str) -> bool {
     let whole = number.parse::<i64>().is_ok() || number.parse::<u64>().is_ok();
     let (mantissa, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
     let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();

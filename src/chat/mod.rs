@@ -24,7 +24,7 @@ pub use chunk::{Chunk, ChunkError, DONE};
 pub use dialect::Dialect;
 pub use frame::Frame;
 pub use ids::{RequestId, completion_id, unix_ms, unix_seconds};
-pub use json::parse_strict;
+pub use json::{is_exact, parse_strict};
 pub use question::{NoQuestion, joined_text};
 pub use record::{Recorder, Unstorable};
 pub use replay::Replay;

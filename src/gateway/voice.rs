@@ -62,7 +62,8 @@ impl Voice {
                 Ok((request, Self::Completions { include_usage }))
             }
             Dialect::Messages => {
-                let canonical = anthropic::request(&parse_object(&raw)?)?;
+                let mut canonical = anthropic::request(&parse_object(&raw)?)?;
+                anthropic::keep_digits(&raw, &mut canonical);
                 let request = ChatRequest::translated(dialect, raw, canonical)?;
                 Ok((request, Self::Messages))
             }

@@ -16,8 +16,11 @@ pub fn answer(body: &[u8]) -> Result<Map<String, Value>, Fault> {
     let id = response.get("responseId").and_then(Value::as_str);
     let mut choices = Vec::new();
     let mut lost = Vec::new();
+    let mut written = response::arguments(body).into_iter();
     for (index, candidate) in response::candidates(&response) {
-        let mut said = candidate::read(candidate, index, 0, id.unwrap_or_default())?;
+        let written = written.next().unwrap_or_default();
+        let of = (candidate, written.as_slice());
+        let mut said = candidate::read(of, index, 0, id.unwrap_or_default())?;
         lost.append(&mut said.lost);
         let Some(finish) = said.finish else {
             return Err(Fault::Malformed("a candidate did not finish".into()));

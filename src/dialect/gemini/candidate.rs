@@ -56,10 +56,11 @@ pub(super) struct Said {
     pub(super) lost: Vec<String>,
 }
 
-/// Reads a candidate. `calls_before` is how many calls it made in earlier responses of the stream, `response_id`
+/// Reads a candidate, and of each part the arguments of its call as they are `written` where that tells more than their
+/// parsed form. `calls_before` is how many calls it made in earlier responses of the stream, `response_id`
 /// names the answer.
 pub(super) fn read(
-    candidate: &Value,
+    (candidate, written): (&Value, &[Option<&str>]),
     index: u64,
     calls_before: usize,
     response_id: &str,
@@ -74,8 +75,9 @@ pub(super) fn read(
     let parts = candidate
         .pointer("/content/parts")
         .and_then(Value::as_array);
-    for part in parts.into_iter().flatten() {
-        said.part(part, |said, name, args| {
+    for (i, part) in parts.into_iter().flatten().enumerate() {
+        let written = written.get(i).copied().flatten();
+        said.part((part, written), |said, name, args| {
             let place = calls_before + said.calls.len();
             made_id(&format!("{response_id}/{index}/{place}/{name}/{args}"))
         })?;
@@ -92,7 +94,7 @@ pub(super) fn read(
 impl Said {
     fn part(
         &mut self,
-        part: &Value,
+        (part, written): (&Value, Option<&str>),
         id: impl FnOnce(&Self, &str, &str) -> String,
     ) -> Result<(), Fault> {
         let Value::Object(part) = part else {
@@ -104,7 +106,7 @@ impl Said {
         strange.for_each(|key| self.lose(key));
         let signature = part.get("thoughtSignature").and_then(Value::as_str);
         if let Some(call) = part.get("functionCall") {
-            return self.call(call, signature, id);
+            return self.call((call, written), signature, id);
         }
         let text = part.get("text").and_then(Value::as_str);
         if part.get("thought").and_then(Value::as_bool) == Some(true) {
@@ -128,7 +130,7 @@ impl Said {
 
     fn call(
         &mut self,
-        call: &Value,
+        (call, written): (&Value, Option<&str>),
         signature: Option<&str>,
         id: impl FnOnce(&Self, &str, &str) -> String,
     ) -> Result<(), Fault> {
@@ -140,7 +142,9 @@ impl Said {
         }
         let args = match call.get("args") {
             None | Some(Value::Null) => "{}".to_owned(),
-            Some(args @ Value::Object(_)) => args.to_string(),
+            Some(args @ Value::Object(_)) => {
+                written.map_or_else(|| args.to_string(), str::to_owned)
+            }
             Some(_) => return Err(malformed("has arguments that are no object")),
         };
         let given = call.get("id").and_then(Value::as_str);

@@ -51,10 +51,12 @@ impl Reader {
         let response = response::parse(data.as_bytes())?;
         self.introduce(&response);
         let mut chunks = Vec::new();
+        let mut written = response::arguments(data.as_bytes()).into_iter();
         for (index, candidate) in response::candidates(&response) {
+            let written = written.next().unwrap_or_default();
             let choice = self.choices.entry(index).or_default();
             let id = self.response_id.as_deref().unwrap_or_default();
-            let mut said = candidate::read(candidate, index, choice.calls, id)?;
+            let mut said = candidate::read((candidate, &written), index, choice.calls, id)?;
             if choice.signs_anew(&said) {
                 said.lost.push("thoughtSignature".into());
             }

@@ -1,9 +1,12 @@
 //! A `GenerateContentResponse`, whole or one of a stream: its candidates, its token counts, or an error instead.
 
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::super::Fault;
 use super::super::chunks::error;
+use crate::chat::is_exact;
 
 /// Parses a response, which may be an error instead; some come in an array of their own.
 pub(super) fn parse(text: &[u8]) -> Result<Map<String, Value>, Fault> {
@@ -21,6 +24,58 @@ pub(super) fn parse(text: &[u8]) -> Result<Map<String, Value>, Fault> {
         Some(told) => Err(Fault::Said(said_error(told))),
         None => Ok(response),
     }
+}
+
+#[derive(Deserialize, Default)]
+struct Response<'a> {
+    #[serde(borrow, default)]
+    candidates: Option<Vec<Candidate<'a>>>,
+}
+
+#[derive(Deserialize)]
+struct Candidate<'a> {
+    #[serde(borrow, default)]
+    content: Option<Content<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Content<'a> {
+    #[serde(borrow, default)]
+    parts: Option<Vec<Part<'a>>>,
+}
+
+#[derive(Deserialize)]
+struct Part<'a> {
+    #[serde(borrow, default, rename = "functionCall")]
+    call: Option<Call<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Call<'a> {
+    #[serde(borrow, default)]
+    args: Option<&'a RawValue>,
+}
+
+/// Of each part of each candidate of a response the arguments of its call in the provider's own words, where their
+/// parsed form would tell less.
+pub(super) fn arguments(text: &[u8]) -> Vec<Vec<Option<&str>>> {
+    let text = std::str::from_utf8(text).unwrap_or_default();
+    if !text.contains("functionCall") || is_exact(text) {
+        return Vec::new();
+    }
+    let response = match text.trim_start().starts_with('[') {
+        true => serde_json::from_str(text).map(|[response]: [Response<'_>; 1]| response),
+        false => serde_json::from_str(text),
+    };
+    let candidates = response.unwrap_or_default().candidates.unwrap_or_default();
+    let parts = candidates.into_iter().map(|candidate| {
+        let parts = candidate.content.and_then(|content| content.parts);
+        let parts = parts.unwrap_or_default().into_iter();
+        let args = parts.map(|part| part.call?.args.map(RawValue::get));
+        args.map(|args| args.filter(|args| !is_exact(args)))
+            .collect()
+    });
+    parts.collect()
 }
 
 /// Candidates of a response with their indices.

@@ -75,6 +75,23 @@ fn calls_have_ids_arguments_and_their_signatures() {
 }
 
 #[test]
+fn a_number_of_any_length_is_handed_on_as_it_was_written() {
+    let long = r#"{ "x": 36893488147419103233 }"#;
+    let part = |args: &str| format!(r#"{{"functionCall":{{"name":"f","args":{args}}}}}"#);
+    let response = format!(
+        r#"{{"candidates":[{{"content":{{"parts":[{{"text":"a"}},{},{}]}},"finishReason":"STOP"}}]}}"#,
+        part(r#"{ "x": 2.5 }"#),
+        part(long)
+    );
+    for response in [response.clone(), format!("[{response}]")] {
+        let answer = Value::Object(answer(response.as_bytes()).unwrap());
+        let calls = &answer["choices"][0]["message"]["tool_calls"];
+        assert_eq!(calls[0]["function"]["arguments"], r#"{"x":2.5}"#);
+        assert_eq!(calls[1]["function"]["arguments"], long);
+    }
+}
+
+#[test]
 fn every_end_has_a_reason() {
     for (reason, finish) in [
         ("STOP", "stop"),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::error::{Lines, StartError};
+use crate::chat::Accent;
 use crate::config::{self, Config, Place, ProviderKind, ResolvedProvider, StreamUsage};
 use crate::dialect::chat::Taste;
 use crate::ledger::Prices;
@@ -186,7 +187,7 @@ fn provider(
     outbound: &Outbound,
     env: &impl Fn(&str) -> Option<String>,
 ) -> Result<Arc<dyn Provider>, ProviderError> {
-    let taste = taste(&resolved);
+    let (taste, accent) = (taste(&resolved), accent(&resolved));
     let setup = Setup {
         key_header: resolved.key_header(),
         query: resolved
@@ -200,7 +201,7 @@ fn provider(
     };
     Ok(match resolved.kind {
         ProviderKind::Demo => Arc::new(Demo::default()),
-        ProviderKind::Openai => Arc::new(openai(setup, taste)?),
+        ProviderKind::Openai => Arc::new(openai(setup, taste)?.speaking(accent)),
         ProviderKind::Anthropic => Arc::new(anthropic(setup)?),
         ProviderKind::Gemini => Arc::new(gemini(setup)?),
         ProviderKind::Cohere => Arc::new(cohere(setup)?),
@@ -228,6 +229,14 @@ fn taste(resolved: &ResolvedProvider) -> Taste {
         extra: preset.extra.clone(),
         newer_length: preset.catalogue.as_deref() == Some("openai"),
     }
+}
+
+/// What is known of how a server names what OpenAI has too, and of what it refuses.
+fn accent(resolved: &ResolvedProvider) -> Accent {
+    resolved.preset.map_or_else(Accent::default, |preset| {
+        let renamed = preset.renamed.clone().into_iter().collect();
+        Accent::new(renamed, preset.hints.as_deref())
+    })
 }
 
 /// The region in `https://bedrock-runtime.REGION.amazonaws.com`.

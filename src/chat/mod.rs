@@ -1,6 +1,7 @@
 //! The vocabulary every other module speaks: a chat request, its answer, the
 //! chunks of a streamed answer and the ids they carry. Pure values, no I/O.
 
+mod accent;
 mod answer;
 mod canonical;
 mod chunk;
@@ -18,6 +19,7 @@ mod request;
 mod shape;
 mod splice;
 
+pub use accent::Accent;
 pub use answer::{Answer, AnswerError, Tokens};
 pub use canonical::CanonicalHasher;
 pub use chunk::{Chunk, ChunkError, DONE};

@@ -44,6 +44,47 @@ pub(super) fn with_members(
     Ok(object.end())
 }
 
+/// What becomes of a member.
+pub(super) enum Changed {
+    /// It stays.
+    Nothing,
+    /// It goes.
+    Gone,
+    /// It gets another name.
+    Name(String),
+    /// It gets another value, which is JSON already.
+    Value(String),
+}
+
+/// The object of `members` after `change` has seen each; none where nothing changes.
+pub(super) fn changed_members(
+    members: &[Member<'_>],
+    change: impl Fn(&str, &str) -> Changed,
+) -> Option<String> {
+    let mut object = Object::with_capacity(1024);
+    let mut changed = false;
+    for (name, value) in members {
+        let change = change(name, value.get());
+        changed |= !matches!(change, Changed::Nothing);
+        match change {
+            Changed::Nothing => object.push(name, value.get()),
+            Changed::Gone => {}
+            Changed::Name(name) => object.push(&name, value.get()),
+            Changed::Value(value) => object.push(name, &value),
+        }
+    }
+    changed.then(|| object.end())
+}
+
+/// The items of the list that `text` is, each as it stands there.
+///
+/// # Errors
+/// Text that is not one JSON list.
+pub(super) fn list(text: &str) -> Result<Vec<&str>, serde_json::Error> {
+    let items: Vec<&RawValue> = serde_json::from_str(text)?;
+    Ok(items.into_iter().map(RawValue::get).collect())
+}
+
 /// An object that is written member by member.
 pub(super) struct Object(String);
 

@@ -51,6 +51,12 @@ pub struct Preset {
     /// Members of a chat request that it takes beyond OpenAI's.
     #[serde(default)]
     pub extra: Vec<String>,
+    /// Members of a chat request that it knows by another name.
+    #[serde(default)]
+    pub renamed: BTreeMap<String, String>,
+    /// What of an assistant's message it takes back beyond OpenAI's; `None` = whatever it is.
+    #[serde(default)]
+    pub hints: Option<Vec<String>>,
     /// The family of its models in the catalogue; `None` = none of them is in it.
     #[serde(default)]
     pub catalogue: Option<String>,

@@ -131,6 +131,7 @@ fn message(i: usize, message: &Value) -> Result<Value, InvalidRequest> {
             }
             ("content", Value::String(text)) if failed => Value::from(told_as_error(text)),
             ("content", Value::Array(parts)) => content(i, parts, is_tool, failed)?,
+            ("tool_calls", Value::Array(calls)) => calls.iter().map(without_hint).collect(),
             _ => value.clone(),
         };
         written.insert(key.clone(), value);
@@ -238,6 +239,16 @@ mod tests {
             json!([{"type": "function", "function": {"name": "f"}}])
         );
         assert!(body.get("thinking").is_none());
+    }
+
+    #[test]
+    fn a_call_is_handed_back_without_hints() {
+        let call =
+            json!({"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}});
+        let mut hinted = call.clone();
+        hinted["cache_control"] = json!({"type": "ephemeral"});
+        let body = written(&asked(json!({"role": "assistant", "tool_calls": [hinted]})));
+        assert_eq!(body.unwrap()["messages"][0]["tool_calls"], json!([call]));
     }
 
     #[test]

@@ -22,7 +22,7 @@ use super::outbound::Outbound;
 use super::refusal::{Scrub, in_stream, refused};
 use super::wire::Wire;
 use super::{Call, Deadlines, Provider, Reply};
-use crate::chat::{Answer, ChatRequest, Dialect, InvalidRequest};
+use crate::chat::{Accent, Answer, ChatRequest, Dialect, InvalidRequest};
 use crate::config::KeyHeader;
 use crate::dialect::{Fault, Target};
 
@@ -59,6 +59,7 @@ pub struct Remote {
     scrub: Arc<Scrub>,
     wire: Box<dyn Wire>,
     query: Vec<(String, String)>,
+    accent: Accent,
 }
 
 impl Remote {
@@ -92,7 +93,14 @@ impl Remote {
             scrub: Arc::new(Scrub::new(key.into_iter().chain(wire.secrets()))),
             wire,
             query: setup.query,
+            accent: Accent::default(),
         })
+    }
+
+    /// The same with an accent of its own.
+    #[must_use]
+    pub fn speaking(self, accent: Accent) -> Self {
+        Self { accent, ..self }
     }
 
     async fn answer(&self, call: Call) -> Result<Reply, Failure> {
@@ -232,7 +240,8 @@ impl Provider for Remote {
     }
 
     fn body(&self, request: &ChatRequest, target: &Target<'_>) -> Result<Bytes, InvalidRequest> {
-        self.wire.body(request, target)
+        let body = self.wire.body(request, target)?;
+        Ok(self.accent.speak(body))
     }
 
     fn chat(&self, call: Call) -> BoxFuture<'_, Result<Reply, Failure>> {

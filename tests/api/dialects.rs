@@ -1,6 +1,7 @@
 //! Translation through the front door: each client's dialect in front of each provider's, against mocks that take
 //! nothing but what the provider takes.
 
+mod accents;
 mod answers;
 mod bench;
 mod hits;

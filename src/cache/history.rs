@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::conversation::{self, Standing};
 use super::spans::Spans;
-use crate::chat::{CanonicalHasher, ChatRequest, joined_text};
+use crate::chat::{CanonicalHasher, ChatRequest, joined_text, meaning};
 use crate::embed::{Question, normal_form};
 
 /// Earlier questions that are remembered of a conversation, newest ones.
@@ -83,6 +83,7 @@ impl History {
     ) {
         let counts = self.standing != Standing::Alone;
         for message in request.before() {
+            let message = &*meaning(message);
             if is_system(message) {
                 if *left_out != LeftOut::All {
                     hasher.text("system");

@@ -2,7 +2,7 @@
 //! compared at all. A scope is part of the storage key, never a filter.
 
 use super::history::{History, LeftOut, is_system};
-use crate::chat::{CanonicalHasher, ChatRequest};
+use crate::chat::{CanonicalHasher, ChatRequest, meaning};
 
 /// Keyed hash of who asks; what the app called them cannot be read from it.
 pub type AskerId = [u8; 16];
@@ -156,6 +156,7 @@ impl CacheKey {
         hasher.bytes(&scope);
         hasher.bytes(&request.before().len().to_le_bytes());
         for message in request.before() {
+            let message = &*meaning(message);
             if is_system(message) {
                 ground.left_out.hash(message, &mut hasher);
             } else {

@@ -51,7 +51,16 @@ impl CanonicalHasher {
         map: &Map<String, Value>,
         keep: impl Fn(&str, &Value) -> bool,
     ) -> &mut Self {
-        let mut members: Vec<_> = map.iter().filter(|(key, value)| keep(key, value)).collect();
+        let members = map.iter().map(|(key, value)| (key.as_str(), value));
+        self.members(members.filter(|(key, value)| keep(key, value)))
+    }
+
+    /// Adds members of an object, in key order.
+    pub fn members<'a>(
+        &mut self,
+        members: impl Iterator<Item = (&'a str, &'a Value)>,
+    ) -> &mut Self {
+        let mut members: Vec<_> = members.collect();
         members.sort_unstable_by_key(|(key, _)| *key);
         self.length(b'o', members.len());
         for (key, value) in members {

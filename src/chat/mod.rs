@@ -9,6 +9,7 @@ mod dialect;
 mod frame;
 mod ids;
 mod json;
+mod meaning;
 pub mod number;
 
 mod question;
@@ -27,6 +28,7 @@ pub use dialect::Dialect;
 pub use frame::Frame;
 pub use ids::{RequestId, completion_id, unix_ms, unix_seconds};
 pub use json::{is_exact, parse_strict};
+pub use meaning::meaning;
 pub use question::{NoQuestion, joined_text};
 pub use record::{Recorder, Unstorable};
 pub use replay::Replay;

@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use super::meaning::HINTS;
+
 /// Why a request holds no question that could be compared by meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoQuestion {
@@ -72,8 +74,11 @@ fn has_non_text(message: &Value) -> bool {
     parts.is_some_and(|parts| {
         parts.iter().any(|part| {
             let kind = part.get("type").and_then(Value::as_str);
-            // A text part with members of its own (annotations, cache marks) is more than its text.
-            let plain = part.as_object().is_some_and(|p| p.len() == 2);
+            // A text part with members of its own, such as annotations, is more than its text.
+            let more = |name: &String| !HINTS.contains(&name.as_str());
+            let plain = part
+                .as_object()
+                .is_some_and(|p| p.keys().filter(|name| more(name)).count() == 2);
             !(plain && matches!(kind, Some("text" | "refusal")))
         })
     })

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use super::canonical::CanonicalHasher;
 use super::dialect::Dialect;
 use super::json::{inexact_numbers, parse_strict};
+use super::meaning::{HINTS, is_idle_choice, meaning, tools};
 use super::question::{NoQuestion, question_of};
 use super::shape;
 use super::splice::{members, quoted, with_members};
@@ -169,17 +170,27 @@ impl ChatRequest {
         self.hash_settings(hasher);
         hasher.bytes(&self.before().len().to_le_bytes());
         for message in self.before() {
-            hasher.value(message);
+            hasher.value(&meaning(message));
         }
     }
 
     /// The part of [`ChatRequest::hash_scope`] that holds whatever was said before: model settings, tools,
     /// and the last message without its text.
     pub fn hash_settings(&self, hasher: &mut CanonicalHasher) {
-        hasher.object(&self.body, |key, value| {
-            let apart = key == "messages" || LENGTHS.contains(&key);
-            !apart && !NOT_IN_SCOPE.contains(&key) && !value.is_null()
-        });
+        let (tools, idle_choice) = (tools(&self.body), is_idle_choice(&self.body));
+        let counts = |key: &str| match key {
+            "messages" => false,
+            "tool_choice" => !idle_choice,
+            _ => !LENGTHS.contains(&key) && !NOT_IN_SCOPE.contains(&key) && !HINTS.contains(&key),
+        };
+        let members = self
+            .body
+            .iter()
+            .map(|(key, value)| match (key.as_str(), &tools) {
+                ("tools", Some(tools)) => ("tools", tools),
+                (key, _) => (key, value),
+            });
+        hasher.members(members.filter(|(key, value)| counts(key) && !value.is_null()));
         for length in LENGTHS.iter().filter_map(|name| self.body.get(*name)) {
             if !length.is_null() {
                 hasher.text("length").value(length);
@@ -189,16 +200,18 @@ impl ChatRequest {
         for (place, number) in &self.inexact {
             hasher.bytes(&place.to_le_bytes()).text(number);
         }
-        match (&self.question, self.messages().last()) {
-            (Ok(_), Some(Value::Object(last))) => {
+        let Some(last) = self.messages().last().map(meaning) else {
+            return;
+        };
+        match (&self.question, &*last) {
+            (Ok(_), Value::Object(last)) => {
                 hasher.text("question");
                 hasher.object(last, |key, _| key != "content");
                 hasher.bytes(&text_parts(last).to_le_bytes());
             }
-            (_, Some(last)) => {
+            (_, last) => {
                 hasher.text("whole").value(last);
             }
-            (_, None) => {}
         }
     }
 
@@ -383,6 +396,36 @@ mod tests {
             assert_eq!(scope(&base()), scope(&with(key, json!("x"))), "{key}");
         }
         assert_eq!(scope(&base()), scope(&with("metadata", json!({"a": "b"}))));
+    }
+
+    #[test]
+    fn what_is_only_written_otherwise_is_one_scope() {
+        let mut developer = base();
+        developer["messages"][0]["role"] = json!("developer");
+        assert_eq!(scope(&base()), scope(&developer));
+        let mark = json!({"type": "ephemeral"});
+        let mut marked = base();
+        for i in [0, 1] {
+            let text = marked["messages"][i]["content"].take();
+            marked["messages"][i]["content"] =
+                json!([{"type": "text", "text": text, "cache_control": mark}]);
+        }
+        assert_eq!(scope(&base()), scope(&marked));
+        assert_eq!(parse(&marked).question(), Ok("Hi?"));
+        let none = with("tool_choice", json!("none"));
+        assert_eq!(scope(&base()), scope(&none));
+        let tools = json!([{"type": "function", "function": {"name": "f"}}]);
+        let mut hinted = tools.clone();
+        hinted[0]["cache_control"] = mark.clone();
+        let (plain, mut auto) = (with("tools", tools), with("tools", hinted));
+        auto["cache_control"] = mark;
+        auto["tool_choice"] = json!("auto");
+        assert_eq!(scope(&plain), scope(&auto));
+        let mut forced = plain.clone();
+        for choice in ["none", "required"] {
+            forced["tool_choice"] = json!(choice);
+            assert_ne!(scope(&plain), scope(&forced), "{choice}");
+        }
     }
 
     #[test]

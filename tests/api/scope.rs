@@ -168,9 +168,21 @@ async fn what_changes_no_answer_does_not_part_the_scope() {
         let delivered = client.chat(conversation()).set(member, value);
         assert_eq!(delivered.send().await.cache(), "hit-exact", "{member}");
     }
-    let mut parts = conversation();
-    parts[3]["content"] = json!([{"type": "text", "text": "What is its capital?"}]);
-    assert_eq!(client.chat(parts).send().await.cache(), "hit-exact");
+    let mut developer = conversation();
+    developer[0]["role"] = json!("developer");
+    let asked = client.chat(developer);
+    assert_eq!(asked.send().await.cache(), "hit-exact");
+    for mark in [None, Some(json!({"type": "ephemeral"}))] {
+        let mut parts = conversation();
+        for message in parts.as_array_mut().unwrap() {
+            let text = message["content"].take();
+            message["content"] = json!([{"type": "text", "text": text}]);
+            if let Some(mark) = &mark {
+                message["content"][0]["cache_control"] = mark.clone();
+            }
+        }
+        assert_eq!(client.chat(parts).send().await.cache(), "hit-exact");
+    }
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ mod fetch;
 pub mod head;
 pub mod judge;
 mod limits;
-mod listing;
+pub mod listing;
 mod near;
 mod note;
 mod regret;

@@ -25,8 +25,8 @@ pub(super) struct ModelList(Mutex<Option<Listed>>);
 pub struct Models {
     /// One of each id, in OpenAI's form.
     pub list: Vec<Value>,
-    /// Why a provider's models are not among them: it was asked and never answered.
-    pub missing: Option<Failure>,
+    /// Providers whose models are not among them, and why: each was asked and never answered.
+    pub missing: Vec<(String, Failure)>,
 }
 
 struct Listed {
@@ -51,7 +51,7 @@ impl Router {
             return listed.merged.clone();
         }
         let mut last = cached.take().map(|l| l.last).unwrap_or_default();
-        let (mut complete, mut missing) = (true, None);
+        let (mut complete, mut missing) = (true, Vec::new());
         for (name, answered) in self.ask_all().await {
             match answered {
                 Ok(list) => drop(last.insert(name, list)),
@@ -60,7 +60,7 @@ impl Router {
                     // A server that has no list says so, and is not waited for.
                     let unknown =
                         failure.kind != FailureKind::Rejected && !last.contains_key(&name);
-                    missing = missing.or_else(|| unknown.then_some(failure));
+                    missing.extend(unknown.then_some((name, failure)));
                 }
             }
         }
@@ -111,7 +111,9 @@ impl Router {
         merged
     }
 
-    fn leads_to(&self, model: &str, provider: &str) -> bool {
+    /// Whether a request for that model could be answered by that provider.
+    #[must_use]
+    pub fn leads_to(&self, model: &str, provider: &str) -> bool {
         let plan = self.plan(model);
         plan.is_ok_and(|p| p.candidates().any(|c| c.provider.name() == provider))
     }
@@ -171,7 +173,7 @@ mod tests {
         for (after, id) in [(0, "m0"), (59, "m0"), (60, "m0"), (64, "m0"), (65, "m2")] {
             let models = router.models_at(start + Duration::from_secs(after)).await;
             assert_eq!(models.list, [json!({"id": id})], "after {after} s");
-            assert_eq!(models.missing, None, "what was listed once is known");
+            assert_eq!(models.missing, [], "what was listed once is known");
         }
     }
 }

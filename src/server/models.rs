@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use super::{Door, address, caller, reply};
 use crate::chat::{Dialect, RequestId};
 use crate::dialect::anthropic;
-use crate::gateway::error::{ApiError, Code};
+use crate::gateway::error::ApiError;
+use crate::gateway::listing::unlisted;
 use crate::router::Models;
 
 /// `GET /v1/models`
@@ -15,8 +16,8 @@ pub(super) async fn models(request: HttpRequest, door: web::Data<Door>) -> HttpR
     let listed = async {
         caller::caller(&request, &door)?;
         let Models { mut list, missing } = door.gateway.models().await;
-        if let (Some(failure), true) = (missing, list.is_empty()) {
-            return Err(ApiError::from(&failure));
+        if let (Some(missing), true) = (missing.first(), list.is_empty()) {
+            return Err(unlisted(missing));
         }
         list.extend(door.gateway.local_model());
         match dialect {
@@ -36,33 +37,13 @@ pub(super) async fn model(
     let (id, dialect) = (RequestId::fresh(), address::dialect(request.head()));
     let found = async {
         caller::caller(&request, &door)?;
-        let model = one(&door, &name).await?;
+        let model = door.gateway.model(&name).await?;
         match dialect {
             Dialect::Messages => Ok(anthropic::model(&model)),
             _ => Ok(model),
         }
     };
     told(id, dialect, found.await)
-}
-
-async fn one(door: &Door, name: &str) -> Result<Value, ApiError> {
-    let named = |m: &Value| m.get("id").and_then(Value::as_str) == Some(name);
-    if let Some(own) = door.gateway.local_model().filter(named) {
-        return Ok(own);
-    }
-    let Models { list, missing } = door.gateway.models().await;
-    match (list.into_iter().find(named), missing) {
-        (Some(model), _) => Ok(model),
-        // It may be one of those that nobody could tell of.
-        (None, Some(failure)) => Err(ApiError::from(&failure)),
-        (None, None) => Err(ApiError {
-            param: Some("model".into()),
-            ..ApiError::new(
-                Code::ModelNotFound,
-                format!("The model `{name}` does not exist here."),
-            )
-        }),
-    }
 }
 
 fn told(id: RequestId, dialect: Dialect, outcome: Result<Value, ApiError>) -> HttpResponse {

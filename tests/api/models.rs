@@ -59,13 +59,31 @@ async fn where_no_provider_can_be_asked_nothing_is_said_to_be_unknown() {
     let client = Client::of(Gateway::start(nobody).into());
     for path in ["/v1/models", "/v1/models/gpt-4o"] {
         let answer = client.get(path).send().await;
-        answer.error(502, "upstream_unreachable");
+        let error = answer.error(502, "upstream_unreachable");
+        assert!(error["message"].as_str().unwrap().contains("`gone`"));
     }
     // A route is known all the same, and so is that there may be others.
     let routed = Client::of(Gateway::routed());
     let known = routed.get("/v1/models/careful").send().await;
     assert_eq!(known.json()["id"], "careful");
-    let other = routed.get("/v1/models/gpt-9").send().await;
+    let other = routed.get("/v1/models/gone").send().await;
+    other.error(502, "upstream_unreachable");
+}
+
+#[tokio::test]
+async fn a_missing_list_hides_nothing_that_is_known_without_it() {
+    // No request for it goes to the provider whose list is missing.
+    let routed = Client::of(Gateway::routed());
+    let unknown = routed.get("/v1/models/gpt-9").send().await;
+    unknown.error(404, "model_not_found");
+    let gone = "[[providers]]\npreset = \"openai\"\nbase_url = \"http://127.0.0.1:9/v1\"\n";
+    let client = Client::of(Gateway::start(gone).into());
+    let known = client.get("/v1/models/gpt-4o-mini").send().await.json();
+    assert_eq!(
+        (&known["owned_by"], &known["context_window"]),
+        (&"openai".into(), &128_000.into())
+    );
+    let other = client.get("/v1/models/gpt-none").send().await;
     other.error(502, "upstream_unreachable");
 }
 

@@ -2,10 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::members::{items, object, only, text, wrong};
+use super::super::members::{items, object, only, says_something, text, wrong};
 use super::super::messages::{called, only_in_message, only_in_tool_message, thoughts};
+use super::super::order::{BLOCK_ORDER, Place, places, usual_places};
 use super::super::target::inexpressible;
-use super::parts::{parts, texts};
+use super::parts::{part, parts, texts};
 use super::{NAME, has_levels, signature};
 use crate::chat::{InvalidRequest, parse_strict};
 
@@ -67,32 +68,39 @@ fn turn(role: &str, mut parts: Vec<Value>) -> Value {
     json!({"role": role, "parts": parts})
 }
 
-/// A turn of the model: thought, words, calls.
+/// A turn of the model, in the order in which it was said. What was thought comes first where nothing tells its place.
 fn said(message: &Map<String, Value>, at: &str) -> Result<Vec<Value>, InvalidRequest> {
     let known = ["tool_calls", "reasoning_content", "thinking_blocks"];
     only_in_message(message, at, &known, NAME)?;
-    let mut said: Vec<_> = thoughts(message)
-        .map(|thought| json!({"text": thought, "thought": true}))
-        .collect();
-    let mut words = parts(message, at)?;
-    let calls = items(message, at, "tool_calls")?;
-    let is_empty = |part: &Value| part.get("text").is_some_and(|text| text == "");
-    if !calls.is_empty() && words.iter().all(is_empty) {
-        words.clear();
+    let told = |key: &str| message.get(key).is_some_and(says_something);
+    let order = Some(message).filter(|_| told(BLOCK_ORDER)).and_then(places);
+    let in_place = order.is_some() && told("thinking_blocks");
+    let mut said: Vec<_> = thoughts(message).map(thought).collect();
+    if in_place {
+        said.clear();
+    }
+    for place in order.unwrap_or_else(|| usual_places(message)) {
+        let next = match place {
+            Place::Thinking(block) => block.get("thinking").and_then(Value::as_str).map(thought),
+            Place::Part(j, written) => Some(part(written, &format!("{at}.content[{j}]"))?),
+            Place::Text(text, _) => Some(json!({ "text": text })),
+            Place::Call(j, made) => Some(call(made, &format!("{at}.tool_calls[{j}]"))?),
+            Place::Foreign(_) => None,
+        };
+        let thinks = matches!(place, Place::Thinking(_));
+        said.extend(next.filter(|_| in_place || !thinks));
+    }
+    if !items(message, at, "tool_calls")?.is_empty() {
+        said.retain(|part| part.get("text").is_none_or(|text| text != ""));
     }
     if let Some(signature) = signature::of(message) {
-        if words.last().is_none_or(|last| last.get("text").is_none()) {
-            words.push(json!({"text": ""}));
-        }
-        if let Some(Value::Object(last)) = words.last_mut() {
-            last.insert("thoughtSignature".into(), signature.into());
-        }
-    }
-    said.append(&mut words);
-    for (j, made) in calls.iter().enumerate() {
-        said.push(call(made, &format!("{at}.tool_calls[{j}]"))?);
+        signature::of_words(&mut said, signature);
     }
     Ok(said)
+}
+
+fn thought(text: &str) -> Value {
+    json!({"text": text, "thought": true})
 }
 
 fn call(call: &Value, at: &str) -> Result<Value, InvalidRequest> {
@@ -260,6 +268,36 @@ mod tests {
             turns[2]["parts"],
             json!([{"text": "", "thoughtSignature": "ZW5k"}])
         );
+    }
+
+    #[test]
+    fn what_was_said_after_a_call_stands_after_it() {
+        let (text, calling) = (json!({"type": "content"}), json!({"type": "tool_use"}));
+        let block = |text: &str| json!({"type": "thinking", "thinking": text, "signature": "x"});
+        let thinking = json!({"type": "thinking"});
+        let turns = turns(json!([
+            {"role": "assistant", "tool_calls": [call("a", "f", "{}"), call("b", "f", "{}")],
+                "content": [{"type": "text", "text": "One."}, {"type": "text", "text": "Two."}],
+                "block_order": [text, calling, text, calling],
+                "extra_content": {"google": {"thought_signature": "c2ln"}}},
+            {"role": "assistant", "content": "é.", "tool_calls": [call("c", "f", "{}")],
+                "reasoning_content": "Hm.So.", "thinking_blocks": [block("Hm."), block("So.")],
+                "block_order": [thinking, calling, thinking, {"type": "content", "bytes": 3}]},
+            {"role": "assistant", "content": "No.", "tool_calls": [call("d", "f", "{}")],
+                "block_order": [calling]}]));
+        let called = |id: &str| json!({"functionCall": {"id": id, "name": "f", "args": {}}});
+        let thought = |text: &str| json!({"text": text, "thought": true});
+        assert_eq!(
+            turns[0]["parts"],
+            json!([{"text": "One."}, called("a"),
+                {"text": "Two.", "thoughtSignature": "c2ln"}, called("b")])
+        );
+        assert_eq!(
+            turns[1]["parts"],
+            json!([thought("Hm."), called("c"), thought("So."), {"text": "é."}])
+        );
+        // An order that does not fit tells nothing.
+        assert_eq!(turns[2]["parts"], json!([{"text": "No."}, called("d")]));
     }
 
     #[test]

@@ -36,7 +36,8 @@ pub(super) fn texts(message: &Map<String, Value>, at: &str) -> Result<Vec<Value>
     }
 }
 
-fn part(part: &Value, at: &str) -> Result<Value, InvalidRequest> {
+/// Writes one part of a content.
+pub(super) fn part(part: &Value, at: &str) -> Result<Value, InvalidRequest> {
     let part = object(part, at)?;
     let kind = text(part, at, "type")?;
     let known = ["type", kind, "cache_control"];

@@ -18,6 +18,20 @@ pub(super) fn of(object: &Map<String, Value>) -> Option<&str> {
     google.get("thought_signature")?.as_str()
 }
 
+/// Signs the last words of a turn, which are empty where it has none.
+pub(super) fn of_words(parts: &mut Vec<Value>, signature: &str) {
+    let is_words = |part: &Value| part.get("text").is_some() && part.get("thought").is_none();
+    let is_call = |part: &Value| part.get("functionCall").is_some();
+    let at = parts.iter().rposition(is_words).unwrap_or_else(|| {
+        let at = parts.iter().position(is_call).unwrap_or(parts.len());
+        parts.insert(at, json!({"text": ""}));
+        at
+    });
+    if let Some(Value::Object(words)) = parts.get_mut(at) {
+        words.insert("thoughtSignature".into(), signature.into());
+    }
+}
+
 /// Signs the first call of a turn in which there is no signed one; the others need none.
 pub(super) fn fill_in(parts: &mut [Value]) {
     let mut calls = parts.iter_mut().filter_map(|part| {

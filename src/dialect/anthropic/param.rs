@@ -158,6 +158,9 @@ fn field(inner: &str) -> &'static str {
         "function.name" => ".name",
         "function.arguments" => ".input",
         "cache_control" => ".cache_control",
+        "title" => ".title",
+        "context" => ".context",
+        _ if inner.starts_with("citations") => ".citations",
         _ if inner.starts_with("image_url") || inner.starts_with("file") => ".source",
         _ => "",
     }

@@ -21,18 +21,23 @@ pub(super) fn parts(message: &Map<String, Value>, at: &str) -> Result<Vec<Value>
     if let Some(Value::String(text)) = message.get("content") {
         return Ok(vec![json!({ "text": text })]);
     }
-    let parts = items(message, at, "content")?.iter().enumerate();
-    parts
-        .map(|(j, written)| part(written, &format!("{at}.content[{j}]")))
-        .collect()
+    let mut parts = Vec::new();
+    for (j, written) in items(message, at, "content")?.iter().enumerate() {
+        // What a document is called has no place in its part.
+        let title = written.get("title").and_then(Value::as_str);
+        parts.extend(title.map(|title| json!({ "text": title })));
+        parts.push(part(written, &format!("{at}.content[{j}]"))?);
+    }
+    Ok(parts)
 }
 
 /// The same where only texts may stand.
 pub(super) fn texts(message: &Map<String, Value>, at: &str) -> Result<Vec<Value>, InvalidRequest> {
-    let parts = parts(message, at)?;
-    match parts.iter().position(|part| part.get("text").is_none()) {
+    let written = items(message, at, "content").unwrap_or_default();
+    let is_text = |part: &Value| part.get("type").is_some_and(|kind| kind == "text");
+    match written.iter().position(|part| !is_text(part)) {
         Some(j) => Err(inexpressible(format!("{at}.content[{j}]"), NAME)),
-        None => Ok(parts),
+        None => parts(message, at),
     }
 }
 
@@ -76,7 +81,7 @@ fn document(part: &Map<String, Value>, at: &str) -> Result<Value, InvalidRequest
     if cited.is_some_and(|enabled| *enabled != Value::Bool(false)) {
         return Err(inexpressible(format!("{at}.citations"), NAME));
     }
-    // A title is only a name.
+    // A title stands before the document.
     let known = ["type", "file", "title", "citations", "cache_control"];
     only(part, at, &known, NAME)?;
     let at = format!("{at}.file");
@@ -129,7 +134,7 @@ mod tests {
         let message = json!({"content": [part]});
         let written = parts(message.as_object().unwrap(), "m");
         written
-            .map(|mut parts| parts.remove(0))
+            .map(|mut parts| parts.pop().unwrap())
             .map_err(|e| e.param.unwrap())
     }
 
@@ -160,6 +165,22 @@ mod tests {
         let pdf = json!({"type": "file", "title": "Terms", "citations": {"enabled": false},
             "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,eA=="}});
         assert_eq!(of(pdf).unwrap(), inline("application/pdf"));
+    }
+
+    #[test]
+    fn a_document_stands_behind_its_title() {
+        let message = json!({"content": [{"type": "text", "text": "Which?"},
+            {"type": "file", "title": "Terms", "context": null,
+                "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,eA=="}}]});
+        let written = parts(message.as_object().unwrap(), "m").unwrap();
+        assert_eq!(
+            written,
+            [
+                json!({"text": "Which?"}),
+                json!({"text": "Terms"}),
+                inline("application/pdf")
+            ]
+        );
     }
 
     #[test]

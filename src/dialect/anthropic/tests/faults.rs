@@ -86,6 +86,26 @@ fn a_fault_inside_a_message_is_named_by_its_place() {
 }
 
 #[test]
+fn a_member_of_a_document_is_named_and_not_the_document_alone() {
+    let source = json!({"type": "text", "media_type": "text/plain", "data": "d"});
+    let body = asking(
+        &json!([{"role": "user", "content": [{"type": "text", "text": "a"},
+        {"type": "document", "source": source, "title": "T", "context": "C"}]}]),
+    );
+    let canonical = read(&body);
+    for (path, own) in [
+        ("title", "title"),
+        ("context", "context"),
+        ("citations.enabled", "citations"),
+        ("file.file_data", "source"),
+    ] {
+        let path = format!("messages[0].content[1].{path}");
+        let own = format!("messages[0].content[1].{own}");
+        assert_eq!(param(&path, object(&canonical)), own);
+    }
+}
+
+#[test]
 fn a_canonical_field_has_the_clients_name() {
     let mut body = asking(&json!([
         {"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]},

@@ -13,6 +13,7 @@
 //! | content part `file` | `title`, `context`, `citations` | of a document |
 //! | assistant message, delta | `reasoning_content` | what was thought, as plain text |
 //! | assistant message, delta | `thinking_blocks` | the same in signed blocks: `{"type": "thinking", "thinking", "signature"}`, `{"type": "redacted_thinking", "data"}` |
+//! | message, delta | `annotations` | OpenAI's own: what it cites from the web. Anthropic's clients are not told: a citation of the web has an `encrypted_index` there, which nobody else can make |
 //! | tool message | `is_error` | the tool failed; its `content` may hold image parts |
 //! | choice | `stop_reason` | the stop sequence that ended the answer |
 //! | choice | `stop_details` | why the answer was refused |

@@ -4,6 +4,7 @@
 mod answer;
 mod canonical;
 mod chunk;
+mod completion;
 mod dialect;
 mod frame;
 mod ids;
@@ -17,6 +18,7 @@ mod replay;
 mod request;
 mod shape;
 mod splice;
+mod spoken;
 
 pub use answer::{Answer, AnswerError, Tokens};
 pub use canonical::CanonicalHasher;
@@ -29,3 +31,4 @@ pub use question::{NoQuestion, joined_text};
 pub use record::{Recorder, Unstorable};
 pub use replay::Replay;
 pub use request::{ChatRequest, InvalidRequest, parse_object};
+pub(crate) use splice::{Object, members};

@@ -256,12 +256,10 @@ fn all_tokens(usage: &Value) -> Option<u64> {
 
 /// Tokens that a request will probably take: what it says by length, and for each answer what it allows.
 fn estimate(request: &ChatRequest) -> Estimate {
-    let number = |name| request.body().get(name).and_then(Value::as_u64);
-    let longest = number("max_completion_tokens").or_else(|| number("max_tokens"));
-    let answers = number("n").unwrap_or(1).max(1);
+    let longest = request.most_output().unwrap_or(ANSWER_TOKENS);
     Estimate {
         prompt: (request.text_bytes() as u64).div_ceil(TOKEN_BYTES),
-        answer: longest.unwrap_or(ANSWER_TOKENS).saturating_mul(answers),
+        answer: longest.saturating_mul(request.answers()),
     }
 }
 

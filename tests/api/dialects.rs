@@ -3,6 +3,7 @@
 
 mod answers;
 mod bench;
+mod completions;
 mod hits;
 mod limits;
 mod native;

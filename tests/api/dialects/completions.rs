@@ -1,0 +1,407 @@
+//! Text completions: asked as such where a provider has them, as a chat where it has not, and remembered apart.
+
+use serde_json::{Value, json};
+
+use super::bench::{Bench, UPSTREAMS, framings, said, streamed};
+use crate::client::Answer;
+use crate::clients::Client as Speaker;
+
+const TEXT: &str = "/v1/completions";
+const CHAT: &str = "/v1/chat/completions";
+const QUESTION: &str = "What is the capital of France?";
+
+fn asking(model: &str, members: &Value) -> Value {
+    let mut body = Speaker::Completions.question(model, QUESTION, false);
+    for (name, value) in members.as_object().unwrap() {
+        body[name] = value.clone();
+    }
+    body
+}
+
+/// All that a client may say beside its prompt.
+fn full() -> Value {
+    asking(
+        "openai-plain",
+        &json!({"suffix": "The end.", "echo": true, "best_of": 3, "n": 2, "logprobs": 2, "stop": ["x"],
+            "temperature": 0.5, "top_p": 0.25, "presence_penalty": 1, "frequency_penalty": -1,
+            "logit_bias": {"50256": -100}, "seed": 7, "user": "u"}),
+    )
+}
+
+/// Prompts in each of their forms.
+fn prompts() -> [Value; 4] {
+    [
+        json!("one two"),
+        json!(["one two", "three"]),
+        json!([1, 2, 3]),
+        json!([[1, 2], [3]]),
+    ]
+}
+
+async fn ask(bench: &Bench, body: &Value) -> Answer {
+    bench.dispatch(Speaker::Completions, body, &[]).await
+}
+
+/// The same answer without what is fresh each time it is told.
+fn lasting(answer: &Answer) -> Vec<Value> {
+    let mut all = match answer.is_stream() {
+        true => answer.events(),
+        false => vec![answer.json()],
+    };
+    for said in &mut all {
+        said["id"] = Value::Null;
+        said["created"] = Value::Null;
+    }
+    all
+}
+
+#[tokio::test]
+async fn a_prompt_reaches_the_providers_own_endpoint_with_all_that_was_said() {
+    let bench = Bench::start();
+    for prompt in prompts() {
+        let mut body = full();
+        body["prompt"] = prompt;
+        for body in framings(&body, Speaker::Completions) {
+            let answer = bench.send(Speaker::Completions, &body).await;
+            assert_eq!(answer.status, 200, "{answer:?}");
+            let mut expected = body.clone();
+            expected["model"] = "mock-plain".into();
+            // Member by member, in the order in which they stand.
+            assert_eq!(bench.sent().0.to_string(), expected.to_string());
+        }
+    }
+    assert!(bench.paths().iter().all(|path| path == TEXT));
+}
+
+#[tokio::test]
+async fn a_member_that_nobody_knows_is_the_providers_own_to_refuse() {
+    let bench = Bench::start();
+    let body = asking("openai-plain", &json!({"of_tomorrow": {"a": [1, 2]}}));
+    let told = bench.refusal(Speaker::Completions, &body).await;
+    assert_eq!(
+        (told.status, told.param.as_deref()),
+        (400, Some("of_tomorrow"))
+    );
+    assert_eq!(bench.sent().0["of_tomorrow"], body["of_tomorrow"]);
+}
+
+#[tokio::test]
+async fn what_the_provider_says_reaches_the_client_as_it_was_said() {
+    let bench = Bench::start();
+    for prompt in prompts() {
+        let mut body = full();
+        body["prompt"] = prompt;
+        for body in framings(&body, Speaker::Completions) {
+            let answer = bench.send(Speaker::Completions, &body).await;
+            let mut asked = body.clone();
+            asked["model"] = "mock-plain".into();
+            let direct = bench.direct(Speaker::Completions, &asked).await;
+            assert_eq!(answer.body(), direct);
+        }
+    }
+}
+
+#[tokio::test]
+async fn tokens_of_a_stream_are_counted_and_told_to_who_asked() {
+    let bench = Bench::start();
+    let body = asking("openai-plain", &json!({"stream": true}));
+    let answer = bench.send(Speaker::Completions, &body).await;
+    let asked = bench.sent().0["stream_options"].clone();
+    assert_eq!(asked, json!({"include_usage": true}));
+    assert!(!answer.body().contains("usage"), "{answer:?}");
+    assert_eq!(
+        said(Speaker::Completions, &answer).text,
+        format!("Mock answer to: {QUESTION} 🍎")
+    );
+}
+
+#[tokio::test]
+async fn a_chat_model_is_asked_as_one_and_at_once_from_then_on() {
+    let bench = Bench::start();
+    for model in ["openai-chat", "openai-chat-405"] {
+        for stream in [false, true] {
+            let before = bench.paths().len();
+            let body = Speaker::Completions.question(model, QUESTION, stream);
+            let said = bench.say(Speaker::Completions, &body).await;
+            assert_eq!(said.text, format!("Mock answer to: {QUESTION} 🍎"));
+            let asked = bench.paths().split_off(before);
+            match stream {
+                false => assert_eq!(asked, [TEXT, CHAT], "{model}"),
+                true => assert_eq!(asked, [CHAT], "{model}"),
+            }
+        }
+    }
+    let metrics = bench.metrics().await;
+    let line = "reprise_upstream_attempts_total{provider=\"openai\",outcome=\"no_completions\"} 2";
+    assert!(metrics.contains(line), "{metrics}");
+    assert!(!metrics.contains("outcome=\"rejected\""), "{metrics}");
+}
+
+#[tokio::test]
+async fn what_a_chat_model_cannot_be_asked_is_refused_by_name() {
+    let bench = Bench::start();
+    for (member, value) in [
+        ("echo", json!(true)),
+        ("suffix", json!("end")),
+        ("best_of", json!(2)),
+        ("logprobs", json!(0)),
+        ("max_tokens", json!(0)),
+        ("prompt", json!(["a", "b"])),
+        ("prompt", json!([1, 2])),
+        ("prompt", json!([[1], [2]])),
+    ] {
+        let body = asking("openai-chat", &json!({ member: value }));
+        for body in framings(&body, Speaker::Completions) {
+            let told = bench.refusal(Speaker::Completions, &body).await;
+            assert_eq!(told.status, 400, "{told:?}");
+            assert_eq!(told.param.as_deref(), Some(member), "{told:?}");
+            assert!(told.message.contains(&format!("`{member}`")), "{told:?}");
+        }
+    }
+    assert_eq!(bench.paths(), [TEXT]);
+}
+
+#[tokio::test]
+async fn a_model_that_there_is_not_is_told_by_its_provider_and_not_remembered() {
+    let bench = Bench::start();
+    for members in [json!({}), json!({"echo": true})] {
+        for _ in 0..2 {
+            let body = asking("openai-status-404", &members);
+            let told = bench.refusal(Speaker::Completions, &body).await;
+            assert_eq!(told.status, 404, "{told:?}");
+            assert_eq!(told.what, "model_not_found");
+        }
+    }
+    assert_eq!(bench.paths(), [TEXT, CHAT, TEXT, CHAT, TEXT, TEXT]);
+}
+
+#[tokio::test]
+async fn a_model_without_a_chat_is_asked_for_completions() {
+    let bench = Bench::start();
+    let body = asking("openai-texts", &json!({"echo": true}));
+    let said = bench.say(Speaker::Completions, &body).await;
+    assert_eq!(
+        said.text,
+        format!("{QUESTION}Mock answer to: {QUESTION} 🍎")
+    );
+    let body = Speaker::Chat.question("openai-texts", QUESTION, false);
+    assert_eq!(bench.refusal(Speaker::Chat, &body).await.status, 404);
+}
+
+#[tokio::test]
+async fn the_catalogue_tells_which_model_has_no_chat() {
+    let bench = Bench::of("[[providers]]\npreset = \"openai\"\nbase_url = \"MOCK\"\n");
+    let model = "gpt-3.5-turbo-instruct";
+    let body = Speaker::Chat.question(model, QUESTION, false);
+    let told = bench.refusal(Speaker::Chat, &body).await;
+    assert_eq!((told.status, told.param.as_deref()), (400, Some("model")));
+    assert!(told.message.contains(TEXT), "{told:?}");
+    assert_eq!(bench.calls(), 0);
+    let body = asking(model, &json!({}));
+    let said = bench.say(Speaker::Completions, &body).await;
+    assert_eq!(said.finish, "stop");
+    assert_eq!(bench.paths(), [TEXT]);
+}
+
+#[tokio::test]
+async fn a_preset_that_has_only_chats_is_asked_as_a_chat() {
+    let bench = Bench::of("[[providers]]\npreset = \"groq\"\nbase_url = \"MOCK\"\n");
+    let body = asking("mock-plain", &json!({}));
+    bench.say(Speaker::Completions, &body).await;
+    assert_eq!(bench.paths(), [CHAT]);
+}
+
+#[tokio::test]
+async fn another_candidate_is_asked_in_its_own_form() {
+    let bench = Bench::start();
+    for (model, path) in [("text-then-chat", "/v1/messages"), ("chat-then-text", TEXT)] {
+        for body in framings(&asking(model, &json!({})), Speaker::Completions) {
+            let said = bench.say(Speaker::Completions, &body).await;
+            assert_eq!(said.text, format!("Mock answer to: {QUESTION} 🍎"));
+            assert_eq!(said.finish, "stop");
+            assert_eq!(bench.paths().last().unwrap(), path);
+        }
+    }
+    // The one that cannot be asked is passed over.
+    let before = bench.paths().len();
+    let body = asking("chat-then-text", &json!({"logprobs": 1}));
+    let answer = bench.send(Speaker::Completions, &body).await;
+    assert!(answer.json()["choices"][0]["logprobs"]["tokens"].is_array());
+    assert_eq!(bench.paths().split_off(before), [TEXT]);
+}
+
+#[tokio::test]
+async fn a_completion_and_a_chat_of_the_same_text_are_two_questions() {
+    let bench = Bench::start();
+    for upstream in UPSTREAMS {
+        let model = format!("{upstream}-plain");
+        for (first, then) in [
+            (Speaker::Chat, Speaker::Completions),
+            (Speaker::Completions, Speaker::Chat),
+        ] {
+            let question = format!("Where is {first:?}?");
+            let stored = first.question(&model, &question, false);
+            let stored = bench.dispatch(first, &stored, &[]).await;
+            assert_eq!(stored.cache(), "miss", "{upstream}");
+            let only = [("x-reprise-cache", "only")];
+            let body = then.question(&model, &question, false);
+            let answer = bench.dispatch(then, &body, &only).await;
+            assert_eq!(answer.status, 504, "{then:?} of {upstream}: {answer:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_completion_is_met_by_another_wording_and_by_no_chat() {
+    let bench = Bench::start();
+    let likely = "Which city is the capital of France?";
+    let only = [("x-reprise-cache", "only")];
+    let chat = |question| Speaker::Chat.question("openai-plain", question, false);
+    let text = |question| Speaker::Completions.question("openai-plain", question, false);
+    ask(&bench, &text(QUESTION)).await;
+    let refused = bench.dispatch(Speaker::Chat, &chat(likely), &only).await;
+    assert_eq!(refused.status, 504, "{refused:?}");
+    let body = text(likely);
+    let met = bench.dispatch(Speaker::Completions, &body, &only).await;
+    assert_eq!(met.cache(), "hit-semantic", "{met:?}");
+}
+
+#[tokio::test]
+async fn whatever_changes_the_answer_is_part_of_the_question() {
+    let bench = Bench::start();
+    let model = "openai-plain";
+    assert_eq!(
+        ask(&bench, &asking(model, &json!({}))).await.cache(),
+        "miss"
+    );
+    for members in [
+        json!({"suffix": "end"}),
+        json!({"suffix": "other end"}),
+        json!({"echo": true}),
+        json!({"best_of": 2}),
+        json!({"best_of": 3}),
+        json!({"logprobs": 0}),
+        json!({"logprobs": 2}),
+        json!({"n": 2}),
+        json!({"prompt": [QUESTION, "b"]}),
+        json!({"prompt": ["b", QUESTION]}),
+        json!({"prompt": [QUESTION, QUESTION]}),
+        json!({"prompt": [1, 2]}),
+        json!({"prompt": [2, 1]}),
+        json!({"prompt": [[1], [2]]}),
+        json!({"max_tokens": 7}),
+        json!({"max_tokens": 0}),
+    ] {
+        let body = asking(model, &members);
+        let stored = ask(&bench, &body).await;
+        assert_eq!(stored.cache(), "miss", "{members}");
+        let again = ask(&bench, &body).await;
+        assert_eq!(again.cache(), "hit-exact", "{members}");
+        assert_eq!(lasting(&again), lasting(&stored), "{members}");
+    }
+}
+
+#[tokio::test]
+async fn several_prompts_and_what_repeats_the_prompt_are_met_only_word_for_word() {
+    let bench = Bench::start();
+    let near = "What's the capital of France?";
+    for (members, other) in [
+        (
+            json!({"prompt": [QUESTION, "b"]}),
+            json!({"prompt": [near, "b"]}),
+        ),
+        (
+            json!({"prompt": ["b", QUESTION]}),
+            json!({"prompt": ["b", near]}),
+        ),
+        (json!({"echo": true}), json!({"echo": true, "prompt": near})),
+        (
+            json!({"suffix": "e"}),
+            json!({"suffix": "e", "prompt": near}),
+        ),
+        (
+            json!({"logprobs": 1}),
+            json!({"logprobs": 1, "prompt": near}),
+        ),
+    ] {
+        ask(&bench, &asking("openai-plain", &members)).await;
+        let only = [("x-reprise-cache", "only")];
+        let body = asking("openai-plain", &other);
+        let answer = bench.dispatch(Speaker::Completions, &body, &only).await;
+        assert_eq!(answer.status, 504, "{other}: {answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_hit_has_the_form_of_the_answer_whichever_framing_was_first() {
+    let bench = Bench::start();
+    for first in [0, 1] {
+        for (i, members) in [
+            json!({}),
+            json!({"logprobs": 2}),
+            json!({"logprobs": 0, "echo": true, "n": 2}),
+            json!({"prompt": ["a", "b c"], "logprobs": 1}),
+            json!({"prompt": [[1, 2], [3]]}),
+        ]
+        .iter()
+        .enumerate()
+        {
+            let mut body = asking("openai-plain", members);
+            body["seed"] = json!(10 * first + i);
+            let bodies = framings(&body, Speaker::Completions);
+            let stored = ask(&bench, &bodies[first]).await;
+            assert_eq!(stored.cache(), "miss", "{members}");
+            let mut whole = Vec::new();
+            for (framing, body) in bodies.iter().enumerate() {
+                let hit = ask(&bench, body).await;
+                assert_eq!(hit.cache(), "hit-exact", "{members}");
+                whole.push(choices(&hit));
+                assert_eq!(hit.is_stream(), framing == 1);
+            }
+            assert_eq!(whole[0], choices(&stored), "{members}");
+            assert_eq!(whole[1], choices(&stored), "{members}");
+        }
+    }
+}
+
+/// The choices of an answer in either framing: text, tokens and what is thought of them, reason of the end.
+fn choices(answer: &Answer) -> Value {
+    let mut all: Vec<Value> = Vec::new();
+    for said in lasting(answer) {
+        assert_eq!(said["object"], "text_completion");
+        for choice in said["choices"].as_array().unwrap() {
+            let at = usize::try_from(choice["index"].as_u64().unwrap()).unwrap();
+            while all.len() <= at {
+                all.push(
+                    json!({"text": "", "tokens": [], "token_logprobs": [], "top_logprobs": [],
+                    "text_offset": [], "finish": ""}),
+                );
+            }
+            let whole = &mut all[at];
+            whole["text"] = (text(&whole["text"]) + &text(&choice["text"])).into();
+            whole["finish"] = (text(&whole["finish"]) + &text(&choice["finish_reason"])).into();
+            for name in ["tokens", "token_logprobs", "top_logprobs", "text_offset"] {
+                let more = choice["logprobs"][name].as_array().cloned();
+                let list = whole[name].as_array_mut().unwrap();
+                list.extend(more.unwrap_or_default());
+            }
+        }
+    }
+    all.into()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+async fn a_broken_stream_ends_with_an_error_in_the_same_form() {
+    let bench = Bench::of("[[providers]]\nname = \"o\"\nkind = \"openai\"\nbase_url = \"MOCK\"\n");
+    for model in ["mock-error-in-stream", "mock-cut"] {
+        let body = streamed(&asking(model, &json!({})), Speaker::Completions);
+        let answer = bench.send(Speaker::Completions, &body).await;
+        let last = answer.body().trim_end().rsplit("data: ").next().unwrap();
+        let last: Value = serde_json::from_str(last).unwrap();
+        assert!(last["error"]["message"].is_string(), "{answer:?}");
+    }
+}

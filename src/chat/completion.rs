@@ -3,12 +3,22 @@
 
 use serde_json::{Map, Value};
 
+use super::splice::members;
+
 /// Bytes of text that make a token, more or less.
 const TOKEN_BYTES: usize = 4;
 
 /// A member of the client's own.
 pub(super) fn member<'a>(body: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
     body.get("foreign")?.get("completions")?.get(name)
+}
+
+/// Whether a client says itself how long the answer may be.
+pub(super) fn says_length(raw: &[u8]) -> bool {
+    let text = std::str::from_utf8(raw).unwrap_or_default();
+    let said = members(text).unwrap_or_default();
+    let mut said = said.iter();
+    said.any(|(name, value)| name == "max_tokens" && value.get() != "null")
 }
 
 /// How many prompts there are.
@@ -67,6 +77,17 @@ mod tests {
             (json!({"best_of": 5, "prompt": 3}), 15),
         ] {
             assert_eq!(answers(&asking(members.clone())), count, "{members}");
+        }
+    }
+
+    #[test]
+    fn a_length_is_said_or_left_open() {
+        for (raw, said) in [
+            (r#"{"max_tokens": 16}"#, true),
+            (r#"{"max_tokens": null}"#, false),
+            (r#"{"prompt": "max_tokens"}"#, false),
+        ] {
+            assert_eq!(says_length(raw.as_bytes()), said, "{raw}");
         }
     }
 

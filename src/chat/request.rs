@@ -180,6 +180,10 @@ impl ChatRequest {
         // To go on with a text is another thing than to answer it.
         if self.dialect == Dialect::Completions {
             hasher.text("completion");
+            // Where no length is said, each server has a usual one of its own.
+            if completion::says_length(&self.raw) {
+                hasher.text("of its own length");
+            }
         }
         hasher.object(&self.body, |key, value| {
             let apart = key == "messages" || LENGTHS.contains(&key);

@@ -25,6 +25,8 @@ const MAX_TOKENS: u64 = 4096;
 pub(super) struct Wording {
     pub(super) dialect: Dialect,
     pub(super) body: Bytes,
+    /// Whether it was asked in another dialect just now: who has an answer to come waits for room like after a failure.
+    pub(super) again: bool,
 }
 
 impl Errand<'_> {
@@ -41,7 +43,11 @@ impl Errand<'_> {
         };
         let body = candidate.provider.body(dialect, self.request, &target);
         let body = body.map_err(Failure::inexpressible)?;
-        Ok(Wording { dialect, body })
+        Ok(Wording {
+            dialect,
+            body,
+            again: false,
+        })
     }
 
     /// Tries one candidate until it answers or is not worth another try; `others` may be asked in its place.
@@ -56,7 +62,7 @@ impl Errand<'_> {
         let health = self.router.healths.of(provider, model, now);
         let mut failed: Option<Failure> = None;
         for tries in 1.. {
-            let patient = failed.is_some() && !others;
+            let patient = (failed.is_some() || wording.again) && !others;
             let held = match self.lease(health.as_ref(), patient).await {
                 Ok(held) => held,
                 Err(unasked) => return Err(failed.unwrap_or(unasked)),

@@ -1,6 +1,7 @@
 //! In which form a candidate is asked: a text completion as such where its provider has them, and as a chat where it
 //! has not, or says so.
 
+use super::attempt::Wording;
 use super::forms::Forms;
 use super::plan::Candidate;
 use super::send::Errand;
@@ -68,6 +69,10 @@ impl Errand<'_> {
                 self.learn(provider.name(), model);
                 return Err(unsaid);
             }
+        };
+        let wording = Wording {
+            again: true,
+            ..wording
         };
         let told = self.tried(candidate, wording, others).await;
         // Where there is no chat either there may be no such model, of which nothing is to be remembered.

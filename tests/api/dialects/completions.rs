@@ -162,6 +162,32 @@ async fn what_a_chat_model_cannot_be_asked_is_refused_by_name() {
 }
 
 #[tokio::test]
+async fn no_other_kind_of_provider_is_asked_what_it_cannot_be_told() {
+    let bench = Bench::start();
+    for (upstream, member, value) in [
+        ("anthropic", "echo", json!(true)),
+        ("anthropic", "suffix", json!("end")),
+        ("anthropic", "logprobs", json!(0)),
+        ("anthropic", "best_of", json!(2)),
+        ("anthropic", "prompt", json!(["a", "b"])),
+        ("gemini", "prompt", json!([1, 2])),
+        ("gemini", "max_tokens", json!(0)),
+        ("bedrock", "prompt", json!([[1], [2]])),
+        ("bedrock", "logprobs", json!(2)),
+        ("cohere", "prompt", json!(["a", "b"])),
+        ("cohere", "of_tomorrow", json!(1)),
+    ] {
+        let body = asking(&format!("{upstream}-plain"), &json!({ member: value }));
+        for body in framings(&body, Speaker::Completions) {
+            let told = bench.refusal(Speaker::Completions, &body).await;
+            assert_eq!(told.status, 400, "{upstream}: {told:?}");
+            assert_eq!(told.param.as_deref(), Some(member), "{upstream}: {told:?}");
+        }
+    }
+    assert_eq!(bench.calls(), 0);
+}
+
+#[tokio::test]
 async fn a_model_that_there_is_not_is_told_by_its_provider_and_not_remembered() {
     let bench = Bench::start();
     for members in [json!({}), json!({"echo": true})] {
@@ -289,7 +315,8 @@ async fn whatever_changes_the_answer_is_part_of_the_question() {
         json!({"prompt": [1, 2]}),
         json!({"prompt": [2, 1]}),
         json!({"prompt": [[1], [2]]}),
-        json!({"max_tokens": 7}),
+        json!({"max_tokens": 16}),
+        json!({"max_tokens": null}),
         json!({"max_tokens": 0}),
     ] {
         let body = asking(model, &members);

@@ -8,7 +8,7 @@ use crate::clients::Client as Speaker;
 #[tokio::test]
 async fn what_cannot_be_expressed_is_named_as_the_client_knows_it() {
     let bench = Bench::start();
-    let cases: [(Speaker, &str, &str, Value); 33] = [
+    let cases: [(Speaker, &str, &str, Value); 22] = [
         (Speaker::Chat, "anthropic", "n", json!(2)),
         (Speaker::Chat, "anthropic", "logprobs", json!(true)),
         (Speaker::Chat, "anthropic", "logit_bias", json!({"1": 2})),
@@ -32,22 +32,6 @@ async fn what_cannot_be_expressed_is_named_as_the_client_knows_it() {
             "logit_bias",
             json!({"1": 2}),
         ),
-        (Speaker::Completions, "anthropic", "echo", json!(true)),
-        (Speaker::Completions, "anthropic", "suffix", json!("end")),
-        (Speaker::Completions, "anthropic", "logprobs", json!(0)),
-        (Speaker::Completions, "anthropic", "best_of", json!(2)),
-        (
-            Speaker::Completions,
-            "anthropic",
-            "prompt",
-            json!(["a", "b"]),
-        ),
-        (Speaker::Completions, "gemini", "prompt", json!([1, 2])),
-        (Speaker::Completions, "gemini", "max_tokens", json!(0)),
-        (Speaker::Completions, "bedrock", "prompt", json!([[1], [2]])),
-        (Speaker::Completions, "bedrock", "logprobs", json!(2)),
-        (Speaker::Completions, "cohere", "prompt", json!(["a", "b"])),
-        (Speaker::Completions, "cohere", "of_tomorrow", json!(1)),
         (Speaker::Messages, "openai", "top_k", json!(5)),
         (Speaker::Messages, "openai", "container", json!("c_1")),
         (Speaker::Messages, "gemini", "container", json!("c_1")),

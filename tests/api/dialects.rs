@@ -4,6 +4,7 @@
 mod answers;
 mod bench;
 mod completions;
+mod completions_kept;
 mod hits;
 mod limits;
 mod native;

@@ -176,7 +176,8 @@ fn texts_are_embedded_in_a_batch_as_well() {
 #[test]
 fn a_batch_of_completions_has_several_prompts_to_a_line_and_each_line_its_own_answer() {
     let mock = Mock::start().unwrap();
-    let gateway = Place::new(&mock).start();
+    let place = Place::new(&mock);
+    let gateway = place.start();
     let url = "/v1/completions";
     let line = |id: &str, model: &str, prompt: Value| {
         let body = json!({"model": model, "prompt": prompt, "logprobs": 1});

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::error::{Lines, StartError};
 use crate::chat::Accent;
-use crate::config::{self, Config, Place, ProviderKind, ResolvedProvider, StreamUsage};
+use crate::config::{self, Config, Endpoint, Place, ProviderKind, ResolvedProvider, StreamUsage};
 use crate::dialect::chat::Taste;
 use crate::ledger::Prices;
 use crate::provider::aws::Access;
@@ -228,6 +228,7 @@ fn taste(resolved: &ResolvedProvider) -> Taste {
         asks_usage: preset.stream_usage == StreamUsage::Asked,
         extra: preset.extra.clone(),
         newer_length: preset.catalogue.as_deref() == Some("openai"),
+        completions: preset.endpoints.contains(&Endpoint::Completions),
     }
 }
 

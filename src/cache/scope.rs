@@ -197,6 +197,7 @@ fn is_name(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chat::Dialect;
 
     fn resolve(tenant: &str, wanted: Option<&str>) -> Result<Namespace, NamespaceError> {
         let shared = [Shared {
@@ -290,6 +291,21 @@ mod tests {
             left_out: LeftOut::Nothing,
         };
         CacheKey::of(&ground, request)
+    }
+
+    #[test]
+    fn a_completion_of_a_text_is_never_compared_with_a_chat_of_it() {
+        let chat = r#"{"model":"m","messages":[{"role":"user","content":"Hi?"}],"max_completion_tokens":9}"#;
+        let chat = ChatRequest::parse(chat).unwrap();
+        let text = |more: &str| {
+            let raw = format!(r#"{{"model":"m","prompt":"Hi?"{more}}}"#);
+            let body = chat.body().clone();
+            key(&ChatRequest::translated(Dialect::Completions, raw.into(), body).unwrap())
+        };
+        let (chat, text, open) = (key(&chat), text(r#","max_tokens":9"#), text(""));
+        assert!(chat.scope != text.scope && chat.exact != text.exact);
+        // A length that nobody said is whatever the provider makes of it.
+        assert!(open.scope != text.scope && open.exact != text.exact);
     }
 
     #[test]

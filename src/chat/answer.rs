@@ -101,6 +101,7 @@ impl Answer {
         let mut kept = Object::with_capacity(body.len());
         let (mut model, mut tokens, mut failed, mut lacks) = (None, None, false, false);
         let mut choices = Err(AnswerError::NoChoices);
+        let mut texts = false;
         for (name, value) in &members {
             match name.as_ref() {
                 "id" | "created" | "object" => continue,
@@ -110,17 +111,20 @@ impl Answer {
                 // What another dialect said and this form cannot hold would be missing from it.
                 "foreign" => lacks = value.get() != "null",
                 "choices" => choices = storable(value),
+                // Several prompts have an answer each.
+                "text_completion" => texts = true,
                 _ => {}
             }
             kept.push(name, value.get());
         }
-        let storable = choices?;
+        let (ended, several) = choices?;
         let json = RawValue::from_string(kept.end()).map_err(|_| AnswerError::NotAnObject)?;
         let readable = is_readable(json.get());
         Ok(Self {
-            storable: match storable {
+            storable: match ended {
                 _ if failed => Err(Unstorable::Error),
                 _ if lacks => Err(Unstorable::UnknownDelta),
+                _ if several && !texts => Err(Unstorable::SeveralChoices),
                 Ok(()) | Err(Unstorable::ToolCalls) if !readable => Err(Unstorable::Unparseable),
                 other => other,
             },
@@ -139,7 +143,7 @@ impl Answer {
         Self::parse(Value::Object(members).to_string().as_bytes())
     }
 
-    /// Whether it may be remembered: complete, one choice, ended by itself.
+    /// Whether it may be remembered: complete, one choice unless it is of text completions, ended by itself.
     ///
     /// # Errors
     /// The reason why not.
@@ -210,13 +214,28 @@ impl Answer {
         text.and_then(Value::as_str).unwrap_or_default().to_owned()
     }
 
-    /// All texts of the first choice's message, those that it hands to tools included.
+    /// The text of each choice.
+    #[must_use]
+    pub fn each_text(&self) -> Vec<String> {
+        let members = self.members();
+        let choices = members.get("choices").and_then(Value::as_array);
+        let text = |choice: &Value| {
+            let text = choice.pointer("/message/content").and_then(Value::as_str);
+            text.unwrap_or_default().to_owned()
+        };
+        choices.into_iter().flatten().map(text).collect()
+    }
+
+    /// All texts of all messages, those that they hand to tools included.
     #[must_use]
     pub fn texts(&self) -> Vec<String> {
         let mut found = Vec::new();
-        let mut members = Value::Object(self.members());
-        if let Some(message) = members.pointer_mut("/choices/0/message") {
-            gather(message.take(), &mut found);
+        let mut members = self.members();
+        let choices = members.get_mut("choices").and_then(Value::as_array_mut);
+        for choice in choices.into_iter().flatten() {
+            if let Some(message) = choice.get_mut("message") {
+                gather(message.take(), &mut found);
+            }
         }
         found
     }
@@ -248,28 +267,29 @@ fn count(usage: &RawValue) -> Option<Tokens> {
     })
 }
 
-/// Whether these choices may be remembered.
-fn storable(choices: &RawValue) -> Result<Result<(), Unstorable>, AnswerError> {
+/// Whether each of these choices may be remembered, and whether they are several.
+fn storable(choices: &RawValue) -> Result<(Result<(), Unstorable>, bool), AnswerError> {
     let choices: Vec<Choice<'_>> =
         serde_json::from_str(choices.get()).map_err(|_| AnswerError::NoChoices)?;
     let whole = |choice: &Choice<'_>| choice.message.is_some_and(|m| m.get().starts_with('{'));
     if choices.is_empty() || !choices.iter().all(whole) {
         return Err(AnswerError::NoChoices);
     }
-    let [choice] = choices.as_slice() else {
-        return Ok(Err(Unstorable::SeveralChoices));
-    };
+    Ok((choices.iter().try_for_each(ended_well), choices.len() > 1))
+}
+
+fn ended_well(choice: &Choice<'_>) -> Result<(), Unstorable> {
     let finish = choice.finish_reason.map(RawValue::get);
     let finish: Option<&str> = finish.and_then(|f| serde_json::from_str(f).ok());
     let calls = choice.message.is_some_and(calls_tools);
-    Ok(match finish {
+    match finish {
         Some("length") => Err(Unstorable::Truncated),
         Some("content_filter") => Err(Unstorable::Filtered),
         _ if choice.message.is_some_and(refuses) => Err(Unstorable::Refusal),
         Some("stop" | "tool_calls" | "function_call") if calls => Err(Unstorable::ToolCalls),
         Some("stop") => Ok(()),
         _ => Err(Unstorable::FinishReason),
-    })
+    }
 }
 
 /// Whether a message says in the place for it why the model will not answer.

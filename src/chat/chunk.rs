@@ -50,6 +50,18 @@ impl Chunk {
         }
     }
 
+    /// A chunk of text completions: goes on as it came, `raw`, and says what `canonical` says.
+    ///
+    /// # Errors
+    /// [`ChunkError`] when that is neither a chunk nor an error object.
+    pub fn told(raw: &str, canonical: &str) -> Result<Self, ChunkError> {
+        let raw = raw.to_owned();
+        Ok(Self {
+            raw,
+            ..Self::parse(canonical)?
+        })
+    }
+
     /// An event of another dialect that only its own clients can make something of.
     #[must_use]
     pub fn silent() -> Self {

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::completion::{is_bound_to_words, member, prompts};
 use super::meaning::HINTS;
 
 /// Why a request holds no question that could be compared by meaning.
@@ -15,6 +16,10 @@ pub enum NoQuestion {
     NonText,
     /// More than one answer was asked for.
     SeveralChoices,
+    /// Several prompts were given at once.
+    SeveralPrompts,
+    /// The answer repeats the prompt, or has to fit in between two texts.
+    Verbatim,
     /// Token probabilities belong to one run of the model.
     Logprobs,
     /// A seed asks for one particular run of the model.
@@ -30,6 +35,8 @@ impl NoQuestion {
             Self::Empty => "empty_question",
             Self::NonText => "non_text",
             Self::SeveralChoices => "several_choices",
+            Self::SeveralPrompts => "several_prompts",
+            Self::Verbatim => "verbatim",
             Self::Logprobs => "logprobs",
             Self::Seed => "seed",
         }
@@ -41,8 +48,17 @@ pub(super) fn question_of(body: &Map<String, Value>) -> Result<String, NoQuestio
     if body.get("n").and_then(Value::as_u64).is_some_and(|n| n > 1) {
         return Err(NoQuestion::SeveralChoices);
     }
+    if prompts(body) > 1 {
+        return Err(NoQuestion::SeveralPrompts);
+    }
+    if is_bound_to_words(body) {
+        return Err(NoQuestion::Verbatim);
+    }
     let logprobs = body.get("logprobs").and_then(Value::as_bool) == Some(true);
-    if logprobs || body.get("top_logprobs").is_some_and(|v| !v.is_null()) {
+    if logprobs
+        || member(body, "logprobs").is_some()
+        || body.get("top_logprobs").is_some_and(|v| !v.is_null())
+    {
         return Err(NoQuestion::Logprobs);
     }
     if body.get("seed").is_some_and(|seed| !seed.is_null()) {

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::answer::Answer;
 use super::chunk::Chunk;
+use super::spoken::{Room, Spoken};
 
 /// Why an answer is not remembered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,20 +54,20 @@ impl Unstorable {
     }
 }
 
+/// Choices of text completions that are put together: as many answers as a list of prompts may have.
+const MOST_CHOICES: usize = 4096;
+
+/// Holds what text completions say beside what a chat has words for.
+const BESIDE: &str = "text_completion";
+
 /// Collects the chunks of one stream.
 #[derive(Debug)]
 pub struct Recorder {
     base: Map<String, Value>,
-    message: Map<String, Value>,
-    tools: Vec<Map<String, Value>>,
-    finish: Option<Value>,
-    /// The stop sequence that ended it.
-    stop_reason: Option<Value>,
+    choices: Vec<Spoken>,
     usage: Option<Value>,
     refused: Option<Unstorable>,
-    /// Bytes of text collected, and how many may be.
-    held: usize,
-    limit: usize,
+    room: Room,
 }
 
 impl Recorder {
@@ -75,14 +76,10 @@ impl Recorder {
     pub fn new(limit: usize) -> Self {
         Self {
             base: Map::new(),
-            message: Map::new(),
-            tools: Vec::new(),
-            finish: None,
-            stop_reason: None,
+            choices: Vec::new(),
             usage: None,
             refused: None,
-            held: 0,
-            limit,
+            room: Room::of(limit),
         }
     }
 
@@ -108,11 +105,18 @@ impl Recorder {
             return Err(Unstorable::Error);
         }
         for (key, value) in chunk.members().ok_or(Unstorable::UnknownDelta)? {
-            if !matches!(
-                key.as_str(),
-                "choices" | "usage" | "id" | "object" | "created"
-            ) {
-                self.base.insert(key.clone(), value.clone());
+            match (key.as_str(), value) {
+                ("choices" | "usage" | "id" | "object" | "created", _) => {}
+                (BESIDE, Value::Object(said)) => {
+                    // Not every chunk says all of it.
+                    let all = self.base.entry(BESIDE).or_insert_with(|| json!({}));
+                    if let Value::Object(all) = all {
+                        all.extend(said.clone());
+                    }
+                }
+                _ => {
+                    self.base.insert(key.clone(), value.clone());
+                }
             }
         }
         if let Some(usage) = chunk.usage() {
@@ -134,35 +138,20 @@ impl Recorder {
     ///
     /// # Errors
     /// The reason why it cannot be put together.
-    pub fn finish(mut self, complete: bool) -> Result<Answer, Unstorable> {
+    pub fn finish(self, complete: bool) -> Result<Answer, Unstorable> {
         if let Some(why) = self.refused {
             return Err(why);
         }
-        let (true, Some(finish)) = (complete, self.finish) else {
+        if !complete || self.choices.is_empty() {
             return Err(Unstorable::Incomplete);
-        };
-        self.message
-            .entry("role")
-            .or_insert_with(|| json!("assistant"));
-        self.message.entry("content").or_insert(Value::Null);
-        // What was thought came before what was said, and is told again in that order.
-        for (place, key) in (1..).zip(["reasoning", "reasoning_content", "thinking_blocks"]) {
-            if let Some(thought) = self.message.shift_remove(key) {
-                let place = place.min(self.message.len());
-                self.message.shift_insert(place, key.into(), thought);
-            }
         }
-        if !self.tools.is_empty() {
-            let tools = self.tools.into_iter().map(Value::Object).collect();
-            self.message.insert("tool_calls".into(), tools);
-        }
+        let choices = self.choices.into_iter().enumerate();
+        let choices: Option<Vec<Value>> = choices.map(|(at, spoken)| spoken.whole(at)).collect();
         let mut body = self.base;
-        let mut choice =
-            json!({"index": 0, "message": self.message, "logprobs": null, "finish_reason": finish});
-        if let Some(stop) = self.stop_reason {
-            choice["stop_reason"] = stop;
-        }
-        body.insert("choices".into(), json!([choice]));
+        body.insert(
+            "choices".into(),
+            choices.ok_or(Unstorable::Incomplete)?.into(),
+        );
         if let Some(usage) = self.usage {
             body.insert("usage".into(), usage);
         }
@@ -170,146 +159,23 @@ impl Recorder {
     }
 
     fn choice(&mut self, choice: &Value) -> Result<(), Unstorable> {
-        if choice.get("index").and_then(Value::as_u64).unwrap_or(0) != 0 {
+        let index = choice.get("index").and_then(Value::as_u64).unwrap_or(0);
+        let index = usize::try_from(index).unwrap_or(usize::MAX);
+        let most = match self.base.contains_key(BESIDE) {
+            true => MOST_CHOICES,
+            false => 1,
+        };
+        if index >= most {
             return Err(Unstorable::SeveralChoices);
         }
-        let known = |key: &str| matches!(key, "index" | "delta" | "finish_reason" | "stop_reason");
-        let more = choice.as_object().into_iter().flatten();
-        if more.into_iter().any(|(k, v)| !known(k) && !v.is_null()) {
-            return Err(Unstorable::UnknownDelta);
+        if index >= self.choices.len() {
+            self.choices.resize_with(index + 1, Spoken::default);
         }
-        if let Some(Value::Object(delta)) = choice.get("delta") {
-            for (key, value) in delta {
-                self.member(key, value)?;
-            }
-        }
-        if let Some(finish) = choice.get("finish_reason").filter(|f| !f.is_null()) {
-            self.finish = Some(finish.clone());
-        }
-        if let Some(stop) = choice.get("stop_reason").filter(|s| !s.is_null()) {
-            self.stop_reason = Some(stop.clone());
-        }
-        Ok(())
-    }
-
-    fn member(&mut self, key: &str, value: &Value) -> Result<(), Unstorable> {
-        match value {
-            Value::Null => {
-                self.message.entry(key).or_insert(Value::Null);
-                Ok(())
-            }
-            Value::Array(calls) if key == "tool_calls" => {
-                calls.iter().try_for_each(|c| self.tool(c))
-            }
-            Value::String(text) => {
-                self.hold(text)?;
-                put(&mut self.message, key, text, TEXTS.contains(&key))
-            }
-            // Said once, when all else has been said.
-            Value::Array(_) if key == "block_order" => {
-                self.message.insert(key.into(), value.clone());
-                Ok(())
-            }
-            Value::Object(_) if key == "extra_content" => {
-                self.message.insert(key.into(), value.clone());
-                Ok(())
-            }
-            Value::Array(items) if items.is_empty() => Ok(()),
-            // Each block of what was thought comes once, whole.
-            Value::Array(blocks) if key == "thinking_blocks" => {
-                self.hold(&value.to_string())?;
-                match self.message.entry(key).or_insert_with(|| json!([])) {
-                    Value::Array(all) => all.extend(blocks.iter().cloned()),
-                    _ => return Err(Unstorable::UnknownDelta),
-                }
-                Ok(())
-            }
-            _ => Err(Unstorable::UnknownDelta),
+        match self.choices.get_mut(index) {
+            Some(spoken) => spoken.add(choice, &mut self.room),
+            None => Err(Unstorable::SeveralChoices),
         }
     }
-
-    fn hold(&mut self, text: &str) -> Result<(), Unstorable> {
-        self.held += text.len();
-        if self.held > self.limit {
-            return Err(Unstorable::TooLarge);
-        }
-        Ok(())
-    }
-
-    /// Arguments of a tool call come in fragments that belong together by `index`.
-    fn tool(&mut self, fragment: &Value) -> Result<(), Unstorable> {
-        let index = fragment.get("index").and_then(Value::as_u64);
-        let index = index.map_or(self.tools.len(), |i| {
-            usize::try_from(i).unwrap_or(usize::MAX)
-        });
-        // Fragments open calls in order; a gap means that one was lost.
-        if index > self.tools.len() {
-            return Err(Unstorable::UnknownDelta);
-        }
-        if index == self.tools.len() {
-            self.tools.push(Map::new());
-        }
-        let Value::Object(fragment) = fragment else {
-            return Err(Unstorable::UnknownDelta);
-        };
-        for (key, value) in fragment {
-            match (key.as_str(), value) {
-                ("index", _) | (_, Value::Null) => {}
-                ("id" | "type", Value::String(text)) => {
-                    self.hold(text)?;
-                    put(self.call(index)?, key, text, false)?;
-                }
-                ("function", Value::Object(function)) => self.function(index, function)?,
-                ("extra_content", Value::Object(_)) => {
-                    self.call(index)?.insert(key.clone(), value.clone());
-                }
-                _ => return Err(Unstorable::UnknownDelta),
-            }
-        }
-        Ok(())
-    }
-
-    fn function(&mut self, index: usize, part: &Map<String, Value>) -> Result<(), Unstorable> {
-        for (key, value) in part {
-            let text = match value {
-                Value::Null => continue,
-                Value::String(text) => text,
-                _ => return Err(Unstorable::UnknownDelta),
-            };
-            self.hold(text)?;
-            let whole = self.call(index)?.entry("function");
-            let Value::Object(whole) = whole.or_insert_with(|| json!({})) else {
-                return Err(Unstorable::UnknownDelta);
-            };
-            put(whole, key, text, key == "arguments")?;
-        }
-        Ok(())
-    }
-
-    fn call(&mut self, index: usize) -> Result<&mut Map<String, Value>, Unstorable> {
-        self.tools.get_mut(index).ok_or(Unstorable::UnknownDelta)
-    }
-}
-
-/// Members of a message that come in pieces. All others are said once, or again in full.
-const TEXTS: [&str; 4] = ["content", "refusal", "reasoning", "reasoning_content"];
-
-/// Adds a text to the one under `key` if it comes in pieces, and checks that it is the same otherwise.
-fn put(
-    map: &mut Map<String, Value>,
-    key: &str,
-    text: &str,
-    in_pieces: bool,
-) -> Result<(), Unstorable> {
-    match map.get_mut(key) {
-        Some(Value::String(whole)) if in_pieces || whole.is_empty() => whole.push_str(text),
-        Some(Value::String(whole)) if text.is_empty() || whole == text => {}
-        Some(Value::Null) | None => {
-            map.insert(key.into(), Value::from(text));
-        }
-        Some(_) => return Err(Unstorable::UnknownDelta),
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use serde_json::error::Category;
 use serde_json::{Map, Value};
 
 use super::canonical::CanonicalHasher;
+use super::completion;
 use super::dialect::Dialect;
 use super::json::{inexact_numbers, parse_strict};
 use super::meaning::{HINTS, is_idle_choice, meaning, tools};
@@ -177,6 +178,14 @@ impl ChatRequest {
     /// The part of [`ChatRequest::hash_scope`] that holds whatever was said before: model settings, tools,
     /// and the last message without its text.
     pub fn hash_settings(&self, hasher: &mut CanonicalHasher) {
+        // To go on with a text is another thing than to answer it.
+        if self.dialect == Dialect::Completions {
+            hasher.text("completion");
+            // Where no length is said, each server has a usual one of its own.
+            if completion::says_length(&self.raw) {
+                hasher.text("of its own length");
+            }
+        }
         let (tools, idle_choice) = (tools(&self.body), is_idle_choice(&self.body));
         let counts = |key: &str| match key {
             "messages" => false,
@@ -256,13 +265,13 @@ impl ChatRequest {
     }
 
     /// The body to send to a provider of the client's own dialect: the client's own bytes, but with the
-    /// provider's model name, and in one piece unless `stream`. A stream of chat completions is asked for its token
-    /// counts if `asks_usage`.
+    /// provider's model name, and in one piece unless `stream`. A stream in one of OpenAI's dialects is asked for its
+    /// token counts if `asks_usage`.
     #[must_use]
     pub fn native_body(&self, model: &str, stream: bool, asks_usage: bool) -> Bytes {
         match (self.dialect, stream == self.stream()) {
-            (Dialect::Chat, true) if asks_usage => self.chat_body(model),
-            (Dialect::Chat, false) => {
+            (Dialect::Chat | Dialect::Completions, true) if asks_usage => self.counted_body(model),
+            (Dialect::Chat | Dialect::Completions, false) => {
                 // Options of a stream are refused where there is none; as nothing they are allowed.
                 self.changed(model, &[("stream", "false"), ("stream_options", "null")])
             }
@@ -272,8 +281,8 @@ impl ChatRequest {
         }
     }
 
-    /// A chat-completion body with usage always asked for in a stream.
-    fn chat_body(&self, model: &str) -> Bytes {
+    /// A body with usage always asked for in a stream.
+    fn counted_body(&self, model: &str) -> Bytes {
         let options = (self.stream() && !self.include_usage()).then(|| self.stream_options());
         if options.is_none() && model == self.model {
             return self.raw.clone();
@@ -303,16 +312,37 @@ impl ChatRequest {
         with_members(asked, &[usage]).unwrap_or_else(|_| r#"{"include_usage":true}"#.to_owned())
     }
 
+    /// Answers that are made for it, whether they are told or not.
+    #[must_use]
+    pub fn answers(&self) -> u64 {
+        completion::answers(&self.body)
+    }
+
+    /// Tokens that an answer may have, where the client says so.
+    #[must_use]
+    pub fn most_output(&self) -> Option<u64> {
+        let number = |name: &str| self.body.get(name).and_then(Value::as_u64);
+        let [older, newer] = LENGTHS;
+        let most = number(newer).or_else(|| number(older));
+        most.or_else(|| completion::member(&self.body, older)?.as_u64())
+    }
+
     /// Length of all message texts in bytes: a base for estimating tokens.
     #[must_use]
     pub fn text_bytes(&self) -> usize {
-        let text = |part: &Value| part.get("text").and_then(Value::as_str).map_or(0, str::len);
+        let text = |part: &Value| match part.get("text").and_then(Value::as_str) {
+            Some(text) => text.len(),
+            None => completion::token_bytes(part),
+        };
         let said = |message: &Value| match message.get("content") {
             Some(Value::String(text)) => text.len(),
             Some(Value::Array(parts)) => parts.iter().map(text).sum(),
             _ => 0,
         };
-        let all = || self.messages().iter().map(said).sum();
+        let all = || {
+            let said: usize = self.messages().iter().map(said).sum();
+            said + completion::suffix_bytes(&self.body)
+        };
         *self.text_bytes.get_or_init(all)
     }
 

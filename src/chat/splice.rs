@@ -9,13 +9,13 @@ use serde::de::{MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// A member: its name, decoded, and its value as it stands in the text.
-pub(super) type Member<'a> = (Cow<'a, str>, &'a RawValue);
+pub(crate) type Member<'a> = (Cow<'a, str>, &'a RawValue);
 
 /// The members of the object that `text` is, in order.
 ///
 /// # Errors
 /// Text that is not one JSON object.
-pub(super) fn members(text: &str) -> Result<Vec<Member<'_>>, serde_json::Error> {
+pub(crate) fn members(text: &str) -> Result<Vec<Member<'_>>, serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let members = deserializer.deserialize_map(Members)?;
     deserializer.end()?;
@@ -86,18 +86,18 @@ pub(super) fn list(text: &str) -> Result<Vec<&str>, serde_json::Error> {
 }
 
 /// An object that is written member by member.
-pub(super) struct Object(String);
+pub(crate) struct Object(String);
 
 impl Object {
     /// An empty one with room for `bytes`.
-    pub(super) fn with_capacity(bytes: usize) -> Self {
+    pub(crate) fn with_capacity(bytes: usize) -> Self {
         let mut text = String::with_capacity(bytes);
         text.push('{');
         Self(text)
     }
 
     /// Adds a member; `value` is JSON already.
-    pub(super) fn push(&mut self, name: &str, value: &str) {
+    pub(crate) fn push(&mut self, name: &str, value: &str) {
         if self.0.len() > 1 {
             self.0.push(',');
         }
@@ -111,7 +111,7 @@ impl Object {
     }
 
     /// The whole text.
-    pub(super) fn end(mut self) -> String {
+    pub(crate) fn end(mut self) -> String {
         self.0.push('}');
         self.0
     }

@@ -21,6 +21,8 @@ pub struct Taste {
     /// Whether it knows the longest answer as `max_completion_tokens`; all know it as `max_tokens`, but for OpenAI's
     /// own newer models.
     pub newer_length: bool,
+    /// Whether text completions may be asked of it as such.
+    pub completions: bool,
 }
 
 impl Default for Taste {
@@ -29,6 +31,7 @@ impl Default for Taste {
             asks_usage: true,
             extra: Vec::new(),
             newer_length: false,
+            completions: true,
         }
     }
 }

@@ -23,13 +23,17 @@
 //! | message, tool call, delta | `extra_content` | `{"google": {"thought_signature"}}`: what Google wants back |
 //! | assistant message, last delta | `block_order` | the order of its blocks where thoughts do not come first and calls last |
 //! | answer | `foreign` | names of what the provider said and this form cannot hold: such an answer is not remembered |
+//! | request | `foreign.completions` | `suffix`, `echo`, `best_of`, `logprobs` of a text completion, `max_tokens` if it is 0, and in `prompt` how many prompts there are if there are several: each is a part of the one message |
+//! | content part `foreign` | `block.tokens` | a prompt in tokens |
+//! | answer, choice | `text_completion` | what a text completion says beside its text, such as `logprobs` in their older form |
 //! | usage | `cache_creation_input_tokens`, `prompt_tokens_details.cached_tokens`, `completion_tokens_details.reasoning_tokens` | tokens written to and read from the provider's prompt cache, and thought |
 //! | request, content part | `foreign` | see below |
 //!
 //! Whatever a client's dialect says beyond that is not dropped: a member of the request goes under
 //! `foreign.<dialect>.<name>`, a content part becomes `{"type": "foreign", "dialect": "<dialect>", "block": {…}}`. It
 //! is part of the cache key, a provider of the same dialect gets the client's own bytes, and every other one refuses
-//! it by name.
+//! it by name. A text completion goes on in its client's own bytes wherever a provider has them; as a chat it is told
+//! only where a chat says the same.
 
 #[cfg(test)]
 mod agents;

@@ -256,12 +256,10 @@ fn all_tokens(usage: &Value) -> Option<u64> {
 
 /// Tokens that a request will probably take: what it says by length, and for each answer what it allows.
 fn estimate(request: &ChatRequest) -> Estimate {
-    let number = |name| request.body().get(name).and_then(Value::as_u64);
-    let longest = number("max_completion_tokens").or_else(|| number("max_tokens"));
-    let answers = number("n").unwrap_or(1).max(1);
+    let longest = request.most_output().unwrap_or(ANSWER_TOKENS);
     Estimate {
         prompt: (request.text_bytes() as u64).div_ceil(TOKEN_BYTES),
-        answer: longest.unwrap_or(ANSWER_TOKENS).saturating_mul(answers),
+        answer: longest.saturating_mul(request.answers()),
     }
 }
 
@@ -327,6 +325,8 @@ fn again(wait: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chat::Dialect;
+    use crate::gateway::voice::Voice;
 
     fn estimated(body: &str) -> (u64, u64) {
         let Estimate { prompt, answer } = estimate(&ChatRequest::parse(body.to_owned()).unwrap());
@@ -346,6 +346,26 @@ mod tests {
             said(r#","max_tokens":40,"max_completion_tokens":30"#),
             (5, 30)
         );
+    }
+
+    #[test]
+    fn a_completion_takes_all_of_its_prompts_and_an_answer_to_each() {
+        let said = |prompt: &str, more: &str| {
+            let raw = format!(r#"{{"model":"m","prompt":{prompt}{more}}}"#);
+            let (request, _) = Voice::read(Dialect::Completions, raw.into()).unwrap();
+            let Estimate { prompt, answer } = estimate(&request);
+            (prompt, answer)
+        };
+        assert_eq!(said(r#""12345678""#, ""), (2, 16));
+        assert_eq!(said(r#"["12345678","1234"]"#, ""), (3, 32));
+        assert_eq!(said("[1,2,3]", ""), (3, 16));
+        assert_eq!(said("[[1,2,3],[4]]", r#","n":2"#), (4, 64));
+        assert_eq!(
+            said(r#""1234""#, r#","best_of":5,"max_tokens":10"#),
+            (1, 50)
+        );
+        assert_eq!(said(r#""1234""#, r#","suffix":"12345678""#), (3, 16));
+        assert_eq!(said(r#""1234""#, r#","max_tokens":0,"echo":true"#), (1, 0));
     }
 
     #[test]

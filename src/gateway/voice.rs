@@ -137,6 +137,11 @@ impl Voice {
         match self {
             Self::Chat { include_usage } => replay.events(*include_usage),
             Self::Completions { include_usage } => {
+                let answer = replay.answer();
+                let members = answer.is_readable().then(|| answer.members())?;
+                if completions::tells_of_tokens(&members) {
+                    return Some(completions::replay(&members, *include_usage).into());
+                }
                 let mut writer = completions::Writer::new(*include_usage);
                 let mut said = String::new();
                 replay.chunks(*include_usage, |chunk| said.push_str(&writer.chunk(chunk)))?;
@@ -170,6 +175,12 @@ impl Voice {
             Self::Chat { include_usage } => Speech::Chat {
                 include_usage: *include_usage,
             },
+            // Its chunks go on as they came, like those of a chat.
+            Self::Completions { include_usage } if upstream == Dialect::Completions => {
+                Speech::Chat {
+                    include_usage: *include_usage,
+                }
+            }
             Self::Completions { include_usage } => {
                 Speech::Written(Box::new(completions::Writer::new(*include_usage)))
             }
@@ -268,7 +279,7 @@ impl Writer for completions::Writer {
 
 /// Says one streamed answer.
 pub enum Speech {
-    /// As OpenAI's chunks.
+    /// In OpenAI's chunks, as they came.
     Chat {
         /// Whether the client wants the usage as a last chunk.
         include_usage: bool,

@@ -63,7 +63,12 @@ impl Provider for Demo {
         Dialect::Chat
     }
 
-    fn body(&self, request: &ChatRequest, target: &Target<'_>) -> Result<Bytes, InvalidRequest> {
+    fn body(
+        &self,
+        _dialect: Dialect,
+        request: &ChatRequest,
+        target: &Target<'_>,
+    ) -> Result<Bytes, InvalidRequest> {
         if request.dialect() == Dialect::Chat {
             return Ok(request.native_body(target.model, target.stream, true));
         }
@@ -169,6 +174,7 @@ mod tests {
         let wait = Duration::from_secs(1);
         let call = Call {
             model: "demo".into(),
+            dialect: Dialect::Chat,
             body: body.to_string().into(),
             stream,
             headers: [].into(),

@@ -13,8 +13,8 @@ use super::failure::{Failure, FailureKind};
 use super::refusal::{Scrub, in_stream};
 use super::sse::{Splitter, SseError};
 use super::{Event, EventStream};
-use crate::chat::{Chunk, DONE};
-use crate::dialect::{Fault, Heard, Listener, converse};
+use crate::chat::{Chunk, ChunkError, DONE};
+use crate::dialect::{Fault, Heard, Listener, completions, converse};
 
 /// Understands the events of one stream.
 pub(super) trait Tongue: Send {
@@ -256,11 +256,22 @@ fn as_it_came(data: &str) -> Option<String> {
 /// OpenAI's chunks.
 pub(super) struct Chat {
     scrub: Arc<Scrub>,
+    read: fn(&str) -> Result<Chunk, ChunkError>,
 }
 
 impl Chat {
     pub(super) fn new(scrub: Arc<Scrub>) -> Self {
-        Self { scrub }
+        let read = Chunk::parse;
+        Self { scrub, read }
+    }
+
+    /// Of text completions.
+    pub(super) fn of_texts(scrub: Arc<Scrub>) -> Self {
+        let read = |data: &str| {
+            let told = completions::canonical(data, completions::Said::Delta);
+            Chunk::told(data, &told.map_err(|_| ChunkError::NotAnObject)?)
+        };
+        Self { scrub, read }
     }
 }
 
@@ -279,7 +290,7 @@ impl Tongue for Chat {
             said.push_back(Event::Done);
             return Ok(());
         }
-        let chunk = Chunk::parse(data)
+        let chunk = (self.read)(data)
             .map_err(|e| Failure::because(FailureKind::Malformed, e.to_string()))?;
         match chunk.error() {
             Some(error) => Err(in_stream(error, &self.scrub)),

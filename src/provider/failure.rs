@@ -210,6 +210,29 @@ impl Failure {
         }
     }
 
+    /// Whether the provider says that it has no such endpoint, or that the model is not asked there.
+    #[must_use]
+    pub fn is_of_the_endpoint(&self) -> bool {
+        let Some(said) = self
+            .upstream
+            .as_deref()
+            .filter(|_| self.kind == FailureKind::Rejected)
+        else {
+            return false;
+        };
+        let azure = said.code.as_deref() == Some("OperationNotSupported");
+        matches!(said.status, 404 | 405) || azure
+    }
+
+    /// Whether it says that it has no such model at all.
+    #[must_use]
+    pub fn is_of_the_model(&self) -> bool {
+        let said = self.upstream.as_deref();
+        let code = said.and_then(|said| said.code.as_deref());
+        let kind = said.and_then(|said| said.kind.as_deref());
+        code == Some("model_not_found") || kind == Some("NotFoundError")
+    }
+
     /// What may help, as long as the client has seen nothing of the answer.
     #[must_use]
     pub fn remedy(&self) -> Remedy {

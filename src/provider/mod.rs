@@ -7,6 +7,7 @@ pub mod aws;
 mod bedrock;
 mod body;
 mod cohere;
+mod completions;
 mod demo;
 mod endpoint;
 mod events;
@@ -70,6 +71,8 @@ pub type EventStream = Pin<Box<dyn Stream<Item = Result<Event, Failure>> + Send>
 pub struct Call {
     /// The provider's own name for the model.
     pub model: String,
+    /// The dialect of the body, which the provider speaks.
+    pub dialect: Dialect,
     /// The JSON body, as [`Provider::body`] wrote it.
     pub body: Bytes,
     /// Whether that body asks for server-sent events.
@@ -135,14 +138,24 @@ pub trait Provider: Send + Sync {
         false
     }
 
-    /// The dialect that it speaks, in which the bytes of its plain answers and its native events are.
+    /// The dialect that it speaks. The bytes of a plain answer and native events are in the dialect of their call.
     fn dialect(&self) -> Dialect;
 
-    /// Writes a request in that dialect.
+    /// Whether it may be asked in a dialect, be it only for some of its models.
+    fn speaks(&self, dialect: Dialect) -> bool {
+        dialect == self.dialect()
+    }
+
+    /// Writes a request in a dialect that it speaks.
     ///
     /// # Errors
     /// The field that cannot be expressed in it.
-    fn body(&self, request: &ChatRequest, target: &Target<'_>) -> Result<Bytes, InvalidRequest>;
+    fn body(
+        &self,
+        dialect: Dialect,
+        request: &ChatRequest,
+        target: &Target<'_>,
+    ) -> Result<Bytes, InvalidRequest>;
 
     /// Makes one call, once.
     fn chat(&self, call: Call) -> BoxFuture<'_, Result<Reply, Failure>>;
@@ -167,6 +180,7 @@ impl fmt::Debug for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Call")
             .field("model", &self.model)
+            .field("dialect", &self.dialect)
             .field("bytes", &self.body.len())
             .field("stream", &self.stream)
             .field("deadlines", &self.deadlines)

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use reqwest::Url;
 use serde_json::Value;
 
+use super::completions::Completions;
 use super::endpoint::Endpoint;
 use super::events::{Chat, Tongue};
 use super::headers;
@@ -23,14 +24,23 @@ use crate::dialect::{Fault, Target};
 /// [`ProviderError`] for a URL or key that cannot be used, or, with an `https` URL, a system without root
 /// certificates.
 pub fn openai(setup: Setup, taste: Taste) -> Result<Remote, ProviderError> {
-    Remote::new(setup, Box::new(OpenAi(taste)))
+    let completions = taste.completions.then(|| Completions::new(&taste));
+    Remote::new(setup, Box::new(OpenAi { taste, completions }))
 }
 
-struct OpenAi(Taste);
+struct OpenAi {
+    taste: Taste,
+    completions: Option<Completions>,
+}
 
 impl Wire for OpenAi {
     fn dialect(&self) -> Dialect {
         Dialect::Chat
+    }
+
+    fn other(&self) -> Option<&dyn Wire> {
+        let completions = self.completions.as_ref()?;
+        Some(completions)
     }
 
     fn url(&self, base: &Url, _model: &str, _stream: bool) -> Url {
@@ -43,20 +53,14 @@ impl Wire for OpenAi {
 
     fn body(&self, request: &ChatRequest, target: &Target<'_>) -> Result<Bytes, InvalidRequest> {
         if request.dialect() == Dialect::Chat {
-            let asks_usage = self.0.asks_usage;
+            let asks_usage = self.taste.asks_usage;
             return Ok(request.native_body(target.model, target.stream, asks_usage));
         }
-        chat::body(request.body(), target, &self.0).map(written)
+        chat::body(request.body(), target, &self.taste).map(written)
     }
 
     fn answer(&self, _model: &str, body: &Bytes) -> Result<Answer, Fault> {
-        Answer::parse(body).map_err(|error| {
-            let said: Value = serde_json::from_slice(body).unwrap_or_default();
-            match said.get("error").filter(|e| !e.is_null()) {
-                Some(said) => Fault::Said(said.clone()),
-                None => Fault::Malformed(error.to_string()),
-            }
-        })
+        Answer::parse(body).map_err(|error| no_answer(body, &error.to_string()))
     }
 
     fn tongue(&self, _model: &str, scrub: &Arc<Scrub>) -> Box<dyn Tongue> {
@@ -80,6 +84,15 @@ impl Wire for OpenAi {
 
     fn models(&self, list: &Value) -> Option<Vec<Value>> {
         list.get("data")?.as_array().cloned()
+    }
+}
+
+/// What a body says that is no answer: an error, or nothing that can be understood.
+pub(super) fn no_answer(body: &[u8], why: &str) -> Fault {
+    let said: Value = serde_json::from_slice(body).unwrap_or_default();
+    match said.get("error").filter(|e| !e.is_null()) {
+        Some(said) => Fault::Said(said.clone()),
+        None => Fault::Malformed(why.to_owned()),
     }
 }
 

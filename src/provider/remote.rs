@@ -22,7 +22,7 @@ use super::outbound::Outbound;
 use super::refusal::{Scrub, in_stream, refused};
 use super::wire::Wire;
 use super::{Call, Deadlines, Provider, Reply};
-use crate::chat::{Accent, Answer, ChatRequest, Dialect, InvalidRequest};
+use crate::chat::{Accent, ChatRequest, Dialect, InvalidRequest};
 use crate::config::KeyHeader;
 use crate::dialect::{Fault, Target};
 
@@ -104,18 +104,18 @@ impl Remote {
     }
 
     async fn answer(&self, call: Call) -> Result<Reply, Failure> {
-        let stream = call.stream;
-        let url = self.wire.url(&self.url, &call.model, stream);
+        let (stream, wire) = (call.stream, self.wire_in(call.dialect));
+        let url = wire.url(&self.url, &call.model, stream);
         let mut request = self.request(Method::POST, url, stream);
-        let forwarded = |name: &str| self.wire.forwards(name);
+        let forwarded = |name: &str| wire.forwards(name);
         forward(&call.headers, forwarded, request.headers_mut());
         *request.body_mut() = Some(call.body.into());
-        self.wire.sign(&mut request)?;
+        wire.sign(&mut request)?;
         let mut body = self.execute(request, call.deadlines).await?;
         let headers = passed_back(body.response().headers());
         match body.content() {
             Content::Events | Content::Frames if stream => {
-                let tongue = self.wire.tongue(&call.model, &self.scrub);
+                let tongue = wire.tongue(&call.model, &self.scrub);
                 Ok(Reply::Stream {
                     events: events(body, tongue),
                     headers,
@@ -123,7 +123,8 @@ impl Remote {
             }
             Content::Json => {
                 let body = body.whole(MAX_ANSWER).await?;
-                let answer = self.understand(&call.model, &body)?;
+                let understood = wire.answer(&call.model, &body);
+                let answer = understood.map_err(|fault| self.failed(fault))?;
                 Ok(Reply::Whole {
                     body,
                     answer,
@@ -210,9 +211,11 @@ impl Remote {
         }
     }
 
-    fn understand(&self, model: &str, body: &Bytes) -> Result<Answer, Failure> {
-        let understood = self.wire.answer(model, body);
-        understood.map_err(|fault| self.failed(fault))
+    /// What is said in a dialect, of those that it speaks.
+    fn wire_in(&self, dialect: Dialect) -> &dyn Wire {
+        let other = self.wire.other();
+        let other = other.filter(|other| other.dialect() == dialect);
+        other.unwrap_or(&*self.wire)
     }
 
     fn failed(&self, fault: Fault) -> Failure {
@@ -239,8 +242,17 @@ impl Provider for Remote {
         self.wire.dialect()
     }
 
-    fn body(&self, request: &ChatRequest, target: &Target<'_>) -> Result<Bytes, InvalidRequest> {
-        let body = self.wire.body(request, target)?;
+    fn speaks(&self, dialect: Dialect) -> bool {
+        self.wire_in(dialect).dialect() == dialect
+    }
+
+    fn body(
+        &self,
+        dialect: Dialect,
+        request: &ChatRequest,
+        target: &Target<'_>,
+    ) -> Result<Bytes, InvalidRequest> {
+        let body = self.wire_in(dialect).body(request, target)?;
         Ok(self.accent.speak(body))
     }
 

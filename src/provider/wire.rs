@@ -21,6 +21,11 @@ pub(super) trait Wire: Send + Sync {
     /// Its name.
     fn dialect(&self) -> Dialect;
 
+    /// Another dialect that the same provider may be asked in.
+    fn other(&self) -> Option<&dyn Wire> {
+        None
+    }
+
     /// Where an answer of `model` is asked for, under the provider's base URL.
     fn url(&self, base: &Url, model: &str, stream: bool) -> Url;
 
@@ -87,10 +92,14 @@ pub(super) trait Wire: Send + Sync {
     }
 
     /// Where the models are listed; none if they are nowhere.
-    fn models_url(&self, base: &Url) -> Option<Url>;
+    fn models_url(&self, _base: &Url) -> Option<Url> {
+        None
+    }
 
     /// The models of a list, in OpenAI's form; none if it is no list.
-    fn models(&self, list: &Value) -> Option<Vec<Value>>;
+    fn models(&self, _list: &Value) -> Option<Vec<Value>> {
+        None
+    }
 }
 
 /// A body as bytes.

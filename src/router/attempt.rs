@@ -8,45 +8,71 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use tokio::time::sleep;
 
+use super::form::{Told, lacks_completions};
 use super::health::Health;
 use super::held::{Held, Leased, hold_back};
 use super::plan::Candidate;
 use super::send::Errand;
+use crate::chat::Dialect;
 use crate::dialect::Target;
 use crate::provider::{Call, Deadlines, Failure, FailureKind, Quota, Reply};
 
 /// Tokens of an answer where the provider wants a number and neither the client nor the catalogue gives one.
 const MAX_TOKENS: u64 = 4096;
 
+/// A request as a provider is asked it.
+#[derive(Clone)]
+pub(super) struct Wording {
+    pub(super) dialect: Dialect,
+    pub(super) body: Bytes,
+    /// Whether it was asked in another dialect just now: who has an answer to come waits for room like after a failure.
+    pub(super) again: bool,
+}
+
 impl Errand<'_> {
-    /// Tries one candidate until it answers or is not worth another try; `others` may be asked in its place.
-    pub(super) async fn candidate(
+    /// Writes the request for a candidate.
+    pub(super) fn worded(
         &self,
+        dialect: Dialect,
         candidate: &Candidate,
-        others: bool,
-    ) -> Result<Reply, Failure> {
+    ) -> Result<Wording, Failure> {
         let target = Target {
             model: &candidate.model,
             stream: self.stream,
             max_tokens: self.most_tokens(candidate),
         };
-        let body = candidate.provider.body(self.request, &target);
+        let body = candidate.provider.body(dialect, self.request, &target);
         let body = body.map_err(Failure::inexpressible)?;
+        Ok(Wording {
+            dialect,
+            body,
+            again: false,
+        })
+    }
+
+    /// Tries one candidate until it answers or is not worth another try; `others` may be asked in its place.
+    pub(super) async fn tried(
+        &self,
+        candidate: &Candidate,
+        wording: Wording,
+        others: bool,
+    ) -> Result<Told, Failure> {
         let now = std::time::Instant::now();
         let (provider, model) = (candidate.provider.name(), candidate.model.as_str());
         let health = self.router.healths.of(provider, model, now);
         let mut failed: Option<Failure> = None;
         for tries in 1.. {
-            let patient = failed.is_some() && !others;
+            let patient = (failed.is_some() || wording.again) && !others;
             let held = match self.lease(health.as_ref(), patient).await {
                 Ok(held) => held,
                 Err(unasked) => return Err(failed.unwrap_or(unasked)),
             };
-            let failure = match self.attempt(candidate, body.clone(), held).await {
+            let failure = match self.attempt(candidate, wording.clone(), held).await {
                 Ok(reply) => {
                     let (Reply::Whole { headers, .. } | Reply::Stream { headers, .. }) = &reply;
                     learn(health.as_deref(), headers);
-                    return Ok(reply);
+                    let dialect = wording.dialect;
+                    return Ok(Told { reply, dialect });
                 }
                 Err(failure) => failure,
             };
@@ -99,7 +125,7 @@ impl Errand<'_> {
     async fn attempt(
         &self,
         candidate: &Candidate,
-        body: Bytes,
+        wording: Wording,
         held: Option<Held>,
     ) -> Result<Reply, Failure> {
         let left = self.left();
@@ -109,7 +135,8 @@ impl Errand<'_> {
         self.attempts.fetch_add(1, Ordering::Relaxed);
         let call = Call {
             model: candidate.model.clone(),
-            body,
+            dialect: wording.dialect,
+            body: wording.body,
             stream: self.stream,
             headers: self.headers.clone(),
             deadlines: Deadlines {
@@ -124,7 +151,7 @@ impl Errand<'_> {
             }
             other => other,
         };
-        self.note(candidate, &reply);
+        self.note(candidate, wording.dialect, &reply);
         match (reply, held) {
             (Err(failure), Some(held)) => {
                 held.failed(&failure);
@@ -135,10 +162,11 @@ impl Errand<'_> {
         }
     }
 
-    fn note(&self, candidate: &Candidate, reply: &Result<Reply, Failure>) {
+    fn note(&self, candidate: &Candidate, dialect: Dialect, reply: &Result<Reply, Failure>) {
         let provider = candidate.provider.name();
         let outcome = match reply {
             Ok(_) => "ok",
+            Err(failure) if lacks_completions(dialect, failure) => "no_completions",
             Err(failure) => failure.kind.label(),
         };
         metrics::counter!(
@@ -147,7 +175,9 @@ impl Errand<'_> {
             "outcome" => outcome
         )
         .increment(1);
-        if let Err(failure) = reply {
+        if let Err(failure) = reply
+            && !lacks_completions(dialect, failure)
+        {
             // What the provider said stays out: it may repeat the question.
             let status = failure.upstream.as_ref().map(|u| u.status);
             let (model, detail) = (candidate.model.as_str(), failure.detail.as_deref());

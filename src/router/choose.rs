@@ -3,12 +3,11 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
 use tokio::time::timeout;
 
 use super::Router;
 use super::abilities::abilities;
-use super::asking::{conversation, most_output, needs};
+use super::asking::{conversation, needs};
 use super::backoff::chance;
 use super::chance::mix;
 use super::outbound::Block;
@@ -93,15 +92,12 @@ impl Asked {
         } else {
             None
         };
-        let choices = body.get("n").and_then(Value::as_u64).unwrap_or(1);
-        let answer = match most_output(body) {
-            0 => USUAL_ANSWER,
-            most => most.min(USUAL_ANSWER),
-        };
+        let most = request.most_output();
+        let answer = most.map_or(USUAL_ANSWER, |most| most.min(USUAL_ANSWER));
         Self {
             likely: Usage {
                 prompt: bytes / BYTES_A_TOKEN,
-                completion: answer.saturating_mul(choices.max(1)),
+                completion: answer.saturating_mul(request.answers()),
                 ..Usage::default()
             },
             ask: Ask {

@@ -4,8 +4,9 @@ use futures_util::future::{Either, select};
 use tokio::time::sleep;
 
 use super::choose::Turn;
+use super::form::Told;
 use super::send::Errand;
-use crate::provider::{Failure, Reply};
+use crate::provider::Failure;
 
 /// What became of the candidate that is asked when the first says nothing.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -35,7 +36,7 @@ impl Errand<'_> {
         &self,
         first: &Turn,
         next: &Turn,
-    ) -> (Second, Result<Reply, Failure>) {
+    ) -> (Second, Result<Told, Failure>) {
         let retry = &self.router.retry;
         let one = std::pin::pin!(self.candidate(&first.candidate, true));
         let patience = std::pin::pin!(sleep(retry.hedge_after));

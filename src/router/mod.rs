@@ -13,6 +13,8 @@ pub mod ewma;
 mod exchange;
 mod failures;
 pub mod forced;
+mod form;
+mod forms;
 pub mod health;
 pub mod healths;
 mod hedge;
@@ -51,6 +53,7 @@ pub use states::TargetPhase;
 use breaker::Rules;
 use budget::{Allowance, RetryBudget};
 use forced::Forced;
+use forms::Forms;
 use healths::Healths;
 use models::ModelList;
 use outbound::Limits;
@@ -276,6 +279,7 @@ pub struct Router {
     retry: Retry,
     deadlines: Deadlines,
     healths: Healths,
+    forms: Forms,
     probe_every: Duration,
     turns: Turns,
     budget: Mutex<RetryBudget>,
@@ -309,6 +313,7 @@ impl Router {
             retry: config.retry,
             deadlines: config.deadlines,
             healths,
+            forms: Forms::default(),
             probe_every: config.probe_every,
             turns: Turns::default(),
             freed: Arc::default(),

@@ -146,7 +146,12 @@ mod tests {
         fn dialect(&self) -> Dialect {
             Dialect::Chat
         }
-        fn body(&self, _: &ChatRequest, _: &Target<'_>) -> Result<Bytes, InvalidRequest> {
+        fn body(
+            &self,
+            _: Dialect,
+            _: &ChatRequest,
+            _: &Target<'_>,
+        ) -> Result<Bytes, InvalidRequest> {
             unreachable!("nothing is asked")
         }
         fn chat(&self, _: Call) -> BoxFuture<'_, Result<Reply, Failure>> {

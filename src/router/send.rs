@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep};
 use super::Router;
 use super::choose::{Asked, Chosen, SHORTEST_WAIT, Turn};
 use super::failures::Failures;
+use super::form::Told;
 use super::hedge::Second;
 use super::plan::Plan;
 use crate::chat::{ChatRequest, Dialect};
@@ -122,7 +123,7 @@ impl Errand<'_> {
                 _ => (place, self.candidate(&turn.candidate, next.is_some()).await),
             };
             let failure = match answer {
-                Ok(reply) => return Ok(self.answered(reply, plan, &chosen.turns[place], place)),
+                Ok(told) => return Ok(self.answered(told, plan, &chosen.turns[place], place)),
                 Err(failure) => failure,
             };
             if failures.add(failure) {
@@ -138,14 +139,14 @@ impl Errand<'_> {
         })
     }
 
-    fn answered(&self, reply: Reply, plan: &Plan, turn: &Turn, place: usize) -> Answered {
+    fn answered(&self, told: Told, plan: &Plan, turn: &Turn, place: usize) -> Answered {
         let candidate = &turn.candidate;
         let other_model = !turn.own && !plan.is_own_model(&candidate.model);
         Answered {
-            reply,
+            reply: told.reply,
             provider: candidate.provider.name().to_owned(),
             model: candidate.model.clone(),
-            dialect: candidate.provider.dialect(),
+            dialect: told.dialect,
             attempt: self.attempts.load(Ordering::Relaxed),
             canary: turn.canary,
             fallback: place > 0,

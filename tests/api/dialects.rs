@@ -4,6 +4,8 @@
 mod accents;
 mod answers;
 mod bench;
+mod completions;
+mod completions_kept;
 mod hits;
 mod limits;
 mod native;

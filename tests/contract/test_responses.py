@@ -1,4 +1,4 @@
-"""OpenAI's responses and older completions by the official client: made, streamed, continued, read again, deleted."""
+"""OpenAI's responses by the official client: made, streamed, continued, read again, deleted."""
 
 import json
 
@@ -131,15 +131,3 @@ def test_what_cannot_be_done_is_refused_by_name(client, mock, fields, param):
         client.responses.create(**{"model": "mock-plain", "input": QUESTION} | fields)
     assert refused.value.param == param
     assert mock.calls == 0
-
-
-def test_an_older_completion_is_answered_streamed_and_remembered(client, mock):
-    ask = {"model": "mock-plain", "prompt": QUESTION, "max_tokens": 50}
-    answer = client.completions.create(**ask)
-    assert (answer.choices[0].text, answer.object) == (ANSWER, "text_completion")
-    pieces = client.completions.create(**ask, stream=True)
-    assert "".join(piece.choices[0].text for piece in pieces if piece.choices) == ANSWER
-    assert mock.calls == 1
-    with pytest.raises(openai.BadRequestError) as refused:
-        client.completions.create(**ask | {"prompt": ["a", "b"]})
-    assert refused.value.param == "prompt"

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::exchange::{self, Dialect, Exchange, Frames, no_sse, sse};
+use super::openai::no_such;
 use super::reply::{Asked, Behaviour, End, Reply};
 use super::seen::Seen;
 
@@ -107,6 +108,11 @@ pub(crate) async fn chat(seen: Data<Seen>, request: HttpRequest, body: Bytes) ->
             );
         }
     };
+    if ask.behaviour() == "texts" {
+        let said = "This is not a chat model and thus not supported in the v1/chat/completions endpoint. \
+            Did you mean to use v1/completions?";
+        return no_such(StatusCode::NOT_FOUND, said);
+    }
     let exchange = Exchange {
         seen: seen.into_inner(),
         request: &request,

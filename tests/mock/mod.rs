@@ -38,6 +38,7 @@
 //! | `flood-N`, `huge-N` | N half MiB, or N MiB, of text, in events of half a MiB |
 //! | `half`, `range`, `deep`, and `whole-half` … | half an emoji, a number beyond floats, 200 levels: JSON that can be stepped over and not read; JSON even if a stream was asked for (OpenAI's chat only) |
 //! | `headers`, `spent-N`, `uncounted`, `cached-N` | headers that must not come through; those that say that no request is left for N s; an answer without token counts (all three OpenAI's chat only); N tokens read from the prompt cache |
+//! | `chat`, `chat-N`, `texts` | 404, or status N, to OpenAI's completions, as of a chat model; 404 to its chat, as of a model without |
 //! | `flagged` | all is harmful (moderations only; else what has the word "forbidden" in it) |
 
 #![allow(dead_code, reason = "each binary that includes this uses a part of it")]

@@ -89,6 +89,9 @@ async fn answer(seen: Data<Seen>, request: HttpRequest, bytes: Bytes, kind: Kind
         Kind::Moderations => "Moderations",
         Kind::Completions => "Completions",
     };
+    if let (Kind::Completions, Some(refusal)) = (kind, no_completions(&body["model"])) {
+        return refusal;
+    }
     if let Err(fault) = SCHEMA.check(name, &body) {
         return refusal(&fault);
     }
@@ -103,6 +106,22 @@ async fn answer(seen: Data<Seen>, request: HttpRequest, bytes: Bytes, kind: Kind
         model: ask.model(),
     };
     exchange::respond(&exchange, &ask).await
+}
+
+/// What is said of a model that only chats, or by a server that has no such endpoint.
+fn no_completions(model: &Value) -> Option<HttpResponse> {
+    let behaviour = Behaviour::of(model.as_str()?);
+    let status = u16::try_from(behaviour.number_or(404)).ok()?;
+    let said = "This is a chat model and not supported in the v1/completions endpoint. \
+        Did you mean to use v1/chat/completions?";
+    let status = StatusCode::from_u16(status).ok()?;
+    (behaviour.name == "chat").then(|| no_such(status, said))
+}
+
+/// OpenAI's error without a code.
+pub(crate) fn no_such(status: StatusCode, said: &str) -> HttpResponse {
+    HttpResponse::build(status).json(json!({"error": {"message": said,
+        "type": "invalid_request_error", "param": "model", "code": null}}))
 }
 
 fn refusal(fault: &Fault) -> HttpResponse {
@@ -211,25 +230,50 @@ impl Ask {
         let replies = self.replies();
         let choices = replies.iter().enumerate();
         let choices = choices.map(|(index, (_, reply))| {
-            json!({"text": reply.text, "index": index, "logprobs": null,
+            json!({"text": reply.text, "index": index, "logprobs": self.logprobs(&reply.text, 0),
                 "finish_reason": finish(&reply.end)})
         });
         self.completion(choices.collect(), total(&replies))
+    }
+
+    /// What is thought of each word of a text that begins at `offset`, if that is asked for.
+    fn logprobs(&self, text: &str, offset: usize) -> Value {
+        let Some(most) = self.body["logprobs"].as_u64() else {
+            return Value::Null;
+        };
+        let words: Vec<&str> = text.split_inclusive(' ').collect();
+        let others = |word: &&str| -> Map<String, Value> {
+            let other = |i: u64| (format!("{word}{i}"), json!(-0.25));
+            (0..most).map(other).collect()
+        };
+        let top: Vec<_> = words.iter().map(others).collect();
+        let mut at = offset;
+        let offsets = words.iter().map(|word| {
+            at += word.chars().count();
+            at - word.chars().count()
+        });
+        let offsets: Vec<_> = offsets.collect();
+        json!({"tokens": words, "token_logprobs": vec![-0.125; words.len()],
+            "top_logprobs": top, "text_offset": offsets})
     }
 
     fn pieces(&self) -> Vec<Bytes> {
         let replies = self.replies();
         let frame =
             |choices: Vec<Value>, usage| sse(None, &self.completion(choices, usage).to_string());
-        let piece = |index: usize, text: &str, finish: Option<&str>| {
-            let choice = json!({"text": text, "index": index, "logprobs": null,
+        let piece = |index: usize, text: &str, logprobs: Value, finish: Option<&str>| {
+            let choice = json!({"text": text, "index": index, "logprobs": logprobs,
                 "finish_reason": finish});
             frame(vec![choice], Value::Null)
         };
         let mut frames = Vec::new();
         for (index, (_, reply)) in replies.iter().enumerate() {
-            frames.extend(reply.words().map(|word| piece(index, word, None)));
-            frames.push(piece(index, "", Some(finish(&reply.end))));
+            let mut at = 0;
+            for word in reply.words() {
+                frames.push(piece(index, word, self.logprobs(word, at), None));
+                at += word.chars().count();
+            }
+            frames.push(piece(index, "", Value::Null, Some(finish(&reply.end))));
         }
         if self.body["stream_options"]["include_usage"] == true {
             frames.push(frame(Vec::new(), total(&replies)));

@@ -174,6 +174,35 @@ fn texts_are_embedded_in_a_batch_as_well() {
 }
 
 #[test]
+fn a_batch_of_completions_has_several_prompts_to_a_line_and_each_line_its_own_answer() {
+    let mock = Mock::start().unwrap();
+    let place = Place::new(&mock);
+    let gateway = place.start();
+    let url = "/v1/completions";
+    let line = |id: &str, model: &str, prompt: Value| {
+        let body = json!({"model": model, "prompt": prompt, "logprobs": 1});
+        json!({"custom_id": id, "method": "POST", "url": url, "body": body}).to_string()
+    };
+    let text = [
+        line("two", "mock-plain", json!(["one", "two"])),
+        line("tokens", "mock-plain", json!([1, 2])),
+        line("chat", "mock-chat", json!("one")),
+    ];
+    let batch = begin_at(&gateway, None, url, &text.join("\n"));
+    let done = until(&gateway, None, &batch, "completed");
+    let output = lines(&gateway, None, &done["output_file_id"]);
+    let choices = |id: &str| {
+        let line = output.iter().find(|line| line["custom_id"] == id);
+        line.unwrap()["response"]["body"]["choices"].clone()
+    };
+    assert_eq!(choices("two").as_array().unwrap().len(), 2);
+    assert!(choices("tokens")[0]["logprobs"]["tokens"].is_array());
+    let errors = lines(&gateway, None, &done["error_file_id"]);
+    assert_eq!(errors[0]["custom_id"], "chat");
+    assert_eq!(errors[0]["response"]["body"]["error"]["param"], "logprobs");
+}
+
+#[test]
 fn a_batch_killed_twice_answers_each_line_exactly_once() {
     let mock = Mock::start().unwrap();
     let count = rounds("REPRISE_BATCH_LINES", 200);

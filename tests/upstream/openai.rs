@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use reprise::chat::Dialect;
 use reprise::provider::{Call, Deadlines, Event, FailureKind, Provider, Reply};
 
 use crate::support::{
@@ -78,6 +79,7 @@ async fn the_request_carries_our_key_and_only_listed_client_headers() {
         .collect();
     let call = Call {
         model: "m".into(),
+        dialect: Dialect::Chat,
         body: body("m", false).to_string().into(),
         stream: false,
         headers: owned.into(),
@@ -311,6 +313,7 @@ async fn nobody_at_the_address_is_a_connect_failure() {
     let nobody = provider("nobody", &format!("http://{address}/v1"));
     let call = Call {
         model: "m".into(),
+        dialect: Dialect::Chat,
         body: body("m", false).to_string().into(),
         stream: false,
         headers: [].into(),

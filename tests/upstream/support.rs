@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
-use reprise::chat::{Answer, Recorder};
+use reprise::chat::{Answer, Dialect, Recorder};
 use reprise::config::KeyHeader;
 use reprise::dialect::chat::Taste;
 use reprise::provider::{
@@ -73,6 +73,7 @@ impl Upstream {
     ) -> Result<Reply, Failure> {
         let call = Call {
             model: model.into(),
+            dialect: Dialect::Chat,
             body: body(model, stream).to_string().into(),
             stream,
             headers: no_headers(),

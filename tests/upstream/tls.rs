@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
+use reprise::chat::Dialect;
 use reprise::config::KeyHeader;
 use reprise::dialect::chat::Taste;
 use reprise::provider::{Call, FailureKind, Outbound, Provider, Setup, openai};
@@ -65,6 +66,7 @@ async fn ask(address: SocketAddr, host: &str, outbound: Outbound) -> Result<Stri
     let provider = openai(setup, Taste::default()).unwrap();
     let call = Call {
         model: "m".into(),
+        dialect: Dialect::Chat,
         body: body("m", false).to_string().into(),
         stream: false,
         headers: no_headers(),

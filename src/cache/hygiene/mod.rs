@@ -15,7 +15,13 @@ const READ: usize = 16 * 1024;
 #[must_use]
 pub fn objection(question: &str, answer: &Answer, personal_may: bool) -> Option<&'static str> {
     // What is that long holds more than a short text, and reading it would cost more than it spares.
-    if answer.json().get().len() <= READ && refusal::is_refusal(&answer.text()) {
+    let refuses = || {
+        answer
+            .each_text()
+            .iter()
+            .any(|text| refusal::is_refusal(text))
+    };
+    if answer.json().get().len() <= READ && refuses() {
         return Some("refusal");
     }
     let carries =

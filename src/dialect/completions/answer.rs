@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::super::members::{Piece, parts_of};
+use super::BESIDE;
 use crate::chat::{DONE, completion_id, unix_seconds};
 
 /// The `text_completion`, with an id of its own, of a canonical answer.
@@ -16,6 +17,39 @@ pub fn answer(members: &Map<String, Value>) -> Map<String, Value> {
         told.insert("usage".into(), usage.clone());
     }
     told
+}
+
+/// The events of an answer of a provider of text completions, each choice in one: what is told of its tokens stays
+/// beside its text.
+#[must_use]
+pub fn replay(members: &Map<String, Value>, include_usage: bool) -> String {
+    let mut said = String::new();
+    let (id, created) = (id(), unix_seconds());
+    let mut chunk = |choices: Value, usage: Value| {
+        let mut told = head(&id, created, members);
+        told.insert("choices".into(), choices);
+        if include_usage {
+            told.insert("usage".into(), usage);
+        }
+        said += &event(&serde_json::to_string(&told).unwrap_or_default());
+    };
+    for choice in choices(members) {
+        chunk(json!([told(choice, "message").1]), Value::Null);
+    }
+    if let (true, Some(usage)) = (include_usage, members.get("usage")) {
+        chunk(json!([]), usage.clone());
+    }
+    said + &event(DONE)
+}
+
+/// Whether an answer says more beside its texts than a chat would.
+#[must_use]
+pub fn tells_of_tokens(members: &Map<String, Value>) -> bool {
+    let logprobs = |choice: &Value| {
+        let beside = choice.get(BESIDE).and_then(|beside| beside.get("logprobs"));
+        beside.is_some_and(|logprobs| !logprobs.is_null())
+    };
+    choices(members).iter().any(logprobs)
 }
 
 /// Writes the chunks of a canonical answer.
@@ -94,6 +128,9 @@ fn head(id: &str, created: u64, members: &Map<String, Value>) -> Map<String, Val
             head.insert(name.into(), value.clone());
         }
     }
+    if let Some(Value::Object(beside)) = members.get(BESIDE) {
+        head.extend(beside.clone());
+    }
     head
 }
 
@@ -119,7 +156,10 @@ fn told(choice: &Value, said: &str) -> (bool, Value) {
     };
     let says = !text.is_empty() || !finish.is_null();
     let index = choice.get("index").cloned().unwrap_or(json!(0));
-    let told = json!({"text": text, "index": index, "logprobs": null, "finish_reason": finish});
+    let mut told = json!({"text": text, "index": index, "logprobs": null, "finish_reason": finish});
+    if let (Value::Object(told), Some(Value::Object(beside))) = (&mut told, choice.get(BESIDE)) {
+        told.extend(beside.clone());
+    }
     (says, told)
 }
 

@@ -7,6 +7,9 @@ use crate::chat::InvalidRequest;
 /// Tokens of an answer to a request that names no number, as OpenAI's completions have it.
 const TOKENS: u64 = 16;
 
+/// What chat completions calls the longest answer.
+const LENGTH: &str = "max_completion_tokens";
+
 /// Members that chat completions has under the same name, with the same meaning.
 const SAME: [&str; 16] = [
     "model",
@@ -27,79 +30,106 @@ const SAME: [&str; 16] = [
     "top_k",
 ];
 
-/// Members that are told under another name, or not at all.
-const OWN: [&str; 6] = [
-    "prompt",
-    "max_tokens",
-    "suffix",
-    "echo",
-    "best_of",
-    "logprobs",
-];
+/// Members that are told under another name.
+const OWN: [&str; 2] = ["prompt", "max_tokens"];
+
+/// What the members that chat has no word for are kept under.
+pub(super) const NAME: &str = "completions";
 
 /// The canonical form of `body`.
 ///
 /// # Errors
-/// A member that is faulty, or that no chat model can be asked for, by its name.
+/// A member that is faulty, by its name.
 pub fn request(body: &Map<String, Value>) -> Result<Map<String, Value>, InvalidRequest> {
-    let given = |name: &str| body.get(name).filter(|value| !value.is_null());
-    unavailable_members(body)?;
     let mut told = Map::new();
+    let mut own = own_members(body);
     for name in SAME {
-        if let Some(value) = given(name) {
+        if let Some(value) = given(body, name) {
             told.insert(name.into(), value.clone());
         }
     }
-    let message = json!({"role": "user", "content": prompt(given("prompt"))?});
-    told.insert("messages".into(), json!([message]));
-    let most = match given("max_tokens") {
-        None => TOKENS.into(),
-        Some(most) if most.as_u64().is_some_and(|most| most > 0) => most.clone(),
-        Some(_) => return Err(wrong("max_tokens", "an integer of at least 1")),
+    let (content, prompts) = prompt(given(body, "prompt"))?;
+    told.insert(
+        "messages".into(),
+        json!([{"role": "user", "content": content}]),
+    );
+    if prompts > 1 {
+        own.insert("prompt".into(), prompts.into());
+    }
+    match given(body, "max_tokens") {
+        None => told.insert(LENGTH.into(), TOKENS.into()),
+        // Nothing but the prompt itself is wanted, with what is thought of its tokens.
+        Some(none) if none.as_u64() == Some(0) => own.insert("max_tokens".into(), none.clone()),
+        Some(most) if most.is_u64() => told.insert(LENGTH.into(), most.clone()),
+        Some(_) => return Err(wrong("max_tokens", "an integer of at least 0")),
     };
-    told.insert("max_completion_tokens".into(), most);
-    let known = |name: &str| SAME.contains(&name) || OWN.contains(&name);
-    let unknown = body.iter().filter(|(name, v)| !v.is_null() && !known(name));
-    let unknown: Map<_, _> = unknown.map(|(k, v)| (k.clone(), v.clone())).collect();
-    if !unknown.is_empty() {
-        told.insert("foreign".into(), json!({"completions": unknown}));
+    if !own.is_empty() {
+        told.insert("foreign".into(), json!({ NAME: own }));
     }
     Ok(told)
 }
 
-/// One text, which may be the only one of an array.
-fn prompt(value: Option<&Value>) -> Result<&str, InvalidRequest> {
+fn given<'a>(body: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
+    body.get(name).filter(|value| !value.is_null())
+}
+
+/// What a message holds that says the prompt, and how many prompts it is: a text, or a part for each of several texts
+/// and for each list of tokens.
+fn prompt(value: Option<&Value>) -> Result<(Value, usize), InvalidRequest> {
+    let is_token = |value: &Value| value.is_u64();
     match value {
         None => Err(InvalidRequest::at("prompt", "`prompt` is required.")),
-        Some(Value::String(text)) => Ok(text),
+        Some(Value::String(text)) => Ok((text.as_str().into(), 1)),
+        Some(Value::Array(tokens)) if !tokens.is_empty() && tokens.iter().all(is_token) => {
+            Ok((json!([part_of_tokens(tokens)]), 1))
+        }
         Some(Value::Array(prompts)) => match prompts.as_slice() {
-            [Value::String(text)] => Ok(text),
-            _ => Err(InvalidRequest::at(
-                "prompt",
-                "Only one prompt, as text, is available here; send tokens as text, and several prompts one by one.",
-            )),
+            [Value::String(text)] => Ok((text.as_str().into(), 1)),
+            [] => Err(unknown_prompt()),
+            prompts => {
+                let parts: Result<Vec<Value>, _> = prompts.iter().map(part).collect();
+                Ok((parts?.into(), prompts.len()))
+            }
         },
-        Some(_) => Err(wrong("prompt", "a string")),
+        Some(_) => Err(unknown_prompt()),
     }
 }
 
-fn unavailable_members(body: &Map<String, Value>) -> Result<(), InvalidRequest> {
-    let one = json!(1);
-    let answers = body.get("n").filter(|n| !n.is_null()).unwrap_or(&one);
-    for name in ["suffix", "echo", "logprobs", "best_of"] {
-        let says_nothing = match body.get(name) {
-            None | Some(Value::Null) => true,
-            Some(Value::String(suffix)) => name == "suffix" && suffix.is_empty(),
-            Some(Value::Bool(echo)) => name == "echo" && !echo,
-            // To choose the best of as many as are given back is no choice.
-            Some(best) => name == "best_of" && best == answers,
-        };
-        if !says_nothing {
-            let message = format!("`{name}` is not available here; leave it out.");
-            return Err(InvalidRequest::at(name, message));
+fn part(prompt: &Value) -> Result<Value, InvalidRequest> {
+    match prompt {
+        Value::String(text) => Ok(json!({"type": "text", "text": text})),
+        Value::Array(tokens) if !tokens.is_empty() && tokens.iter().all(Value::is_u64) => {
+            Ok(part_of_tokens(tokens))
         }
+        _ => Err(unknown_prompt()),
     }
-    Ok(())
+}
+
+fn part_of_tokens(tokens: &[Value]) -> Value {
+    json!({"type": "foreign", "dialect": NAME, "block": {"tokens": tokens}})
+}
+
+fn unknown_prompt() -> InvalidRequest {
+    wrong("prompt", "a text, a list of tokens, or a list of such")
+}
+
+/// What chat has no word for, without what says nothing.
+fn own_members(body: &Map<String, Value>) -> Map<String, Value> {
+    let one = json!(1);
+    let answers = given(body, "n").unwrap_or(&one);
+    let says_nothing = |name: &str, value: &Value| match name {
+        "suffix" => value.as_str() == Some(""),
+        "echo" => value.as_bool() == Some(false),
+        // To choose the best of as many as are given back is no choice.
+        "best_of" => value == answers,
+        _ => value.is_null(),
+    };
+    let known = |name: &str| SAME.contains(&name) || OWN.contains(&name);
+    let own = body
+        .iter()
+        .filter(|(name, value)| !known(name) && !value.is_null() && !says_nothing(name, value));
+    own.map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
 }
 
 fn wrong(name: &str, expected: &str) -> InvalidRequest {
@@ -169,23 +199,78 @@ mod tests {
                 "{name}"
             );
         }
-        let foreign = &told(&with("of_tomorrow", json!(1)))["foreign"];
-        assert_eq!(*foreign, json!({"completions": {"of_tomorrow": 1}}));
     }
 
     #[test]
-    fn each_faulty_or_unavailable_member_is_named() {
+    fn what_chat_has_no_word_for_is_kept_under_its_own_name() {
         for (name, value) in [
-            ("prompt", Value::Null),
-            ("prompt", json!(["a", "b"])),
-            ("prompt", json!([1, 2])),
-            ("prompt", json!([[1, 2]])),
-            ("prompt", json!(1)),
             ("suffix", json!("end")),
             ("echo", json!(true)),
             ("best_of", json!(2)),
             ("logprobs", json!(0)),
             ("max_tokens", json!(0)),
+            ("of_tomorrow", json!(1)),
+        ] {
+            let told = told(&with(name, value.clone()));
+            assert_eq!(told["foreign"], json!({"completions": {name: value}}));
+        }
+        assert!(
+            told(&with("max_tokens", json!(0)))
+                .get("max_completion_tokens")
+                .is_none()
+        );
+    }
+
+    #[test]
+    fn each_prompt_is_a_part_and_several_are_counted() {
+        let content = |prompt: Value| {
+            let told = told(&with("prompt", prompt));
+            let count = told["foreign"]["completions"]["prompt"].clone();
+            (told["messages"][0]["content"].clone(), count)
+        };
+        let text = |text: &str| json!({"type": "text", "text": text});
+        let tokens = |tokens: Value| json!({"type": "foreign", "dialect": "completions", "block": {"tokens": tokens}});
+        let (one, two) = (tokens(json!([1, 2])), tokens(json!([3])));
+        for (prompt, parts, count) in [
+            (json!(["a", "b"]), json!([text("a"), text("b")]), json!(2)),
+            (json!([1, 2]), json!([one]), Value::Null),
+            (json!([[1, 2]]), json!([one]), Value::Null),
+            (json!([[1, 2], [3]]), json!([one, two]), json!(2)),
+            (json!(["a", [3]]), json!([text("a"), two]), json!(2)),
+        ] {
+            assert_eq!(content(prompt), (parts, count));
+        }
+    }
+
+    #[test]
+    fn only_one_text_may_be_met_by_other_wordings() {
+        for (name, value, why) in [
+            ("prompt", json!(["a", "b"]), "several_prompts"),
+            ("prompt", json!([1, 2]), "non_text"),
+            ("prompt", json!([[1], [2]]), "several_prompts"),
+            ("echo", json!(true), "verbatim"),
+            ("suffix", json!("end"), "verbatim"),
+            ("logprobs", json!(0), "logprobs"),
+            ("n", json!(2), "several_choices"),
+        ] {
+            let told = Value::Object(request(&with(name, value)).unwrap());
+            let request = ChatRequest::parse(told.to_string()).unwrap();
+            assert_eq!(request.question().unwrap_err().as_str(), why, "{name}");
+        }
+    }
+
+    #[test]
+    fn each_faulty_member_is_named() {
+        for (name, value) in [
+            ("prompt", Value::Null),
+            ("prompt", json!(1)),
+            ("prompt", json!([])),
+            ("prompt", json!([[]])),
+            ("prompt", json!([1, "a"])),
+            ("prompt", json!([1.5])),
+            ("prompt", json!([{}, {}])),
+            ("max_tokens", json!(-1)),
+            ("max_tokens", json!("many")),
         ] {
             let fault = request(&with(name, value.clone())).unwrap_err();
             assert_eq!(fault.param.as_deref(), Some(name), "{value}");

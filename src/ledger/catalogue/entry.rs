@@ -40,6 +40,7 @@ pub struct Entry {
 pub enum Task {
     #[default]
     Chat,
+    Completion,
     Embeddings,
     Moderation,
 }

@@ -54,7 +54,10 @@ const ENTRY: &[Field] = &[
     required("provider", Kind::Text),
     required("id", Kind::Pattern),
     optional("aliases", Kind::Texts),
-    optional("task", Kind::Choice(&["chat", "embeddings", "moderation"])),
+    optional(
+        "task",
+        Kind::Choice(&["chat", "completion", "embeddings", "moderation"]),
+    ),
     optional("context_window", Kind::Whole),
     optional("max_output_tokens", Kind::Whole),
     optional(

@@ -22,7 +22,7 @@ const PROVIDERS: [(&str, &str); 5] = [
 pub(super) const UPSTREAMS: [&str; 5] = ["openai", "anthropic", "gemini", "bedrock", "cohere"];
 
 /// What the mocks are to do; a route leads to each of it at each provider.
-const BEHAVIOURS: [&str; 11] = [
+const BEHAVIOURS: [&str; 15] = [
     "plain",
     "echo",
     "tools",
@@ -34,7 +34,21 @@ const BEHAVIOURS: [&str; 11] = [
     "cached-3",
     "length",
     "filtered",
+    "chat",
+    "chat-405",
+    "texts",
+    "status-404",
 ];
+
+/// Routes of which the first candidate fails: from a text completion to another dialect, and the other way.
+const FALLBACKS: &str = r#"
+[[routes]]
+model = "text-then-chat"
+candidates = [{ provider = "openai", model = "mock-worn" }, { provider = "anthropic", model = "mock-plain" }]
+[[routes]]
+model = "chat-then-text"
+candidates = [{ provider = "anthropic", model = "mock-worn" }, { provider = "openai", model = "mock-plain" }]
+"#;
 
 pub(super) struct Bench {
     client: Client,
@@ -60,7 +74,12 @@ impl Bench {
                 );
             }
         }
-        let client = Client::of(Arc::new(Gateway::start(&config)));
+        Self::of(&(config + FALLBACKS))
+    }
+
+    /// One with a configuration of its own.
+    pub(super) fn of(config: &str) -> Self {
+        let client = Client::of(Arc::new(Gateway::start(config)));
         Self { client }
     }
 
@@ -101,6 +120,19 @@ impl Bench {
         let mut newest = self.client.gateway().mock().seen().requests();
         let mut newest = newest.pop().unwrap();
         (newest["body"].take(), newest["headers"].take())
+    }
+
+    /// Where the requests went that the mocks were sent, oldest first.
+    pub(super) fn paths(&self) -> Vec<String> {
+        let asked = self.client.gateway().mock().seen().requests();
+        let paths = asked.iter().map(|asked| asked["path"].as_str().unwrap());
+        paths.map(str::to_owned).collect()
+    }
+
+    /// The page of metrics.
+    pub(super) async fn metrics(&self) -> String {
+        let page = self.client.get("/metrics").send().await;
+        page.body().to_owned()
     }
 
     /// What a mock itself says to a body.

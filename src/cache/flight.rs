@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 use parking_lot::Mutex;
-use tokio::sync::watch;
+use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 /// The parts of a flight: what is known first, what follows, and how it ends.
@@ -48,7 +48,7 @@ struct State<C: Cargo> {
 
 struct Flight<C: Cargo> {
     state: Mutex<State<C>>,
-    changed: watch::Sender<()>,
+    changed: Notify,
     riders: AtomicUsize,
     keep_ms: AtomicU64,
     call: Mutex<Option<AbortHandle>>,
@@ -63,7 +63,7 @@ impl<C: Cargo> Flight<C> {
                 held: 0,
                 end: None,
             }),
-            changed: watch::Sender::new(()),
+            changed: Notify::new(),
             riders: AtomicUsize::new(1),
             keep_ms: AtomicU64::new(keep_ms),
             call: Mutex::new(None),
@@ -72,7 +72,19 @@ impl<C: Cargo> Flight<C> {
 
     fn change(&self, change: impl FnOnce(&mut State<C>)) {
         change(&mut self.state.lock());
-        self.changed.send_replace(());
+        self.changed.notify_waiters();
+    }
+
+    /// Waits until the state tells what `tell` looks for. Each flight ends, if only by its pilot's being dropped.
+    async fn once<T>(&self, mut tell: impl FnMut(&State<C>) -> Option<T>) -> T {
+        loop {
+            // Before the look: what changes behind it is heard.
+            let changed = self.changed.notified();
+            if let Some(told) = tell(&self.state.lock()) {
+                return told;
+            }
+            changed.await;
+        }
     }
 }
 
@@ -199,7 +211,7 @@ impl<C: Cargo> Pilot<C> {
         state.held += weight;
         state.items.push(item);
         drop(state);
-        self.flight.changed.send_replace(());
+        self.flight.changed.notify_waiters();
         Ok(())
     }
 
@@ -237,17 +249,14 @@ pub enum Heard<I, E> {
 /// One request waiting for the shared answer.
 pub struct Rider<C: Cargo> {
     flight: Arc<Flight<C>>,
-    changed: watch::Receiver<()>,
     place: Option<(Sky<C>, Key)>,
     at: usize,
 }
 
 impl<C: Cargo> Rider<C> {
     fn new(flight: Arc<Flight<C>>, place: Option<(Sky<C>, Key)>) -> Self {
-        let changed = flight.changed.subscribe();
         Self {
             flight,
-            changed,
             place,
             at: 0,
         }
@@ -260,56 +269,38 @@ impl<C: Cargo> Rider<C> {
 
     /// Waits for the head, or for an end that came before it.
     pub async fn head(&mut self) -> Result<C::Head, Option<C::End>> {
-        loop {
-            {
-                let state = self.flight.state.lock();
-                if let Some(head) = &state.head {
-                    return Ok(head.clone());
-                }
-                if let Some(end) = &state.end {
-                    return Err(end.clone());
-                }
-            }
-            if self.changed.changed().await.is_err() {
-                return Err(None);
-            }
-        }
+        let flight = &self.flight;
+        let known = flight.once(|state| match (&state.head, &state.end) {
+            (Some(head), _) => Some(Ok(head.clone())),
+            (None, Some(end)) => Some(Err(end.clone())),
+            (None, None) => None,
+        });
+        known.await
     }
 
     /// Waits until there is an item or the end; gives the end if that came first.
     pub async fn peek(&mut self) -> Option<C::End> {
-        loop {
-            {
-                let state = self.flight.state.lock();
-                match &state.end {
-                    _ if state.items.len() > self.at => return None,
-                    Some(end) => return end.clone(),
-                    None => {}
-                }
-            }
-            if self.changed.changed().await.is_err() {
-                return None;
-            }
-        }
+        let at = self.at;
+        let come = self.flight.once(|state| match &state.end {
+            _ if state.items.len() > at => Some(None),
+            Some(end) => Some(end.clone()),
+            None => None,
+        });
+        come.await
     }
 
     /// Waits for the next item or the end.
     pub async fn next(&mut self) -> Heard<C::Item, C::End> {
-        loop {
-            {
-                let state = self.flight.state.lock();
-                if let Some(item) = state.items.get(self.at) {
-                    self.at += 1;
-                    return Heard::Item(item.clone());
-                }
-                if let Some(end) = &state.end {
-                    return Heard::End(end.clone());
-                }
-            }
-            if self.changed.changed().await.is_err() {
-                return Heard::End(None);
-            }
+        let at = self.at;
+        let come = self.flight.once(|state| match state.items.get(at) {
+            Some(item) => Some(Heard::Item(item.clone())),
+            None => state.end.clone().map(Heard::End),
+        });
+        let heard = come.await;
+        if matches!(heard, Heard::Item(_)) {
+            self.at += 1;
         }
+        heard
     }
 }
 

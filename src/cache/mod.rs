@@ -108,7 +108,7 @@ pub enum Found {
     /// The same request, word for word.
     Exact(Arc<Cached>),
     /// A question that asks the same.
-    Similar(Nearest),
+    Similar(Box<Nearest>),
     /// Nothing that serves.
     Nothing(Miss),
 }
@@ -118,8 +118,8 @@ pub enum Found {
 pub struct Miss {
     /// Why.
     pub reason: &'static str,
-    /// The best that did not serve.
-    pub nearest: Option<Nearest>,
+    /// The best that did not serve; in a box, since most misses have none and all are moved a lot.
+    pub nearest: Option<Box<Nearest>>,
     /// The question's vector, if it was made: it is never made twice.
     pub embedded: Option<Embedded>,
     /// The call that is made for it, where others may wait for that.
@@ -324,13 +324,13 @@ impl Cache {
         match nearest {
             Some(Some(nearest)) if nearest.serves() => {
                 self.memory.served(&nearest.entry);
-                Found::Similar(nearest)
+                Found::Similar(Box::new(nearest))
             }
             Some(nearest) => Found::Nothing(Miss {
                 reason: nearest
                     .as_ref()
                     .map_or("no_candidate", |n| n.judgement.verdict.as_str()),
-                nearest,
+                nearest: nearest.map(Box::new),
                 embedded: Some(embedded),
                 announced: None,
             }),

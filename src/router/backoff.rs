@@ -25,9 +25,9 @@ pub(super) fn pause(
     (asked <= retry.max && pause < left).then_some(pause)
 }
 
-/// Randomness for one pause; were the system's generator to fail, no jitter is no harm.
+/// Randomness for one pause or one choice.
 pub(super) fn chance() -> u32 {
-    getrandom::u32().unwrap_or(u32::MAX)
+    rand::random()
 }
 
 #[cfg(test)]

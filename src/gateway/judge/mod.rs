@@ -106,7 +106,7 @@ impl Gateway {
     pub(super) fn check_near_miss(
         self: &Arc<Self>,
         plan: &Arc<Plan>,
-        nearest: Nearest,
+        nearest: Box<Nearest>,
         fresh: Arc<Answer>,
     ) {
         let share = self.judge.share_of_near_misses(&plan.policy);

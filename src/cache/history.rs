@@ -65,9 +65,14 @@ impl History {
         };
         // Also where nothing may be compared by meaning: a picture or a seed makes nobody else of the asker.
         let last = request.last().filter(user).map(text);
-        let mut said = before.iter().copied().chain(last.as_deref());
+        let mut said = before
+            .iter()
+            .copied()
+            .chain(last.as_deref())
+            .chain(request.suffix());
         Self {
-            personal: said.any(conversation::speaks_of_asker),
+            // Of whom tokens speak nobody can tell.
+            personal: request.holds_tokens() || said.any(conversation::speaks_of_asker),
             earlier: marks(&turns),
             standing,
         }

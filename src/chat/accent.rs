@@ -55,14 +55,21 @@ impl Accent {
         }
         let all = members(text).ok()?;
         changed_members(&all, |name, value| {
+            let says = |name: &str| {
+                let mut all = all.iter();
+                all.any(|(other, value)| other == name && value.get() != "null")
+            };
+            // Two of one name would be none: that which says something stands, and what it calls so itself first.
             if let Some((_, known)) = self.renamed.iter().find(|(ours, _)| ours == name) {
-                // Two of one name would be none.
-                let both = all.iter().any(|(other, _)| other == known);
-                return if both {
+                return if says(known) || !says(name) {
                     Changed::Gone
                 } else {
                     Changed::Name(known.clone())
                 };
+            }
+            let mut renamed = self.renamed.iter();
+            if renamed.any(|(ours, known)| known == name && !says(known) && says(ours)) {
+                return Changed::Gone;
             }
             match name {
                 "messages" => self
@@ -120,6 +127,10 @@ mod tests {
                 r#"{"random_seed":1e2,"top_p":0.10}"#,
             ),
             (r#"{"random_seed":2, "seed":1}"#, r#"{"random_seed":2}"#),
+            (r#"{"random_seed":null, "seed":1}"#, r#"{"random_seed":1}"#),
+            (r#"{"seed":1,"random_seed":null}"#, r#"{"random_seed":1}"#),
+            (r#"{"seed":null,"random_seed":2}"#, r#"{"random_seed":2}"#),
+            (r#"{"seed":null,"n":1}"#, r#"{"n":1}"#),
             (r#"{ "top_p" : 1 }"#, r#"{ "top_p" : 1 }"#),
             ("[1]", "[1]"),
         ] {

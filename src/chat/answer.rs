@@ -214,6 +214,21 @@ impl Answer {
         text.and_then(Value::as_str).unwrap_or_default().to_owned()
     }
 
+    /// Whether it has so many choices, each in a place of its own.
+    #[must_use]
+    pub fn has_choices(&self, count: u64) -> bool {
+        let members = self.members();
+        let choices = members.get("choices").and_then(Value::as_array);
+        let places = choices
+            .into_iter()
+            .flatten()
+            .map(|choice| choice.get("index")?.as_u64());
+        let mut places: Vec<_> = places.collect();
+        places.sort_unstable();
+        // A single one needs no number.
+        places == [None] && count == 1 || places.into_iter().eq((0..count).map(Some))
+    }
+
     /// The text of each choice.
     #[must_use]
     pub fn each_text(&self) -> Vec<String> {
@@ -432,6 +447,27 @@ mod tests {
             kept.ends_with(r#""cost":0.10000000000000000001,"x":1e2}"#),
             "{kept}"
         );
+    }
+
+    #[test]
+    fn each_choice_has_a_place_of_its_own() {
+        let has = |places: Value, count: u64| {
+            let choice = |place: &Value| json!({"index": place, "message": {"content": "a"}});
+            let choices: Vec<_> = places.as_array().unwrap().iter().map(choice).collect();
+            let answer = json!({ "choices": choices }).to_string();
+            Answer::parse(answer.as_bytes()).unwrap().has_choices(count)
+        };
+        assert!(has(json!([0]), 1) && has(json!([1, 0]), 2) && has(json!([null]), 1));
+        for places in [
+            json!([0]),
+            json!([0, 0]),
+            json!([0, 2]),
+            json!([0, 1, 2]),
+            json!([0, null]),
+        ] {
+            assert!(!has(places.clone(), 2), "{places}");
+        }
+        assert!(!has(json!([7]), 1));
     }
 
     #[test]

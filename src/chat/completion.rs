@@ -27,14 +27,6 @@ pub(super) fn prompts(body: &Map<String, Value>) -> u64 {
     several.unwrap_or(1).max(1)
 }
 
-/// Whether the answer repeats the prompt, or has to fit in between two texts: another wording of the prompt would not
-/// do then.
-pub(super) fn is_bound_to_words(body: &Map<String, Value>) -> bool {
-    ["echo", "suffix"]
-        .iter()
-        .any(|name| member(body, name).is_some())
-}
-
 /// Answers that are made: the best of so many are told, to each prompt.
 pub(super) fn answers(body: &Map<String, Value>) -> u64 {
     let told = body.get("n").and_then(Value::as_u64).unwrap_or(1);
@@ -50,10 +42,9 @@ pub(super) fn token_bytes(part: &Value) -> usize {
     tokens.saturating_mul(TOKEN_BYTES)
 }
 
-/// Bytes of what comes after the answer.
-pub(super) fn suffix_bytes(body: &Map<String, Value>) -> usize {
-    let suffix = member(body, "suffix").and_then(Value::as_str);
-    suffix.map_or(0, str::len)
+/// What comes after the answer.
+pub(super) fn suffix(body: &Map<String, Value>) -> Option<&str> {
+    member(body, "suffix")?.as_str()
 }
 
 #[cfg(test)]
@@ -93,7 +84,8 @@ mod tests {
 
     #[test]
     fn a_suffix_and_tokens_count_as_text() {
-        assert_eq!(suffix_bytes(&asking(json!({"suffix": "the end"}))), 7);
+        let ending = asking(json!({"suffix": "the end"}));
+        assert_eq!(suffix(&ending), Some("the end"));
         let part =
             json!({"type": "foreign", "dialect": "completions", "block": {"tokens": [1, 2]}});
         assert_eq!(token_bytes(&part), 8);

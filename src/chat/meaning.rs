@@ -40,18 +40,14 @@ pub(super) fn tools(body: &Map<String, Value>) -> Option<Value> {
     hinted.then(|| tools.iter().map(without_hints).collect())
 }
 
-/// Whether a choice of tools is what is done without a word of it: with tools the model's own, without any none.
+/// Whether a choice of tools is what is done without a word of it: with tools, the model's own. That there is to be
+/// none says something even where no tools are seen: a server may have some of its own, under any name.
 pub(super) fn is_idle_choice(body: &Map<String, Value>) -> bool {
-    let some = |key: &str| match body.get(key) {
-        None | Some(Value::Null) => false,
-        Some(Value::Array(items)) => !items.is_empty(),
-        Some(_) => true,
-    };
-    match body.get("tool_choice").and_then(Value::as_str) {
-        Some("auto") => some("tools"),
-        Some("none") => !some("tools") && !some("functions"),
-        _ => false,
-    }
+    let tools = body.get("tools").and_then(Value::as_array);
+    let some = tools.is_some_and(|tools| !tools.is_empty());
+    some && body
+        .get("tool_choice")
+        .is_some_and(|choice| choice == "auto")
 }
 
 fn is_plain(message: &Map<String, Value>) -> bool {
@@ -155,8 +151,13 @@ mod tests {
             (json!({"tools": tools, "tool_choice": "auto"}), true),
             (json!({"tools": tools, "tool_choice": "none"}), false),
             (json!({"tools": tools, "tool_choice": "required"}), false),
-            (json!({"tools": [], "tool_choice": "none"}), true),
-            (json!({"tool_choice": "none"}), true),
+            (json!({"tools": [], "tool_choice": "none"}), false),
+            (json!({"tools": [], "tool_choice": "auto"}), false),
+            (json!({"tool_choice": "none"}), false),
+            (
+                json!({"tool_choice": "none", "foreign": {"anthropic": {"tools": [{}]}}}),
+                false,
+            ),
             (json!({"tool_choice": "auto"}), false),
             (json!({"functions": tools, "tool_choice": "none"}), false),
             (json!({"tools": tools}), false),

@@ -2,7 +2,6 @@
 
 use serde_json::{Map, Value};
 
-use super::completion::{is_bound_to_words, member, prompts};
 use super::meaning::HINTS;
 
 /// Why a request holds no question that could be compared by meaning.
@@ -16,9 +15,7 @@ pub enum NoQuestion {
     NonText,
     /// More than one answer was asked for.
     SeveralChoices,
-    /// Several prompts were given at once.
-    SeveralPrompts,
-    /// The answer repeats the prompt, or has to fit in between two texts.
+    /// It asks to go on with a text, to which each letter and the last blank count.
     Verbatim,
     /// Token probabilities belong to one run of the model.
     Logprobs,
@@ -35,7 +32,6 @@ impl NoQuestion {
             Self::Empty => "empty_question",
             Self::NonText => "non_text",
             Self::SeveralChoices => "several_choices",
-            Self::SeveralPrompts => "several_prompts",
             Self::Verbatim => "verbatim",
             Self::Logprobs => "logprobs",
             Self::Seed => "seed",
@@ -48,17 +44,8 @@ pub(super) fn question_of(body: &Map<String, Value>) -> Result<String, NoQuestio
     if body.get("n").and_then(Value::as_u64).is_some_and(|n| n > 1) {
         return Err(NoQuestion::SeveralChoices);
     }
-    if prompts(body) > 1 {
-        return Err(NoQuestion::SeveralPrompts);
-    }
-    if is_bound_to_words(body) {
-        return Err(NoQuestion::Verbatim);
-    }
     let logprobs = body.get("logprobs").and_then(Value::as_bool) == Some(true);
-    if logprobs
-        || member(body, "logprobs").is_some()
-        || body.get("top_logprobs").is_some_and(|v| !v.is_null())
-    {
+    if logprobs || body.get("top_logprobs").is_some_and(|v| !v.is_null()) {
         return Err(NoQuestion::Logprobs);
     }
     if body.get("seed").is_some_and(|seed| !seed.is_null()) {

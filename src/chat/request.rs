@@ -97,7 +97,10 @@ impl ChatRequest {
         body: Map<String, Value>,
     ) -> Result<Self, InvalidRequest> {
         let model = shape::check(&body)?.to_owned();
-        let question = question_of(&body);
+        let question = match dialect {
+            Dialect::Completions => Err(NoQuestion::Verbatim),
+            _ => question_of(&body),
+        };
         let text = std::str::from_utf8(&raw).unwrap_or_default();
         let inexact = inexact_numbers(text).into_iter();
         let inexact = inexact.map(|(place, number)| (place, number.to_owned()));
@@ -312,6 +315,29 @@ impl ChatRequest {
         with_members(asked, &[usage]).unwrap_or_else(|_| r#"{"include_usage":true}"#.to_owned())
     }
 
+    /// The text that is to come after the answer, which belongs to what is asked.
+    #[must_use]
+    pub fn suffix(&self) -> Option<&str> {
+        completion::suffix(&self.body)
+    }
+
+    /// Whether a part of what is asked is in tokens, which nobody here can read.
+    #[must_use]
+    pub fn holds_tokens(&self) -> bool {
+        let parts = |message: &Value| {
+            let parts = message.get("content").and_then(Value::as_array);
+            parts.is_some_and(|parts| parts.iter().any(|part| completion::token_bytes(part) > 0))
+        };
+        self.dialect == Dialect::Completions && self.messages().iter().any(parts)
+    }
+
+    /// Answers that are to be told: so many to each prompt.
+    #[must_use]
+    pub fn choices(&self) -> u64 {
+        let each = self.body.get("n").and_then(Value::as_u64).unwrap_or(1);
+        each.max(1).saturating_mul(completion::prompts(&self.body))
+    }
+
     /// Answers that are made for it, whether they are told or not.
     #[must_use]
     pub fn answers(&self) -> u64 {
@@ -341,7 +367,7 @@ impl ChatRequest {
         };
         let all = || {
             let said: usize = self.messages().iter().map(said).sum();
-            said + completion::suffix_bytes(&self.body)
+            said + self.suffix().map_or(0, str::len)
         };
         *self.text_bytes.get_or_init(all)
     }

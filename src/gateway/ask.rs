@@ -350,7 +350,11 @@ fn left_out(policy: &Policy, open: bool) -> LeftOut<'_> {
 
 /// The text that the request ends with, whether it may be compared by meaning or not.
 pub(super) fn asked_last(request: &ChatRequest) -> String {
-    joined_text(request.last().and_then(|message| message.get("content")))
+    let text = joined_text(request.last().and_then(|message| message.get("content")));
+    match request.suffix() {
+        Some(suffix) => format!("{text}\n{suffix}"),
+        None => text,
+    }
 }
 
 /// Who asks, as entries keep it: from it alone nobody can tell whom it stands for.

@@ -265,7 +265,11 @@ impl Fetch<'_> {
         let refused = from.refused.map(Unstorable::as_str);
         let foreign =
             (from.other_model && !self.plan.route.keeping.fallback).then_some("fallback_model");
-        let not_stored = match (refused.or(foreign), end.answer()) {
+        let lacks = end
+            .answer()
+            .is_some_and(|answer| self.lacks_answers(answer));
+        let lacks = lacks.then_some(Unstorable::Incomplete.as_str());
+        let not_stored = match (refused.or(foreign).or(lacks), end.answer()) {
             (Some(reason), _) => Some(reason),
             (None, None) => Some(Unstorable::Incomplete.as_str()),
             (None, Some(answer)) => self.objection(answer).or_else(|| {
@@ -279,6 +283,12 @@ impl Fetch<'_> {
         if let Some(reason) = not_stored {
             self.gateway.metrics.not_stored(reason);
         }
+    }
+
+    /// Whether not each prompt of a text completion has got as many answers as were asked for.
+    fn lacks_answers(&self, answer: &Answer) -> bool {
+        let request = &self.plan.ask.request;
+        request.dialect() == Dialect::Completions && !answer.has_choices(request.choices())
     }
 
     /// Why what is said in it is not written down.

@@ -57,7 +57,8 @@ impl Gateway {
     /// A model that the catalogue knows, as `provider` would list it. What is known under that name elsewhere tells
     /// nothing of a server that could be anything.
     fn catalogued(&self, name: &str, provider: &str) -> Option<Value> {
-        self.router.plan(name).ok()?.first_family()?;
+        let plan = self.router.plan(name).ok()?;
+        plan.first_family().filter(|_| plan.is_first(provider))?;
         let mut model = json!({"id": name, "object": "model", "created": 0, "owned_by": provider});
         let bare = model.as_object()?.len();
         self.describe(&mut model);

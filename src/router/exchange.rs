@@ -76,6 +76,13 @@ impl Plan {
         self.candidates().next()?.family
     }
 
+    /// Whether a provider is the first candidate.
+    #[must_use]
+    pub fn is_first(&self, provider: &str) -> bool {
+        let first = self.candidates().next();
+        first.is_some_and(|first| first.provider.name() == provider)
+    }
+
     /// The first candidate's name for the model.
     #[must_use]
     pub fn first_model(&self) -> String {

@@ -17,8 +17,10 @@ impl Failures {
     /// Takes down the next one; whether nobody else is to be asked after it.
     pub fn add(&mut self, failure: Failure) -> bool {
         let ends = failure.remedy() == Remedy::Nothing;
-        // That one could not be asked says nothing of why the others failed.
-        if self.told.is_none() || !failure.kind.is_unasked() {
+        // That one could not be asked says nothing of why the others failed; that one could be asked later says more
+        // than that another never can.
+        let kind = self.told.as_ref().map(|told| told.kind);
+        if matches!(kind, None | Some(FailureKind::Inexpressible)) || !failure.kind.is_unasked() {
             self.told = Some(failure);
         }
         ends
@@ -71,6 +73,7 @@ mod tests {
         assert_eq!(told(&[Inexpressible, Server, Resting]), Server);
         assert_eq!(told(&[Server, Inexpressible]), Server);
         assert_eq!(told(&[Resting, Inexpressible]), Resting);
+        assert_eq!(told(&[Inexpressible, Resting]), Resting);
         assert_eq!(told(&[]), Rejected);
     }
 }

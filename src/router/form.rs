@@ -65,18 +65,15 @@ impl Errand<'_> {
             Ok(wording) => wording,
             // That there is no such model says more than that it could not be asked this as a chat.
             Err(_) if refusal.is_of_the_model() => return Err(refusal),
-            Err(unsaid) => {
-                self.learn(provider.name(), model);
-                return Err(unsaid);
-            }
+            Err(unsaid) => return Err(unsaid),
         };
         let wording = Wording {
             again: true,
             ..wording
         };
         let told = self.tried(candidate, wording, others).await;
-        // Where there is no chat either there may be no such model, of which nothing is to be remembered.
-        if !told.as_ref().is_err_and(Failure::is_of_the_endpoint) {
+        // Only an answer tells that it chats: a model that is not there yet may have been meant.
+        if told.is_ok() {
             self.learn(provider.name(), model);
         }
         told

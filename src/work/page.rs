@@ -61,7 +61,7 @@ impl Page {
                     let limit = value.parse().map_err(|_| must_be("a positive integer"))?;
                     page.limit = Some(limit);
                 }
-                "after" => page.after = Some(value.clone()),
+                "after" => page.after = Some(value.clone()).filter(|id| !id.is_empty()),
                 "order" => {
                     let order = Order::parse(value);
                     page.order = order.ok_or_else(|| must_be("\"asc\" or \"desc\""))?;

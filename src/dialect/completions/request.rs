@@ -151,7 +151,7 @@ pub fn param(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat::ChatRequest;
+    use crate::chat::{ChatRequest, Dialect};
 
     fn with(name: &str, value: Value) -> Map<String, Value> {
         let mut body = json!({"model": "m", "prompt": "Once"});
@@ -243,19 +243,26 @@ mod tests {
     }
 
     #[test]
-    fn only_one_text_may_be_met_by_other_wordings() {
-        for (name, value, why) in [
-            ("prompt", json!(["a", "b"]), "several_prompts"),
-            ("prompt", json!([1, 2]), "non_text"),
-            ("prompt", json!([[1], [2]]), "several_prompts"),
-            ("echo", json!(true), "verbatim"),
-            ("suffix", json!("end"), "verbatim"),
-            ("logprobs", json!(0), "logprobs"),
-            ("n", json!(2), "several_choices"),
+    fn no_text_is_met_by_other_wordings_and_all_of_it_is_asked() {
+        let translated = |name: &str, value: Value| {
+            let told = request(&with(name, value)).unwrap();
+            ChatRequest::translated(Dialect::Completions, "{}".into(), told).unwrap()
+        };
+        for (name, value, choices, tokens) in [
+            ("prompt", json!("a"), 1, false),
+            ("prompt", json!(["a", "b"]), 2, false),
+            ("prompt", json!([1, 2]), 1, true),
+            ("prompt", json!([[1], [2]]), 2, true),
+            ("n", json!(2), 2, false),
+            ("suffix", json!("end"), 1, false),
         ] {
-            let told = Value::Object(request(&with(name, value)).unwrap());
-            let request = ChatRequest::parse(told.to_string()).unwrap();
-            assert_eq!(request.question().unwrap_err().as_str(), why, "{name}");
+            let request = translated(name, value);
+            assert_eq!(request.question().unwrap_err().as_str(), "verbatim");
+            assert_eq!(
+                (request.choices(), request.holds_tokens()),
+                (choices, tokens)
+            );
+            assert_eq!(request.suffix(), (name == "suffix").then_some("end"));
         }
     }
 

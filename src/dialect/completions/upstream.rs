@@ -1,6 +1,7 @@
 //! A provider's answer, or a chunk of it, in the canonical form. Its text is never parsed further than it must be, so
 //! that no number changes and what can only be passed on still can be.
 
+use serde::de::Error;
 use serde_json::value::RawValue;
 
 use super::BESIDE;
@@ -57,6 +58,9 @@ fn choice(choice: &str, said: Said) -> Result<String, serde_json::Error> {
     for (name, value) in members(choice)? {
         match name.as_ref() {
             "text" => {
+                if said == Said::Message && !value.get().starts_with('"') {
+                    return Err(serde_json::Error::custom("a choice whose text is none"));
+                }
                 let (place, message) = message(value.get(), said);
                 told.push(place, &message);
             }
@@ -121,6 +125,18 @@ mod tests {
         assert_eq!((kept.text().as_str(), kept.tokens()), ("ab", Some((1, 2))));
         let again = Value::Object(answer(&kept.members()));
         assert_eq!(stale(again), stale(native()));
+    }
+
+    #[test]
+    fn a_text_is_a_text() {
+        for text in [json!(5), json!(["a"]), json!({"a": 1}), Value::Null] {
+            let mut body = native();
+            body["choices"][1]["text"] = text.clone();
+            assert!(
+                canonical(&body.to_string(), Said::Message).is_err(),
+                "{text}"
+            );
+        }
     }
 
     #[test]

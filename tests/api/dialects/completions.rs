@@ -140,7 +140,8 @@ async fn what_a_chat_model_cannot_be_asked_is_refused_by_name() {
             assert!(told.message.contains(&format!("`{member}`")), "{told:?}");
         }
     }
-    assert_eq!(bench.paths(), [TEXT]);
+    // A model that is not there yet may say the same: that it only chats is believed once it did.
+    assert!(bench.paths().iter().all(|path| path == TEXT));
 }
 
 #[tokio::test]

@@ -46,21 +46,6 @@ async fn a_completion_and_a_chat_of_the_same_text_are_two_questions() {
 }
 
 #[tokio::test]
-async fn a_completion_is_met_by_another_wording_and_by_no_chat() {
-    let bench = Bench::start();
-    let likely = "Which city is the capital of France?";
-    let only = [("x-reprise-cache", "only")];
-    let chat = |question| Speaker::Chat.question("openai-plain", question, false);
-    let text = |question| Speaker::Completions.question("openai-plain", question, false);
-    ask(&bench, &text(QUESTION)).await;
-    let refused = bench.dispatch(Speaker::Chat, &chat(likely), &only).await;
-    assert_eq!(refused.status, 504, "{refused:?}");
-    let body = text(likely);
-    let met = bench.dispatch(Speaker::Completions, &body, &only).await;
-    assert_eq!(met.cache(), "hit-semantic", "{met:?}");
-}
-
-#[tokio::test]
 async fn whatever_changes_the_answer_is_part_of_the_question() {
     let bench = Bench::start();
     let model = "openai-plain";
@@ -97,10 +82,12 @@ async fn whatever_changes_the_answer_is_part_of_the_question() {
 }
 
 #[tokio::test]
-async fn several_prompts_and_what_repeats_the_prompt_are_met_only_word_for_word() {
+async fn texts_are_gone_on_with_only_word_for_word() {
     let bench = Bench::start();
     let near = "What's the capital of France?";
     for (members, other) in [
+        (json!({}), json!({"prompt": near})),
+        (json!({}), json!({"prompt": format!("{QUESTION} ")})),
         (
             json!({"prompt": [QUESTION, "b"]}),
             json!({"prompt": [near, "b"]}),
@@ -191,4 +178,21 @@ fn choices(answer: &Answer) -> Value {
 
 fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+async fn what_speaks_of_the_asker_is_told_to_nobody_else() {
+    let bench = Bench::start();
+    for members in [
+        json!({"prompt": "Dear bank,", "suffix": "What is my account balance?"}),
+        json!({"prompt": [1, 2, 3]}),
+        json!({"prompt": ["a", [4, 5]]}),
+    ] {
+        let mut body = asking("openai-plain", &members);
+        for (user, cache) in [("a", "miss"), ("b", "miss"), ("a", "hit-exact")] {
+            body["user"] = user.into();
+            let told = ask(&bench, &body).await;
+            assert_eq!(told.cache(), cache, "{user}: {members}");
+        }
+    }
 }

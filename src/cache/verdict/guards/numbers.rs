@@ -8,11 +8,11 @@ use super::reading::Reading;
 use super::token::{Form, Kind, Token};
 use super::units::{Unit, named};
 
-/// Amounts nearer than this to each other are one: what arithmetic on decimals leaves.
-const ROUNDING: f64 = 1e-9;
+/// Amounts nearer than this to each other, as a share of them, are one: what arithmetic on decimals leaves.
+const ROUNDING: f64 = 16.0 * f64::EPSILON;
 
 fn near(a: f64, b: f64) -> bool {
-    (a - b).abs() <= ROUNDING * a.abs().max(b.abs()).max(1.0)
+    (a - b).abs() <= ROUNDING * a.abs().max(b.abs())
 }
 
 /// Whether two amounts are the same amount.
@@ -291,6 +291,16 @@ mod tests {
         );
         different("numbers", "Who won World War I?", "Who won World War II?");
         different("numbers", "Wake me at 5 am", "Wake me at 5 pm");
+        different(
+            "numbers",
+            "What is 1796024306.1 plus 2?",
+            "What is 1796024306.2 plus 2?",
+        );
+        different(
+            "numbers",
+            "Is 0.00000000012 a lot?",
+            "Is 0.00000000013 a lot?",
+        );
     }
 
     #[test]

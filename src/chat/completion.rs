@@ -3,6 +3,8 @@
 
 use serde_json::{Map, Value};
 
+use super::dialect::Dialect;
+use super::request::{ChatRequest, LENGTHS};
 use super::splice::members;
 
 /// Bytes of text that make a token, more or less.
@@ -45,6 +47,46 @@ pub(super) fn token_bytes(part: &Value) -> usize {
 /// What comes after the answer.
 pub(super) fn suffix(body: &Map<String, Value>) -> Option<&str> {
     member(body, "suffix")?.as_str()
+}
+
+impl ChatRequest {
+    /// The text that is to come after the answer, which belongs to what is asked.
+    #[must_use]
+    pub fn suffix(&self) -> Option<&str> {
+        suffix(self.body())
+    }
+
+    /// Whether a part of what is asked is in tokens, which nobody here can read.
+    #[must_use]
+    pub fn holds_tokens(&self) -> bool {
+        let parts = |message: &Value| {
+            let parts = message.get("content").and_then(Value::as_array);
+            parts.is_some_and(|parts| parts.iter().any(|part| token_bytes(part) > 0))
+        };
+        self.dialect() == Dialect::Completions && self.messages().iter().any(parts)
+    }
+
+    /// Answers that are to be told: so many to each prompt.
+    #[must_use]
+    pub fn choices(&self) -> u64 {
+        let each = self.body().get("n").and_then(Value::as_u64).unwrap_or(1);
+        each.max(1).saturating_mul(prompts(self.body()))
+    }
+
+    /// Answers that are made for it, whether they are told or not.
+    #[must_use]
+    pub fn answers(&self) -> u64 {
+        answers(self.body())
+    }
+
+    /// Tokens that an answer may have, where the client says so.
+    #[must_use]
+    pub fn most_output(&self) -> Option<u64> {
+        let number = |name: &str| self.body().get(name).and_then(Value::as_u64);
+        let [older, newer] = LENGTHS;
+        let most = number(newer).or_else(|| number(older));
+        most.or_else(|| member(self.body(), older)?.as_u64())
+    }
 }
 
 #[cfg(test)]

@@ -186,7 +186,7 @@ async fn what_speaks_of_the_asker_is_told_to_nobody_else() {
     for members in [
         json!({"prompt": "Dear bank,", "suffix": "What is my account balance?"}),
         json!({"prompt": [1, 2, 3]}),
-        json!({"prompt": ["a", [4, 5]]}),
+        json!({"prompt": [[4, 5], [6]]}),
     ] {
         let mut body = asking("openai-plain", &members);
         for (user, cache) in [("a", "miss"), ("b", "miss"), ("a", "hit-exact")] {

@@ -61,6 +61,14 @@ struct Content<'a> {
     content: Option<&'a RawValue>,
 }
 
+impl Spoken<'_> {
+    fn text(self) -> String {
+        let content = self.message.and_then(|message| message.content);
+        let text = content.and_then(|content| serde_json::from_str(content.get()).ok());
+        text.unwrap_or_default()
+    }
+}
+
 #[derive(Deserialize)]
 struct Usage {
     prompt_tokens: u64,
@@ -202,16 +210,7 @@ impl Answer {
     /// The text of the first choice; empty when it has none.
     #[must_use]
     pub fn text(&self) -> String {
-        // Nothing but the text is made out of it, as long as no name stands there twice.
-        if let Ok(told) = serde_json::from_str::<Told<'_>>(self.json.get()) {
-            let first = told.choices.into_iter().next();
-            let content = first.and_then(|choice| choice.message?.content);
-            let text = content.and_then(|content| serde_json::from_str(content.get()).ok());
-            return text.unwrap_or_default();
-        }
-        let members = Value::Object(self.members());
-        let text = members.pointer("/choices/0/message/content");
-        text.and_then(Value::as_str).unwrap_or_default().to_owned()
+        self.each_text().into_iter().next().unwrap_or_default()
     }
 
     /// Whether it has so many choices, each in a place of its own.
@@ -232,6 +231,10 @@ impl Answer {
     /// The text of each choice.
     #[must_use]
     pub fn each_text(&self) -> Vec<String> {
+        // Nothing but the texts is made out of it, as long as no name stands there twice.
+        if let Ok(told) = serde_json::from_str::<Told<'_>>(self.json.get()) {
+            return told.choices.into_iter().map(Spoken::text).collect();
+        }
         let members = self.members();
         let choices = members.get("choices").and_then(Value::as_array);
         let text = |choice: &Value| {
@@ -296,37 +299,40 @@ fn storable(choices: &RawValue) -> Result<(Result<(), Unstorable>, bool), Answer
 fn ended_well(choice: &Choice<'_>) -> Result<(), Unstorable> {
     let finish = choice.finish_reason.map(RawValue::get);
     let finish: Option<&str> = finish.and_then(|f| serde_json::from_str(f).ok());
-    let calls = choice.message.is_some_and(calls_tools);
+    let signs = choice.message.map(Signs::of).unwrap_or_default();
     match finish {
         Some("length") => Err(Unstorable::Truncated),
         Some("content_filter") => Err(Unstorable::Filtered),
-        _ if choice.message.is_some_and(refuses) => Err(Unstorable::Refusal),
-        Some("stop" | "tool_calls" | "function_call") if calls => Err(Unstorable::ToolCalls),
+        _ if signs.refuses => Err(Unstorable::Refusal),
+        Some("stop" | "tool_calls" | "function_call") if signs.calls => Err(Unstorable::ToolCalls),
         Some("stop") => Ok(()),
         _ => Err(Unstorable::FinishReason),
     }
 }
 
-/// Whether a message says in the place for it why the model will not answer.
-fn refuses(message: &RawValue) -> bool {
-    let members = members(message.get()).unwrap_or_default();
-    let said = |value: &RawValue| !matches!(value.get(), "null" | "\"\"");
-    members
-        .iter()
-        .any(|(name, value)| name.as_ref() == "refusal" && said(value))
+/// What a message says beside its text, whatever its choice says of how it ended.
+#[derive(Default)]
+struct Signs {
+    /// In the place for it, why the model will not answer.
+    refuses: bool,
+    /// That it wants something done.
+    calls: bool,
 }
 
-/// Whether a message wants something done, whatever its choice says of how it ended.
-fn calls_tools(message: &RawValue) -> bool {
-    let Ok(members) = members(message.get()) else {
-        return false;
-    };
-    let none = |calls: &RawValue| serde_json::from_str::<Option<[(); 0]>>(calls.get()).is_ok();
-    members.iter().any(|(name, value)| match name.as_ref() {
-        "tool_calls" => !none(value),
-        "function_call" => value.get() != "null",
-        _ => false,
-    })
+impl Signs {
+    fn of(message: &RawValue) -> Self {
+        let none = |calls: &RawValue| serde_json::from_str::<Option<[(); 0]>>(calls.get()).is_ok();
+        let mut signs = Self::default();
+        for (name, value) in members(message.get()).unwrap_or_default() {
+            match name.as_ref() {
+                "refusal" => signs.refuses |= !matches!(value.get(), "null" | "\"\""),
+                "tool_calls" => signs.calls |= !none(value),
+                "function_call" => signs.calls |= value.get() != "null",
+                _ => {}
+            }
+        }
+        signs
+    }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::cell::Cell;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::map::Entry;
 use serde_json::{Map, Number, Value};
 
 /// Deepest nesting accepted in a request body; OpenAI's own JSON-schema limit is 10 levels
@@ -184,14 +185,15 @@ impl<'de> Visitor<'de> for Strict<'_> {
         let inner = self.deeper()?;
         let mut object = Map::new();
         while let Some(key) = map.next_key::<String>()? {
-            if object.contains_key(&key) {
-                return Err(A::Error::custom(format!(
-                    "duplicate key `{}`",
-                    shortened(&key)
-                )));
+            match object.entry(key) {
+                Entry::Vacant(place) => {
+                    place.insert(map.next_value_seed(inner)?);
+                }
+                Entry::Occupied(taken) => {
+                    let key = shortened(taken.key());
+                    return Err(A::Error::custom(format!("duplicate key `{key}`")));
+                }
             }
-            let value = map.next_value_seed(inner)?;
-            object.insert(key, value);
         }
         Ok(Value::Object(object))
     }

@@ -1,5 +1,6 @@
-//! The load generator: one blocking thread that keeps a number of requests under way over keep-alive connections and
-//! answers as little as it can itself. Knows HTTP/1.1 framing and nothing of what is asked.
+//! The load generator: one blocking thread that keeps a number of requests under way over keep-alive connections, or
+//! a thread for each of a number of clients that ask now and then. It does as little as it can itself. Knows HTTP/1.1
+//! framing and nothing of what is asked.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -8,6 +9,7 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 
 use crate::Fault;
+use crate::dice::Dice;
 
 /// What the mock's streams have in front of a token, and not in front of the role, which carries no text.
 const TOKEN: &[u8] = br#""delta":{"content":"#;
@@ -119,6 +121,25 @@ pub(crate) struct Round {
     pub(crate) whole: Histogram<u64>,
 }
 
+impl Round {
+    fn new() -> Result<Self, Fault> {
+        Ok(Self {
+            first: Histogram::new(3)?,
+            whole: Histogram::new(3)?,
+        })
+    }
+
+    /// Takes a reply down, if it is a 200 that the cache answered as `outcome` says.
+    fn record(&mut self, reply: &Reply<'_>, outcome: Option<&str>) -> Result<(), Fault> {
+        if reply.status != 200 || outcome.is_some_and(|outcome| reply.cache() != Some(outcome)) {
+            return Err(format!("expected 200 {outcome:?}, got\n{}", reply.head).into());
+        }
+        self.first.record(nanoseconds(reply.first))?;
+        self.whole.record(nanoseconds(reply.whole))?;
+        Ok(())
+    }
+}
+
 /// Sends `count` requests, as many at a time as there are connections, and insists that each is answered 200 and by
 /// the cache as `outcome` says.
 pub(crate) fn round(
@@ -127,25 +148,72 @@ pub(crate) fn round(
     outcome: Option<&str>,
     request: &mut dyn FnMut() -> Vec<u8>,
 ) -> Result<Round, Fault> {
-    let mut round = Round {
-        first: Histogram::new(3)?,
-        whole: Histogram::new(3)?,
-    };
+    let mut round = Round::new()?;
     let at_once = connections.len().min(count);
     for connection in &mut connections[..at_once] {
         connection.send(&request())?;
     }
     for number in 0..count {
         let connection = &mut connections[number % at_once];
-        let reply = connection.receive()?;
-        if reply.status != 200 || outcome.is_some_and(|outcome| reply.cache() != Some(outcome)) {
-            return Err(format!("expected 200 {outcome:?}, got\n{}", reply.head).into());
-        }
-        round.first.record(nanoseconds(reply.first))?;
-        round.whole.record(nanoseconds(reply.whole))?;
+        round.record(&connection.receive()?, outcome)?;
         if number + at_once < count {
             connection.send(&request())?;
         }
+    }
+    Ok(round)
+}
+
+/// Sends `requests` at `rate` a second, all connections together, and insists on the same. Behind each connection is a
+/// client that asks at random, one thing at a time.
+pub(crate) fn paced(
+    connections: &mut [Connection],
+    rate: f64,
+    outcome: Option<&str>,
+    requests: &[Vec<u8>],
+) -> Result<Round, Fault> {
+    let mean_s = connections.len() as f64 / rate;
+    let shares = requests.chunks(requests.len().div_ceil(connections.len()));
+    let each = std::thread::scope(|scope| {
+        let clients: Vec<_> = connections
+            .iter_mut()
+            .zip(shares)
+            .zip(1..)
+            .map(|((connection, share), seed)| {
+                scope.spawn(move || {
+                    let asked = client(connection, share, outcome, (mean_s, Dice(seed)));
+                    asked.map_err(|fault| fault.to_string())
+                })
+            })
+            .collect();
+        clients
+            .into_iter()
+            .map(|client| client.join())
+            .collect::<Vec<_>>()
+    });
+    let mut all = Round::new()?;
+    for client in each {
+        let one = client.map_err(|_| "a client panicked")??;
+        all.first.add(one.first)?;
+        all.whole.add(one.whole)?;
+    }
+    Ok(all)
+}
+
+/// One client, whose requests are so far apart in the mean; one that it could not send in time it sends at once.
+fn client(
+    connection: &mut Connection,
+    requests: &[Vec<u8>],
+    outcome: Option<&str>,
+    (mean_s, mut dice): (f64, Dice),
+) -> Result<Round, Fault> {
+    let mut round = Round::new()?;
+    let mut due = Instant::now();
+    for request in requests {
+        // Intervals of independent arrivals; the roll is in (0, 1].
+        let roll = 1.0 - (dice.roll() >> 11) as f64 / (1_u64 << 53) as f64;
+        due += Duration::from_secs_f64(-roll.ln() * mean_s);
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        round.record(&connection.ask(request)?, outcome)?;
     }
     Ok(round)
 }

@@ -11,6 +11,8 @@ use crate::setup::{Contestant, Setup, alternate, median};
 const CPU_RATIO: f64 = 2.0;
 /// How much later than through the pass-through a first token may come, µs, beside embedding and search.
 const ADDED_US: f64 = 300.0;
+/// Requests a second: many for a team, and less than half of what a core of the gateway can do.
+const RATE: f64 = 2000.0;
 /// Nothing but the same vector reaches it, so that no question hits another's answer.
 const NO_NEIGHBOUR: &str = "x-reprise-threshold: 1\r\n";
 
@@ -38,38 +40,83 @@ fn without_meaning(setup: &Setup, through: &Server) -> Result<Vec<Row>, Fault> {
     let mut settings: Vec<(&str, &str)> = settings.iter().map(|(n, v)| (*n, v.as_str())).collect();
     settings.push(("REPRISE_CACHE__SEMANTIC", "false"));
     let gateway = setup.gateway(data.path(), &settings)?;
+    let both = (&gateway, through);
     let mut questions = Questions(0);
     let mut rows = Vec::new();
-    for &connections in &setup.connections {
-        let mut both = [
-            Contestant::new(&gateway, connections, Some("miss")),
-            Contestant::new(through, connections, None),
-        ];
-        alternate(&mut both, (setup.rounds, setup.requests), &mut || {
-            chat(&questions.next(), false, "")
-        })?;
-        let (miss, pass) = (both[0].cpu_us(), both[1].cpu_us());
-        let ratio = miss / pass;
-        rows.push(Row::at_most(
-            format!(
-                "CPU of a miss, exact tier, routing, limits and breakers, {connections} connections"
-            ),
-            (ratio, CPU_RATIO),
-            format!("{miss:.1} µs, pass-through {pass:.1} µs: {ratio:.2} ×"),
-            "≤ 2 × the bare pass-through",
-        ));
+    for load in loads(setup) {
+        rows.push(cpu(setup, both, load, &mut questions)?);
     }
-    for &connections in &setup.connections {
-        let both = (&gateway, through);
-        let first = first_token(setup, both, (connections, setup.timed), &mut || Ok(()))?;
+    for load in loads(setup) {
+        let first = first_token(setup, both, (load, setup.timed), &mut || Ok(()))?;
         rows.push(Row::at_most(
-            format!("p50 of a stream's first token, the same, {connections} connections"),
+            format!("p50 of a stream's first token, the same, {load}"),
             (first.added_us(), ADDED_US),
             first.to_string(),
             "≤ 0.3 ms over the bare pass-through",
         ));
     }
     Ok(rows)
+}
+
+/// How misses come.
+#[derive(Clone, Copy)]
+struct Load {
+    connections: usize,
+    /// Requests a second, all connections together; none where each asks again as soon as it is answered. Then the
+    /// server has always something to do, and what asks and answers it never sleeps.
+    rate: Option<f64>,
+}
+
+impl std::fmt::Display for Load {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.rate {
+            None => write!(f, "{} connections", self.connections),
+            Some(rate) => write!(
+                f,
+                "{} connections, {rate:.0} requests a second",
+                self.connections
+            ),
+        }
+    }
+}
+
+fn loads(setup: &Setup) -> Vec<Load> {
+    let connections = setup.connections.iter();
+    let full = connections.clone().map(|&connections| Load {
+        connections,
+        rate: None,
+    });
+    // One connection could not keep the rate.
+    let many = connections.filter(|&&connections| connections > 1);
+    let paced = many.map(|&connections| Load {
+        connections,
+        rate: Some(RATE),
+    });
+    full.chain(paced).collect()
+}
+
+fn cpu(
+    setup: &Setup,
+    (gateway, through): (&Server, &Server),
+    load: Load,
+    questions: &mut Questions,
+) -> Result<Row, Fault> {
+    let mut both = [
+        Contestant::new(gateway, load.connections, Some("miss")).at(load.rate),
+        Contestant::new(through, load.connections, None).at(load.rate),
+    ];
+    let count = load.rate.map_or(setup.requests, |_| setup.paced);
+    alternate(&mut both, (setup.rounds, count), &mut || {
+        chat(&questions.next(), false, "")
+    })?;
+    let (miss, pass) = (both[0].cpu_us(), both[1].cpu_us());
+    let ratio = miss / pass;
+    Ok(Row::at_most(
+        format!("CPU of a miss, exact tier, routing, limits and breakers, {load}"),
+        (ratio, CPU_RATIO),
+        format!("{miss:.1} µs, pass-through {pass:.1} µs: {ratio:.2} ×"),
+        "≤ 2 × the bare pass-through",
+    ))
 }
 
 /// Settings under which a miss passes all that there is: a limit of each dimension, a chain of a group by weight and
@@ -117,7 +164,11 @@ fn with_meaning(setup: &Setup, through: &Server) -> Result<Vec<Row>, Fault> {
     let texts: Vec<_> = (0..count).map(|_| questions.next()).collect();
     let mut ort = Ort::start()?;
     let mut runs = Vec::new();
-    let first = first_token(setup, (&gateway, through), (1, count), &mut || {
+    let alone = Load {
+        connections: 1,
+        rate: None,
+    };
+    let first = first_token(setup, (&gateway, through), (alone, count), &mut || {
         runs.push(ort.p50_us(&texts)?);
         Ok(())
     })?;
@@ -186,17 +237,19 @@ impl std::fmt::Display for FirstToken {
 fn first_token(
     setup: &Setup,
     (gateway, through): (&Server, &Server),
-    (connections, count): (usize, usize),
+    (load, count): (Load, usize),
     between: &mut dyn FnMut() -> Result<(), Fault>,
 ) -> Result<FirstToken, Fault> {
     // Numbers that no other rounds reach.
-    let mut questions = Questions(2_000_000 + connections * 50_000);
+    let paced = usize::from(load.rate.is_some());
+    let mut questions = Questions(2_000_000 + (2 * load.connections + paced) * 50_000);
     let mut next = || chat(&questions.next(), true, NO_NEIGHBOUR);
     let mut three = [
-        Contestant::new(gateway, connections, Some("miss")),
-        Contestant::new(through, connections, None),
-        Contestant::new(setup.mock(), connections, None),
-    ];
+        Contestant::new(gateway, load.connections, Some("miss")),
+        Contestant::new(through, load.connections, None),
+        Contestant::new(setup.mock(), load.connections, None),
+    ]
+    .map(|contestant| contestant.at(load.rate));
     alternate(&mut three, (0, count), &mut next)?;
     for _ in 0..setup.rounds {
         for contestant in &mut three {

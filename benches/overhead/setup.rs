@@ -7,7 +7,7 @@ use std::process::Command;
 use hdrhistogram::Histogram;
 
 use crate::Fault;
-use crate::load::{Connection, Round, round};
+use crate::load::{Connection, Round, paced, round};
 use crate::process::{LOAD_CORE, SERVER_CORE, Server, pin_self, pinned, role};
 
 /// Sizes of rounds, and the upstream that all gateways of a run ask.
@@ -16,6 +16,8 @@ pub(crate) struct Setup {
     pub(crate) rounds: usize,
     /// Requests of a round whose CPU time is taken; `/proc` counts in 10 ms.
     pub(crate) requests: usize,
+    /// The same where they come at a rate.
+    pub(crate) paced: usize,
     /// Requests of a round whose latency alone is taken.
     pub(crate) timed: usize,
     /// At how many connections a miss is measured.
@@ -28,6 +30,7 @@ pub(crate) struct Contestant<'a> {
     server: &'a Server,
     connections: usize,
     outcome: Option<&'static str>,
+    rate: Option<f64>,
     cpu_us: Vec<f64>,
     first_us: Vec<f64>,
     whole_us: Vec<f64>,
@@ -40,14 +43,15 @@ impl Setup {
     /// Pins this process to the load's core and starts the mock there.
     pub(crate) fn new(quick: bool, connections: Option<usize>) -> Result<Self, Fault> {
         pin_self(LOAD_CORE)?;
-        let (rounds, requests, timed) = if quick {
-            (3, 5000, 500)
+        let (rounds, requests, paced, timed) = if quick {
+            (3, 5000, 2000, 500)
         } else {
-            (5, 50_000, 2000)
+            (5, 50_000, 10_000, 2000)
         };
         Ok(Self {
             rounds,
             requests,
+            paced,
             timed,
             connections: connections.map_or_else(|| vec![1, 16, 64], |only| vec![only]),
             mock: Server::start(role(LOAD_CORE, &["mock"])?)?,
@@ -101,10 +105,16 @@ impl<'a> Contestant<'a> {
             server,
             connections,
             outcome,
+            rate: None,
             cpu_us: Vec::new(),
             first_us: Vec::new(),
             whole_us: Vec::new(),
         }
+    }
+
+    /// The same where so many requests a second come; without a rate each connection asks as soon as it is answered.
+    pub(crate) fn at(self, rate: Option<f64>) -> Self {
+        Self { rate, ..self }
     }
 
     /// One round of `count` requests.
@@ -114,8 +124,15 @@ impl<'a> Contestant<'a> {
         let mut connections = (0..self.connections)
             .map(open)
             .collect::<Result<Vec<_>, _>>()?;
+        let ready: Vec<_> = match self.rate {
+            Some(_) => (0..count).map(|_| requests()).collect(),
+            None => Vec::new(),
+        };
         let before = self.server.cpu_s()?;
-        let Round { first, whole } = round(&mut connections, count, self.outcome, requests)?;
+        let Round { first, whole } = match self.rate {
+            Some(rate) => paced(&mut connections, rate, self.outcome, &ready)?,
+            None => round(&mut connections, count, self.outcome, requests)?,
+        };
         let used = self.server.cpu_s()? - before;
         self.cpu_us.push(used * 1e6 / count as f64);
         self.first_us.push(median_us(&first));

@@ -33,6 +33,16 @@ pub struct Answer {
     readable: bool,
 }
 
+/// What a message holds beside what it says.
+const BESIDE: [&str; 6] = [
+    "role",
+    "reasoning",
+    "reasoning_content",
+    "reasoning_details",
+    "thinking_blocks",
+    "block_order",
+];
+
 /// What of a choice decides about the answer.
 #[derive(Deserialize)]
 struct Choice<'a> {
@@ -293,10 +303,17 @@ fn storable(choices: &RawValue) -> Result<(Result<(), Unstorable>, bool), Answer
     if choices.is_empty() || !choices.iter().all(whole) {
         return Err(AnswerError::NoChoices);
     }
-    Ok((choices.iter().try_for_each(ended_well), choices.len() > 1))
+    let mut says = false;
+    let ended = choices.iter().try_for_each(|choice| {
+        says |= ended_well(choice)?;
+        Ok(())
+    });
+    let ended = ended.and_then(|()| says.then_some(()).ok_or(Unstorable::Empty));
+    Ok((ended, choices.len() > 1))
 }
 
-fn ended_well(choice: &Choice<'_>) -> Result<(), Unstorable> {
+/// Whether a choice that ended by itself says anything.
+fn ended_well(choice: &Choice<'_>) -> Result<bool, Unstorable> {
     let finish = choice.finish_reason.map(RawValue::get);
     let finish: Option<&str> = finish.and_then(|f| serde_json::from_str(f).ok());
     let signs = choice.message.map(Signs::of).unwrap_or_default();
@@ -305,7 +322,7 @@ fn ended_well(choice: &Choice<'_>) -> Result<(), Unstorable> {
         Some("content_filter") => Err(Unstorable::Filtered),
         _ if signs.refuses => Err(Unstorable::Refusal),
         Some("stop" | "tool_calls" | "function_call") if signs.calls => Err(Unstorable::ToolCalls),
-        Some("stop") => Ok(()),
+        Some("stop") => Ok(signs.says),
         _ => Err(Unstorable::FinishReason),
     }
 }
@@ -317,6 +334,8 @@ struct Signs {
     refuses: bool,
     /// That it wants something done.
     calls: bool,
+    /// Anything at all: text, or what only its dialect has a word for. Thoughts alone are no answer.
+    says: bool,
 }
 
 impl Signs {
@@ -328,10 +347,24 @@ impl Signs {
                 "refusal" => signs.refuses |= !matches!(value.get(), "null" | "\"\""),
                 "tool_calls" => signs.calls |= !none(value),
                 "function_call" => signs.calls |= value.get() != "null",
-                _ => {}
+                name if BESIDE.contains(&name) => {}
+                _ => signs.says |= !is_blank(value.get()),
             }
         }
         signs
+    }
+}
+
+/// Whether a JSON value holds nothing, or white space alone.
+fn is_blank(json: &str) -> bool {
+    let mut rest = json.trim_matches('"');
+    loop {
+        rest = rest.trim_start();
+        let spaces = ["\\n", "\\r", "\\t"];
+        match spaces.iter().find_map(|space| rest.strip_prefix(space)) {
+            Some(behind) => rest = behind,
+            None => return matches!(rest, "" | "null" | "[]" | "{}"),
+        }
     }
 }
 

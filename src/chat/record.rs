@@ -20,6 +20,8 @@ pub enum Unstorable {
     Filtered,
     /// The model says in so many words that it will not answer.
     Refusal,
+    /// It says nothing.
+    Empty,
     /// It calls tools.
     ToolCalls,
     /// It has more than one choice.
@@ -44,6 +46,7 @@ impl Unstorable {
             Self::Truncated => "truncated",
             Self::Filtered => "filtered",
             Self::Refusal => "refusal",
+            Self::Empty => "empty",
             Self::ToolCalls => "tool_calls",
             Self::SeveralChoices => "several_choices",
             Self::Incomplete => "incomplete",

@@ -4,6 +4,7 @@
 use std::time::Instant;
 
 use bytes::Bytes;
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::Gateway;
@@ -28,6 +29,9 @@ const MODERATOR: &str = "omni-moderation-latest";
 
 /// Bytes of a body above which it is read, or written, beside the worker.
 const LARGE_BYTES: usize = 256 * 1024;
+
+/// Why an answer is none that a panic kept from being read.
+pub(super) const UNREAD: &str = "it could not be read";
 
 /// One request to such an endpoint, with its caller.
 #[derive(Debug)]
@@ -139,6 +143,7 @@ impl Gateway {
             endpoint,
             headers: &ask.headers,
             body: &body,
+            read: &move |body| Box::pin(understood(endpoint, body)),
         };
         let mut admission = self.let_in(limited)?;
         let brought = match self.room_for(limited, &mut admission, NOTHING).await {
@@ -148,7 +153,7 @@ impl Gateway {
         self.let_out(limited, brought, admission)
     }
 
-    async fn bring(&self, route: &Plan, errand: &Errand<'_>) -> Result<Served, ApiError> {
+    async fn bring(&self, route: &Plan, errand: &Errand<'_, ()>) -> Result<Served, ApiError> {
         let asked = Instant::now();
         let via = Via::new(Outcome::Bypass, "not_cached");
         let brought = self.ask_in_order(route, errand).await;
@@ -168,7 +173,11 @@ impl Gateway {
         })
     }
 
-    async fn ask_in_order(&self, route: &Plan, errand: &Errand<'_>) -> Result<Brought, Failure> {
+    async fn ask_in_order(
+        &self,
+        route: &Plan,
+        errand: &Errand<'_, ()>,
+    ) -> Result<Brought<()>, Failure> {
         let order = self.router.order_at(route, errand.endpoint, 0).await?;
         self.router.exchange(&order, errand).await
     }
@@ -188,6 +197,38 @@ impl EndpointAsk {
             pass,
         }
     }
+}
+
+/// Whether an answer has what is asked for there.
+async fn understood(endpoint: Endpoint, body: Bytes) -> Result<(), String> {
+    #[derive(Deserialize)]
+    struct Judged {
+        results: Vec<Map<String, Value>>,
+    }
+    #[derive(Deserialize)]
+    struct Counted {
+        #[serde(rename = "input_tokens")]
+        _tokens: u64,
+    }
+    let bytes = body.len();
+    let read = move || -> Result<(), String> {
+        let fault = |error: serde_json::Error| error.to_string();
+        match endpoint {
+            Endpoint::Moderations => {
+                let judged: Judged = serde_json::from_slice(&body).map_err(fault)?;
+                let none = judged.results.is_empty();
+                (!none).then_some(()).ok_or_else(|| "no results".to_owned())
+            }
+            Endpoint::CountTokens => {
+                let counted: Result<Counted, _> = serde_json::from_slice(&body);
+                counted.map(drop).map_err(fault)
+            }
+            // They are read where they are put together.
+            Endpoint::Embeddings => Ok(()),
+        }
+    };
+    let read = aside(bytes, read).await;
+    read.unwrap_or_else(|_| Err(UNREAD.to_owned()))
 }
 
 /// The tokens of a conversation where nobody counts them.

@@ -69,17 +69,83 @@ pub(super) async fn refused(mut body: Body, scrub: &Scrub) -> Failure {
     }
 }
 
-/// An error object inside an answer that had begun with 200.
+/// An error object inside an answer that had begun with 200. Where it says which status it would have had, it counts
+/// as that.
 pub(super) fn in_stream(error: &Value, scrub: &Scrub) -> Failure {
-    let said = spoken(200, error, scrub);
-    let kind = match said.kind.as_deref() {
-        Some("overloaded_error") => FailureKind::Overloaded,
-        _ => FailureKind::InStream,
+    let told = told_status(error);
+    let kind = match told.map(kind) {
+        None | Some(FailureKind::Server | FailureKind::Malformed) => FailureKind::InStream,
+        Some(kind) => kind,
+    };
+    let status = told.filter(|_| kind != FailureKind::InStream);
+    let said = match (kind, status) {
+        (FailureKind::Auth, Some(status)) => silent(status),
+        (_, None) => spoken(200, error, scrub),
+        (_, Some(status)) => {
+            let mut said = spoken(status.as_u16(), error, scrub);
+            // A status is no code that a client could go by.
+            said.code = said.code.filter(|code| code != status.as_str());
+            said
+        }
     };
     Failure {
         upstream: Some(Box::new(said)),
         ..Failure::new(kind)
     }
+}
+
+/// What providers call their errors where no status tells them apart (OpenAI's, Anthropic's and Google's names), and
+/// the status that goes with each. `invalid_request_error` is not among them: servers that send errors with status 200
+/// call all of them so.
+const NAMED: [(&[&str], u16); 7] = [
+    (&["context_length_exceeded", "invalid_argument"], 400),
+    (
+        &["authentication_error", "invalid_api_key", "unauthenticated"],
+        401,
+    ),
+    (&["billing_error"], 402),
+    (&["permission_error", "permission_denied"], 403),
+    (&["not_found_error", "model_not_found", "not_found"], 404),
+    (
+        &[
+            "rate_limit_error",
+            "rate_limit_exceeded",
+            "insufficient_quota",
+            "resource_exhausted",
+        ],
+        429,
+    ),
+    (
+        &[
+            "overloaded_error",
+            "server_overloaded",
+            "service_unavailable",
+            "unavailable",
+        ],
+        503,
+    ),
+];
+
+/// The status that an error object tells of itself: as a number, or by its name. The narrower name counts.
+fn told_status(error: &Value) -> Option<StatusCode> {
+    let number = |name: &str| match error.get(name)? {
+        Value::Number(number) => u16::try_from(number.as_u64()?).ok(),
+        Value::String(text) => text.parse().ok(),
+        _ => None,
+    };
+    let named = |name: &str| {
+        let said = error.get(name)?.as_str()?.to_ascii_lowercase();
+        let known = NAMED
+            .iter()
+            .find(|(names, _)| names.contains(&said.as_str()));
+        known.map(|(_, status)| *status)
+    };
+    let is_error = |status: &u16| (400..600).contains(status);
+    let numbered = ["code", "status"]
+        .into_iter()
+        .find_map(|n| number(n).filter(is_error));
+    let status = numbered.or_else(|| ["code", "status", "type"].into_iter().find_map(named))?;
+    StatusCode::from_u16(status).ok()
 }
 
 /// Google's errors come in an array of their own where a stream was asked for.
@@ -170,6 +236,65 @@ mod tests {
         let kind = |kind| in_stream(&json!({"type": kind}), &Scrub::new(None)).kind;
         assert_eq!(kind("overloaded_error"), FailureKind::Overloaded);
         assert_eq!(kind("api_error"), FailureKind::InStream);
+    }
+
+    #[test]
+    fn an_error_inside_of_an_answer_counts_as_the_status_that_it_tells() {
+        let said = |error: Value| {
+            let failure = in_stream(&error, &Scrub::new(None));
+            (failure.kind, failure.upstream.unwrap().status)
+        };
+        for (error, kind, status) in [
+            (json!({"code": 429}), FailureKind::RateLimited, 429),
+            (json!({"code": "503"}), FailureKind::Overloaded, 503),
+            (
+                json!({"code": 400, "type": "x"}),
+                FailureKind::Rejected,
+                400,
+            ),
+            (
+                json!({"code": 429, "status": "RESOURCE_EXHAUSTED"}),
+                FailureKind::RateLimited,
+                429,
+            ),
+            (
+                json!({"status": "UNAVAILABLE"}),
+                FailureKind::Overloaded,
+                503,
+            ),
+            (
+                json!({"type": "insufficient_quota"}),
+                FailureKind::RateLimited,
+                429,
+            ),
+            (
+                json!({"type": "invalid_request_error", "code": "rate_limit_exceeded"}),
+                FailureKind::RateLimited,
+                429,
+            ),
+            (
+                json!({"type": "invalid_request_error"}),
+                FailureKind::InStream,
+                200,
+            ),
+            (json!({"code": 500}), FailureKind::InStream, 200),
+            (
+                json!({"code": 7, "type": "server_error"}),
+                FailureKind::InStream,
+                200,
+            ),
+            (json!("code 429"), FailureKind::InStream, 200),
+        ] {
+            assert_eq!(said(error.clone()), (kind, status), "{error}");
+        }
+    }
+
+    #[test]
+    fn whom_the_gateway_is_to_a_provider_is_not_told_inside_of_an_answer_either() {
+        let error = json!({"type": "authentication_error", "message": "Key 7 of org 8 is off."});
+        let failure = in_stream(&error, &Scrub::new(None));
+        assert_eq!(failure.kind, FailureKind::Auth);
+        assert!(!format!("{failure:?}").contains("org 8"));
     }
 
     #[test]

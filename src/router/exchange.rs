@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use tokio::time::{Instant, sleep};
 
 use super::Router;
@@ -15,26 +16,35 @@ use super::health::Health;
 use super::held::Held;
 use super::plan::{Candidate, Plan};
 use crate::chat::Dialect;
-use crate::provider::{ClientHeaders, Deadlines, Endpoint, Exchange, Failure, FailureKind};
+use crate::provider::{
+    ClientHeaders, Deadlines, Endpoint, Exchange, Exchanged, Failure, FailureKind,
+};
 
 /// Bytes of a body to a token.
 const BYTES_A_TOKEN: u64 = 4;
 
 /// What is asked, whoever answers.
-pub struct Errand<'a> {
+pub struct Errand<'a, T> {
     /// Where.
     pub endpoint: Endpoint,
     /// The client's headers.
     pub headers: &'a ClientHeaders,
     /// Writes the body for a model by the provider's own name.
     pub body: &'a (dyn Fn(&str) -> Bytes + Send + Sync),
+    /// Reads an answer, or says why it is none: for the log, never for a client.
+    pub read: &'a Reader<T>,
 }
+
+/// What understands an answer.
+pub type Reader<T> = dyn Fn(Bytes) -> BoxFuture<'static, Result<T, String>> + Send + Sync;
 
 /// An answer and where it came from.
 #[derive(Debug)]
-pub struct Brought {
+pub struct Brought<T> {
     /// The body.
     pub body: Bytes,
+    /// What it says.
+    pub read: T,
     /// Those of the provider's headers that a client may see.
     pub headers: Vec<(String, String)>,
     /// The provider that gave it.
@@ -123,11 +133,11 @@ impl Router {
     /// # Errors
     /// The last candidate's failure, or the one that no other candidate could mend; that a candidate has no such
     /// endpoint only if that is so of all of them.
-    pub async fn exchange(
+    pub async fn exchange<T>(
         &self,
         candidates: &[Candidate],
-        errand: &Errand<'_>,
-    ) -> Result<Brought, Failure> {
+        errand: &Errand<'_, T>,
+    ) -> Result<Brought<T>, Failure> {
         let now = Instant::now();
         self.budget.lock().request(now.into_std());
         let mut trial = Trial {
@@ -152,16 +162,20 @@ impl Router {
 }
 
 /// What is the same in each attempt of one errand.
-struct Trial<'a> {
+struct Trial<'a, T> {
     router: &'a Router,
-    errand: &'a Errand<'a>,
+    errand: &'a Errand<'a, T>,
     ends: Option<Instant>,
     attempts: u32,
 }
 
-impl Trial<'_> {
+impl<T> Trial<'_, T> {
     /// Tries one candidate; only the `last` one is waited for.
-    async fn candidate(&mut self, candidate: &Candidate, last: bool) -> Result<Brought, Failure> {
+    async fn candidate(
+        &mut self,
+        candidate: &Candidate,
+        last: bool,
+    ) -> Result<Brought<T>, Failure> {
         let body = (self.errand.body)(&candidate.model);
         let name = name_at(&candidate.model, self.errand.endpoint);
         let (healths, now) = (&self.router.healths, std::time::Instant::now());
@@ -223,7 +237,7 @@ impl Trial<'_> {
         held.await.map(Some)
     }
 
-    async fn attempt(&mut self, candidate: &Candidate, body: Bytes) -> Result<Brought, Failure> {
+    async fn attempt(&mut self, candidate: &Candidate, body: Bytes) -> Result<Brought<T>, Failure> {
         let left = self.left();
         if left.is_zero() {
             return Err(Failure::new(FailureKind::TotalTimeout));
@@ -240,14 +254,25 @@ impl Trial<'_> {
             },
         };
         let provider = candidate.provider.name();
-        let answered = candidate.provider.exchange(exchange).await;
+        let answered = match candidate.provider.exchange(exchange).await {
+            Ok(answered) => self.understood(answered).await,
+            Err(failure) => Err(failure),
+        };
         self.note(candidate, answered.as_ref().err());
-        answered.map(|answered| Brought {
+        answered.map(|(answered, read)| Brought {
             body: answered.body,
+            read,
             headers: answered.headers,
             provider: provider.to_owned(),
             model: candidate.model.clone(),
         })
+    }
+
+    async fn understood(&self, answered: Exchanged) -> Result<(Exchanged, T), Failure> {
+        match (self.errand.read)(answered.body.clone()).await {
+            Ok(read) => Ok((answered, read)),
+            Err(why) => Err(Failure::because(FailureKind::Malformed, why).of_a_begun_answer()),
+        }
     }
 
     fn note(&self, candidate: &Candidate, failure: Option<&Failure>) {

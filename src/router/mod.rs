@@ -43,7 +43,7 @@ use crate::config::TtlClass;
 use crate::ledger::Prices;
 use crate::provider::{Deadlines, Provider};
 
-pub use exchange::{Brought, Errand, most_inputs};
+pub use exchange::{Brought, Errand, Reader, most_inputs};
 pub use failures::Failures;
 pub use models::Models;
 pub use plan::{Candidate, Plan, UnknownModel};

@@ -27,7 +27,12 @@ pub(super) async fn retrieve(
     name: web::Path<String>,
     door: web::Data<Door>,
 ) -> HttpResponse {
-    of_one(request, name, door, |kept| Ok(kept.response.clone())).await
+    let asked = query::<Vec<(String, String)>>(&request);
+    let asked = asked.and_then(|asked| at_once_only(&asked));
+    match asked {
+        Ok(()) => of_one(request, name, door, |kept| Ok(kept.response.clone())).await,
+        Err(error) => finish(RequestId::fresh(), Err::<Value, _>(error)),
+    }
 }
 
 /// `GET /v1/responses/{id}/input_items`
@@ -42,6 +47,24 @@ pub(super) async fn input(
         Err(error) => return finish(RequestId::fresh(), Err::<Value, _>(error)),
     };
     of_one(request, name, door, move |kept| page_of(&kept.input, &page)).await
+}
+
+/// Refuses what would be told as a stream: of a response that was made only its end is kept.
+fn at_once_only(asked: &[(String, String)]) -> Result<(), ApiError> {
+    let streams = |(name, value): &&(String, String)| match name.as_str() {
+        "stream" => value != "false",
+        name => name == "starting_after",
+    };
+    match asked.iter().find(streams) {
+        None => Ok(()),
+        Some((name, _)) => Err(ApiError {
+            param: Some(name.clone()),
+            ..ApiError::new(
+                Code::InvalidRequest,
+                format!("`{name}`: a response that was made is told whole, not as a stream."),
+            )
+        }),
+    }
 }
 
 /// A page of a request's items, the last one first unless it says otherwise.

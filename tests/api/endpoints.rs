@@ -115,6 +115,35 @@ async fn tokens_are_counted_by_a_provider_that_counts_and_estimated_for_any_othe
 }
 
 #[tokio::test]
+async fn what_is_no_answer_is_told_as_that_at_each_endpoint() {
+    let client =
+        Client::of(Gateway::start(&BOTH.replace("mock-status-*", "mock-malformed")).into());
+    let other = Client::new();
+    for path in ["/v1/moderations", "/v1/embeddings"] {
+        let body = json!({"model": "mock-malformed", "input": "a"});
+        let answer = post(&other, path, body).send().await;
+        answer.error(502, "upstream_malformed");
+        let page = json!({"model": "mock-json-error", "input": "a"});
+        let answer = post(&other, path, page).send().await;
+        answer.error(502, "upstream_error");
+    }
+    // One vector too few, whether or not it would be remembered.
+    for header in ["exact", "off"] {
+        let body = json!({"model": "mock-short", "input": ["a", "b"]});
+        let answer = post(&other, "/v1/embeddings", body);
+        let answer = answer.header("x-reprise-cache", header).send().await;
+        answer.error(502, "upstream_malformed");
+    }
+    let counted = count(&client, "mock-malformed", "one two three")
+        .send()
+        .await;
+    anthropics(&counted, 502, "api_error");
+    let metrics = other.get("/metrics").send().await;
+    let series = "reprise_upstream_attempts_total{provider=\"openai\",outcome=\"malformed\"}";
+    assert!(metrics.body().contains(series), "{}", metrics.body());
+}
+
+#[tokio::test]
 async fn faults_of_a_count_are_told_as_anthropic_tells_them() {
     let client = Client::of(Gateway::start(BOTH).into());
     let bad = count(&client, "gpt-4o", "a")

@@ -39,6 +39,14 @@ async fn an_answer_that_was_cut_by_length_is_served_but_not_remembered() {
 }
 
 #[tokio::test]
+async fn an_answer_that_says_nothing_is_served_but_not_remembered() {
+    for stream in [false, true] {
+        let answer = is_never_remembered("mock-empty", stream).await;
+        assert_eq!(answer.cache(), "miss");
+    }
+}
+
+#[tokio::test]
 async fn a_tool_call_is_served_but_not_remembered_whatever_it_says_of_its_end() {
     for model in ["mock-tools", "mock-stop-tools"] {
         for stream in [false, true] {

@@ -104,3 +104,27 @@ async fn an_answer_that_cannot_be_read_is_a_bad_gateway() {
         answer.error(502, "upstream_error");
     }
 }
+
+#[tokio::test]
+async fn an_error_with_status_200_counts_as_the_status_that_it_tells() {
+    let client = Client::new();
+    for stream in [false, true] {
+        for (told, status, code, calls) in [
+            (400, 400, "upstream_rejected", 1),
+            (401, 502, "upstream_auth", 1),
+            (422, 422, "upstream_rejected", 1),
+            (503, 503, "upstream_overloaded", 2),
+            (500, 502, "upstream_error", 2),
+        ] {
+            let before = client.calls();
+            let ask = client.ask("How do you fail?").streamed(stream);
+            let answer = ask.model(&format!("mock-json-error-{told}")).send().await;
+            let error = answer.error(status, code);
+            let own = error["message"] == "failed with 200";
+            assert_eq!(own, status < 500, "{error}");
+            assert_eq!(client.calls() - before, calls, "{told}");
+        }
+    }
+    let limited = client.ask("Now?").model("mock-json-error-429").send().await;
+    limited.error(429, "rate_limit_exceeded");
+}

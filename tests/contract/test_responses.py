@@ -73,6 +73,10 @@ def test_a_response_is_read_again_and_deleted(client):
     assert again.to_dict() == made.to_dict()
     (item,) = client.responses.input_items.list(made.id).data
     assert item.content[0].text == QUESTION
+    for at in [{"stream": True}, {"starting_after": 2, "stream": True}]:
+        with pytest.raises(openai.BadRequestError) as streamed:
+            client.responses.retrieve(made.id, **at)
+        assert streamed.value.param in at
     client.responses.delete(made.id)
     for act in [client.responses.retrieve, client.responses.delete]:
         with pytest.raises(openai.NotFoundError):

@@ -49,6 +49,9 @@ pub(crate) async fn count(seen: Data<Seen>, request: HttpRequest, body: Bytes) -
             let status = told_status(&body).unwrap_or(StatusCode::OK);
             error(status, "told to fail")
         }
+        Ok(body) if body["model"] == "mock-malformed" => {
+            HttpResponse::Ok().json(json!({"input_tokens": "many"}))
+        }
         Ok(body) => HttpResponse::Ok()
             .insert_header(("request-id", "req_mock"))
             .json(json!({"input_tokens": tokens(&body)})),

@@ -209,10 +209,11 @@ pub(crate) fn finish(end: &End) -> &'static str {
     }
 }
 
-/// JSON that can be stepped over and not read, where the model is called so.
+/// JSON that can be stepped over and not read, or does not say why it ended, where the model is called so.
 fn spoiled(behaviour: &str, mut json: String) -> String {
     let more = match behaviour.strip_prefix("whole-").unwrap_or(behaviour) {
         "half" => return json.replace("Mock ", "\\ud83d Mock "),
+        "unended" => return json.replace("\"finish_reason\":\"stop\"", "\"finish_reason\":null"),
         "range" => "1e999".to_owned(),
         "deep" => format!("{}{}", "[".repeat(200), "]".repeat(200)),
         _ => return json,

@@ -117,7 +117,13 @@ async fn before(exchange: &Exchange<'_>, dialect: &impl Dialect) -> Option<HttpR
             let to = (LOCATION, "/mock/requests");
             return Some(HttpResponse::Found().insert_header(to).finish());
         }
-        ("json-error", _) => return Some(dialect.error(StatusCode::OK, "failed with 200", "odd")),
+        ("json-error", number) => {
+            let code = match number {
+                0 => "odd".to_owned(),
+                number => number.to_string(),
+            };
+            return Some(dialect.error(StatusCode::OK, "failed with 200", &code));
+        }
         ("reset-before", _) => {
             if let Some(socket) = socket(exchange.request) {
                 reset(&socket);

@@ -179,7 +179,11 @@ impl Ask {
                 json!({"object": "embedding", "index": index, "embedding": embedding})
             });
         let tokens: usize = self.items("input").into_iter().map(tokens).sum();
-        json!({"object": "list", "data": data.collect::<Vec<_>>(), "model": self.model(),
+        let mut data: Vec<_> = data.collect();
+        if Behaviour::of(self.model()).name == "short" {
+            data.pop();
+        }
+        json!({"object": "list", "data": data, "model": self.model(),
             "usage": {"prompt_tokens": tokens, "total_tokens": tokens}})
     }
 

@@ -166,6 +166,7 @@ fn text(behaviour: Behaviour<'_>, question: &str) -> String {
         "flood" => lumps(512 << 10),
         "huge" => lumps((512 << 10) - 1).repeat(2),
         "echo" => question.to_owned(),
+        "empty" => String::new(),
         "verdict" if number == 0 => "WRONG".to_owned(),
         "verdict" => "**Right.**".to_owned(),
         "chunks" => (0..number).map(|i| format!("w{i} ")).collect(),

@@ -44,10 +44,10 @@ pub(super) fn opening(model: Option<&Value>) -> Members {
 
 /// The members that say how a message ended.
 pub(super) fn stop(ending: &Ending) -> Members {
-    let (reason, sequence) = ending.stop_reason();
+    let (reason, sequence) = ending.stop_reason().unzip();
     let mut stop = Map::new();
     stop.insert("stop_reason".into(), reason.into());
-    stop.insert("stop_sequence".into(), sequence.into());
+    stop.insert("stop_sequence".into(), sequence.flatten().into());
     if let Some(details) = &ending.stop_details {
         stop.insert("stop_details".into(), details.clone());
     }

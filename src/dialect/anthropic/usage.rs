@@ -129,10 +129,11 @@ impl Ending {
         self.foreign.extend(names.map(str::to_owned));
     }
 
-    /// Anthropic's reason, and the stop sequence that goes with it.
-    pub(super) fn stop_reason(&self) -> (&str, Option<&str>) {
+    /// Anthropic's reason, and the stop sequence that goes with it. None where nobody says how it ended: perhaps it did
+    /// not.
+    pub(super) fn stop_reason(&self) -> Option<(&str, Option<&str>)> {
         let mut names = self.foreign.iter().map(String::as_str);
-        match self.finish_reason.as_deref() {
+        Some(match self.finish_reason.as_deref() {
             Some("length") => {
                 let told = names.find(|name| FOREIGN_REASONS.contains(name));
                 (told.unwrap_or("max_tokens"), None)
@@ -140,12 +141,12 @@ impl Ending {
             Some("content_filter") => ("refusal", None),
             _ if self.refuses => ("refusal", None),
             Some("tool_calls" | "function_call") => ("tool_use", None),
-            _ if self.calls => ("tool_use", None),
-            _ => match self.stop_sequence.as_deref() {
+            Some(_) if self.calls => ("tool_use", None),
+            finish => match self.stop_sequence.as_deref() {
                 Some(sequence) => ("stop_sequence", Some(sequence)),
-                None => ("end_turn", None),
+                None => (finish.map(|_| "end_turn")?, None),
             },
-        }
+        })
     }
 }
 
@@ -215,11 +216,11 @@ mod tests {
                 let told = json!({"foreign": {"anthropic": [reason]}});
                 ending.hear_foreign(told.as_object().unwrap());
             }
-            assert_eq!(ending.stop_reason(), (reason, None));
+            assert_eq!(ending.stop_reason(), Some((reason, None)));
         }
         let mut ending = Ending::default();
         ending.hear(&json!({"finish_reason": "stop", "stop_reason": "\n\n"}));
-        assert_eq!(ending.stop_reason(), ("stop_sequence", Some("\n\n")));
+        assert_eq!(ending.stop_reason(), Some(("stop_sequence", Some("\n\n"))));
         assert_eq!(finish_reason("stop_sequence"), "stop");
         assert!(is_foreign_reason("some_day") && !is_foreign_reason("max_tokens"));
     }
@@ -231,8 +232,10 @@ mod tests {
             ..Ending::default()
         };
         ending.hear(&json!({"finish_reason": "stop", "stop_reason": 7}));
-        assert_eq!(ending.stop_reason(), ("tool_use", None));
+        assert_eq!(ending.stop_reason(), Some(("tool_use", None)));
+        ending.finish_reason = None;
+        assert_eq!(ending.stop_reason(), None, "nobody says that it has ended");
         ending.refuses = true;
-        assert_eq!(ending.stop_reason(), ("refusal", None));
+        assert_eq!(ending.stop_reason(), Some(("refusal", None)));
     }
 }

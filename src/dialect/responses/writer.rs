@@ -115,14 +115,16 @@ impl Writer {
             Some("content_filter") => Some("content_filter"),
             _ => None,
         };
-        self.output.end(incomplete.is_some(), &mut self.events);
-        let (kind, status) = match incomplete {
-            Some(_) => ("response.incomplete", "incomplete"),
-            None => ("response.completed", "completed"),
+        // Where nobody says how it ended, perhaps it did not.
+        let whole = self.finish.is_some() && incomplete.is_none();
+        self.output.end(!whole, &mut self.events);
+        let (kind, status) = match whole {
+            false => ("response.incomplete", "incomplete"),
+            true => ("response.completed", "completed"),
         };
         let response = self.response(Standing {
             status,
-            completed_at: incomplete.is_none().then(unix_seconds),
+            completed_at: whole.then(unix_seconds),
             incomplete,
             ..Standing::default()
         });

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
+use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::{ENDPOINT, Errand, Gateway, Vector, Vectors, plain};
@@ -12,11 +13,11 @@ use crate::cache::embeddings::{Fresh, Home};
 use crate::cache::hygiene;
 use crate::dialect::embeddings::{Answer, apportioned};
 use crate::gateway::ask::Served;
-use crate::gateway::endpoints::aside;
+use crate::gateway::endpoints::{UNREAD, aside};
 use crate::gateway::error::ApiError;
 use crate::gateway::via::Via;
 use crate::guard::Reservation;
-use crate::provider::{Failure, FailureKind};
+use crate::provider::Failure;
 use crate::router::{self, Brought, Candidate, Failures, most_inputs};
 use crate::telemetry::Stage;
 
@@ -26,7 +27,7 @@ const AT_ONCE: usize = 4;
 /// One call and what it is for.
 struct Part {
     places: Vec<usize>,
-    brought: Brought,
+    brought: Brought<Answer>,
 }
 
 impl Gateway {
@@ -91,10 +92,12 @@ impl Gateway {
         places: Vec<usize>,
     ) -> Result<Part, Failure> {
         let body = |model: &str| errand.request.body_for(model, &places);
+        let count = places.len();
         let call = router::Errand {
             endpoint: ENDPOINT,
             headers: &errand.ask.headers,
             body: &body,
+            read: &move |body| Box::pin(answer(body, count)),
         };
         let brought = self.router.exchange(candidates, &call).await?;
         Ok(Part { places, brought })
@@ -122,22 +125,7 @@ impl Gateway {
             .first()
             .filter(|_| whole)
             .map(|part| part.brought.body.clone());
-        if let (Some(body), 0) = (&as_it_came, keep_ms) {
-            return Ok(plain(via, body.clone()));
-        }
-        let mut fresh = match (errand.read(parts).await, &as_it_came) {
-            (Ok(fresh), _) => fresh,
-            (Err(why), Some(body)) => {
-                // Whatever it is, it is what the provider says.
-                tracing::warn!(why, "vectors are passed on and not remembered");
-                self.metrics.not_stored("malformed");
-                return Ok(plain(via, body.clone()));
-            }
-            (Err(why), None) => {
-                let failure = Failure::because(FailureKind::Malformed, why);
-                return Err(ApiError::from(&failure));
-            }
-        };
+        let mut fresh = errand.vectors(parts).await?;
         reserved.counted(fresh.all.values().map(|vector| vector.tokens).sum());
         self.keep(errand, &fresh, keep_ms);
         if let Some(body) = as_it_came {
@@ -186,6 +174,12 @@ impl Gateway {
     }
 }
 
+/// One part of an answer: so many vectors, or it is none.
+async fn answer(body: Bytes, count: usize) -> Result<Answer, String> {
+    let read = aside(body.len(), move || Answer::read(&body, count)).await;
+    read.unwrap_or_else(|_| Err(UNREAD.to_owned()))
+}
+
 /// The same with who answered last.
 fn brought_by(parts: &mut [Part], via: Via) -> Via {
     match parts.last_mut() {
@@ -218,13 +212,14 @@ impl Errand {
         first.map(|(place, _)| place).collect()
     }
 
-    async fn read(&self, parts: Vec<Part>) -> Result<Vectors, String> {
+    /// What all parts of an answer hold.
+    async fn vectors(&self, parts: Vec<Part>) -> Result<Vectors, ApiError> {
         let bytes = parts.iter().map(|part| part.brought.body.len()).sum();
         let (keys, request) = (self.keys.clone(), Arc::clone(&self.request));
         let read = move || {
             let mut read = Vectors::default();
             for part in parts {
-                let answer = Answer::read(&part.brought.body, part.places.len())?;
+                let answer = part.brought.read;
                 let weights: Vec<u64> = part.places.iter().map(|p| request.weight(*p)).collect();
                 let tokens = apportioned(answer.tokens, &weights);
                 for ((place, numbers), tokens) in part.places.iter().zip(answer.vectors).zip(tokens)
@@ -238,10 +233,9 @@ impl Errand {
                     false => answer.model,
                 };
             }
-            Ok(read)
+            read
         };
-        let read = aside(bytes, read).await;
-        read.unwrap_or_else(|_| Err("it could not be read".to_owned()))
+        aside(bytes, read).await
     }
 
     /// A provider that was asked for some of the items counts them anew.

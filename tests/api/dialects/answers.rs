@@ -101,3 +101,29 @@ async fn tokens_read_from_a_providers_cache_are_part_of_the_input_and_told() {
         }
     }
 }
+
+#[tokio::test]
+async fn an_answer_that_nobody_says_has_ended_is_not_told_as_whole() {
+    let bench = Bench::of("");
+    for (speaker, event, told) in [
+        (Speaker::Messages, "message_delta", "\"stop_reason\":null"),
+        (
+            Speaker::Responses,
+            "response.incomplete",
+            "\"status\":\"incomplete\"",
+        ),
+    ] {
+        let body = speaker.question("mock-unended", "How far?", false);
+        let [whole, stream] = framings(&body, speaker);
+        let whole = bench.send(speaker, &whole).await;
+        assert!(
+            whole.status == 200 && whole.body().contains(told),
+            "{whole:?}"
+        );
+        let stream = bench.send(speaker, &stream).await;
+        let last = stream.body().split("\n\n").filter(|e| e.contains(event));
+        let last = last.last().unwrap_or_default();
+        assert!(last.contains(told), "{stream:?}");
+        assert!(!stream.body().contains("response.completed"), "{stream:?}");
+    }
+}

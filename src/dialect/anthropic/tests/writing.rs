@@ -33,11 +33,14 @@ fn chunks_of_another_provider_are_events_of_the_api() {
 
 #[test]
 fn calls_whose_pieces_are_mixed_come_one_after_the_other() {
+    let mut finish = delta(json!({}));
+    finish["choices"][0]["finish_reason"] = "tool_calls".into();
     let chunks = [
         fragment(0, "a", "{\"x\":"),
         fragment(1, "b", "{"),
         fragment(0, "", "1}"),
         fragment(1, "", "}"),
+        finish,
     ];
     let events = written(&chunks);
     let told: Vec<_> = events

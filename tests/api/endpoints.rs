@@ -144,6 +144,17 @@ async fn what_is_no_answer_is_told_as_that_at_each_endpoint() {
 }
 
 #[tokio::test]
+async fn vectors_in_a_form_that_cannot_be_kept_are_passed_on() {
+    let client = Client::new();
+    for _ in 0..2 {
+        let body = json!({"model": "mock-bits", "input": ["a", "b"]});
+        let answer = post(&client, "/v1/embeddings", body).send().await;
+        assert_eq!((answer.status, answer.cache()), (200, "miss"));
+        assert_eq!(answer.json()["data"][1]["embedding"], "AACA");
+    }
+}
+
+#[tokio::test]
 async fn faults_of_a_count_are_told_as_anthropic_tells_them() {
     let client = Client::of(Gateway::start(BOTH).into());
     let bad = count(&client, "gpt-4o", "a")

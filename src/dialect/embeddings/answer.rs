@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
+use serde_json::value::RawValue;
 
 /// In which form vectors are told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,12 +31,20 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// Reads an answer to `count` items.
+    /// Reads an answer to `count` items. None where it has one vector to each, in another form than floats (bits, a
+    /// vector to each token): that can be passed on and not kept.
     ///
     /// # Errors
     /// Why it is none; for the log, never for a client.
-    pub fn read(body: &[u8], count: usize) -> Result<Self, String> {
-        let said: Said = serde_json::from_slice(body).map_err(|e| e.to_string())?;
+    pub fn read(body: &[u8], count: usize) -> Result<Option<Self>, String> {
+        match serde_json::from_slice(body) {
+            Ok(said) => Self::of(said, count).map(Some),
+            Err(_) if is_in_another_form(body, count) => Ok(None),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    fn of(said: Said, count: usize) -> Result<Self, String> {
         if said.data.len() != count {
             return Err(format!("{} vectors to {count} texts", said.data.len()));
         }
@@ -57,6 +66,39 @@ impl Answer {
             tokens: said.usage.map_or(0, Usage::tokens),
         })
     }
+}
+
+fn is_in_another_form(body: &[u8], count: usize) -> bool {
+    #[derive(Deserialize)]
+    struct Said<'a> {
+        #[serde(borrow)]
+        data: Vec<Datum<'a>>,
+    }
+    #[derive(Deserialize)]
+    struct Datum<'a> {
+        index: Option<usize>,
+        #[serde(borrow)]
+        embedding: &'a RawValue,
+    }
+    let Ok(said) = serde_json::from_slice::<Said<'_>>(body) else {
+        return false;
+    };
+    let mut places: Vec<_> = said
+        .data
+        .iter()
+        .enumerate()
+        .map(|(at, datum)| datum.index.unwrap_or(at))
+        .collect();
+    places.sort_unstable();
+    let vector = |datum: &Datum<'_>| {
+        let told = datum.embedding.get();
+        let of_numbers = |list: &str| {
+            list.trim_start()
+                .starts_with(|c: char| c == '-' || c == '[' || c.is_ascii_digit())
+        };
+        told.strip_prefix('[').is_some_and(of_numbers) || told.starts_with('"') && told.len() > 2
+    };
+    places.into_iter().eq(0..count) && said.data.iter().all(vector)
 }
 
 /// Writes an answer.
@@ -183,7 +225,7 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::json;
 
-    fn read(data: serde_json::Value) -> Result<Answer, String> {
+    fn read(data: serde_json::Value) -> Result<Option<Answer>, String> {
         let body = json!({"data": data, "model": "m", "usage": {"prompt_tokens": 3}});
         Answer::read(body.to_string().as_bytes(), 2)
     }
@@ -197,7 +239,7 @@ mod tests {
             model: "m".into(),
             tokens: 3,
         };
-        assert_eq!(answer, Ok(expected));
+        assert_eq!(answer, Ok(Some(expected)));
     }
 
     #[test]
@@ -211,7 +253,6 @@ mod tests {
             json!([{"index": 0, "embedding": []}, {"index": 1, "embedding": []}]),
             json!([{"index": 0, "embedding": [1]}, {"index": 1, "embedding": null}]),
             json!([{"index": 0, "embedding": [1]}, {"index": 1, "embedding": ["1"]}]),
-            json!([{"index": 0, "embedding": "AACAPw=="}, {"index": 1, "embedding": "AACA"}]),
             // Not a number.
             json!([{"index": 0, "embedding": "AADAfw=="}, {"index": 1, "embedding": "AACAPw=="}]),
         ] {
@@ -220,12 +261,28 @@ mod tests {
         assert!(Answer::read(b"{}", 0).is_err());
     }
 
+    #[test]
+    fn vectors_in_another_form_are_an_answer_that_is_not_kept() {
+        for embedding in [json!("AACA"), json!([[1, 2], [3, 4]])] {
+            let of = |places: [usize; 2]| {
+                read(
+                    places
+                        .map(|index| json!({"index": index, "embedding": embedding}))
+                        .into(),
+                )
+            };
+            assert_eq!(of([1, 0]), Ok(None), "{embedding}");
+            assert!(of([0, 0]).is_err() && of([0, 2]).is_err(), "{embedding}");
+        }
+        assert!(read(json!([{"embedding": "AACA"}])).is_err());
+    }
+
     proptest! {
         #[test]
         fn a_vector_is_the_same_in_either_form(numbers in prop::collection::vec(-1e30f32..1e30, 1..40)) {
             for format in [Format::Float, Format::Base64] {
                 let body = write(&[&numbers, &numbers], "m", 7, format);
-                let answer = Answer::read(&body, 2).unwrap();
+                let answer = Answer::read(&body, 2).unwrap().unwrap();
                 prop_assert_eq!(&answer.vectors[1], &numbers);
                 prop_assert_eq!(answer.tokens, 7);
             }

@@ -226,7 +226,7 @@ mod tests {
                 cohere_answer(&asked, cohere.to_string().as_bytes()),
             ] {
                 let told = told.unwrap();
-                let answer = Answer::read(&told, 2).unwrap();
+                let answer = Answer::read(&told, 2).unwrap().unwrap();
                 assert_eq!(answer.vectors, [[0.5, 1.0], [2.0, 3.0]]);
                 assert_eq!((answer.tokens, answer.model.as_str()), (4, "m"));
             }

@@ -11,13 +11,14 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use super::{ENDPOINT, Errand, Gateway, Vector, Vectors, plain};
 use crate::cache::embeddings::{Fresh, Home};
 use crate::cache::hygiene;
+use crate::chat::Unstorable;
 use crate::dialect::embeddings::{Answer, apportioned};
 use crate::gateway::ask::Served;
 use crate::gateway::endpoints::{UNREAD, aside};
 use crate::gateway::error::ApiError;
 use crate::gateway::via::Via;
 use crate::guard::Reservation;
-use crate::provider::Failure;
+use crate::provider::{Failure, FailureKind};
 use crate::router::{self, Brought, Candidate, Failures, most_inputs};
 use crate::telemetry::Stage;
 
@@ -27,7 +28,8 @@ const AT_ONCE: usize = 4;
 /// One call and what it is for.
 struct Part {
     places: Vec<usize>,
-    brought: Brought<Answer>,
+    /// With what it says, none where that cannot be kept.
+    brought: Brought<Option<Answer>>,
 }
 
 impl Gateway {
@@ -125,7 +127,21 @@ impl Gateway {
             .first()
             .filter(|_| whole)
             .map(|part| part.brought.body.clone());
-        let mut fresh = errand.vectors(parts).await?;
+        let fresh = errand.vectors(parts).await?;
+        let mut fresh = match (fresh, &as_it_came) {
+            (Some(fresh), _) => fresh,
+            (None, Some(body)) => {
+                if keep_ms > 0 {
+                    self.metrics.not_stored(Unstorable::Unparseable.as_str());
+                }
+                return Ok(plain(via, body.clone()));
+            }
+            (None, None) => {
+                let why = "vectors in a form that cannot be put together";
+                let failure = Failure::because(FailureKind::Malformed, why);
+                return Err(ApiError::from(&failure));
+            }
+        };
         reserved.counted(fresh.all.values().map(|vector| vector.tokens).sum());
         self.keep(errand, &fresh, keep_ms);
         if let Some(body) = as_it_came {
@@ -175,7 +191,7 @@ impl Gateway {
 }
 
 /// One part of an answer: so many vectors, or it is none.
-async fn answer(body: Bytes, count: usize) -> Result<Answer, String> {
+async fn answer(body: Bytes, count: usize) -> Result<Option<Answer>, String> {
     let read = aside(body.len(), move || Answer::read(&body, count)).await;
     read.unwrap_or_else(|_| Err(UNREAD.to_owned()))
 }
@@ -212,14 +228,14 @@ impl Errand {
         first.map(|(place, _)| place).collect()
     }
 
-    /// What all parts of an answer hold.
-    async fn vectors(&self, parts: Vec<Part>) -> Result<Vectors, ApiError> {
+    /// What all parts of an answer hold, if that can be kept.
+    async fn vectors(&self, parts: Vec<Part>) -> Result<Option<Vectors>, ApiError> {
         let bytes = parts.iter().map(|part| part.brought.body.len()).sum();
         let (keys, request) = (self.keys.clone(), Arc::clone(&self.request));
         let read = move || {
             let mut read = Vectors::default();
             for part in parts {
-                let answer = part.brought.read;
+                let answer = part.brought.read?;
                 let weights: Vec<u64> = part.places.iter().map(|p| request.weight(*p)).collect();
                 let tokens = apportioned(answer.tokens, &weights);
                 for ((place, numbers), tokens) in part.places.iter().zip(answer.vectors).zip(tokens)
@@ -233,7 +249,7 @@ impl Errand {
                     false => answer.model,
                 };
             }
-            read
+            Some(read)
         };
         aside(bytes, read).await
     }

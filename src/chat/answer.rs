@@ -355,15 +355,18 @@ impl Signs {
     }
 }
 
-/// Whether a JSON value holds nothing, or white space alone.
+/// Whether a JSON value holds nothing: a text at most white space.
 fn is_blank(json: &str) -> bool {
-    let mut rest = json.trim_matches('"');
+    let Some(text) = json.strip_prefix('"') else {
+        return matches!(json, "null" | "[]" | "{}");
+    };
+    let mut rest = text.trim_end_matches('"');
     loop {
         rest = rest.trim_start();
         let spaces = ["\\n", "\\r", "\\t"];
         match spaces.iter().find_map(|space| rest.strip_prefix(space)) {
             Some(behind) => rest = behind,
-            None => return matches!(rest, "" | "null" | "[]" | "{}"),
+            None => return rest.is_empty(),
         }
     }
 }
@@ -446,6 +449,35 @@ mod tests {
             parse(&called).storable_with(true),
             Err(Unstorable::Truncated)
         );
+    }
+
+    #[test]
+    fn an_answer_that_says_nothing_is_not_stored() {
+        let said = |message: Value| {
+            let mut said = answer("stop");
+            said["choices"][0]["message"] = message;
+            Answer::parse(said.to_string().as_bytes())
+                .unwrap()
+                .storable()
+        };
+        for nothing in [
+            json!({"content": null}),
+            json!({"role": "assistant", "content": "", "annotations": []}),
+            json!({"content": " \n\t", "reasoning_content": "Hm."}),
+            json!({"content": []}),
+        ] {
+            assert_eq!(said(nothing.clone()), Err(Unstorable::Empty), "{nothing}");
+        }
+        for something in [
+            json!({"content": "[]"}),
+            json!({"content": "null"}),
+            json!({"content": "\n{}"}),
+            json!({"content": "\\n"}),
+            json!({"content": "\""}),
+            json!({"content": null, "audio": {"id": "a"}}),
+        ] {
+            assert_eq!(said(something.clone()), Ok(()), "{something}");
+        }
     }
 
     #[test]

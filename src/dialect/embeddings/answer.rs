@@ -31,40 +31,44 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// Reads an answer to `count` items. None where it has one vector to each, in another form than floats (bits, a
-    /// vector to each token): that can be passed on and not kept.
+    /// Reads an answer to `count` items. None where it has one vector to each, and what they are cannot be told: in
+    /// another form than floats (bits, a vector to each token), or not numbered one to each. That can be passed on and
+    /// not kept.
     ///
     /// # Errors
     /// Why it is none; for the log, never for a client.
     pub fn read(body: &[u8], count: usize) -> Result<Option<Self>, String> {
         match serde_json::from_slice(body) {
-            Ok(said) => Self::of(said, count).map(Some),
+            Ok(said) => Self::of(said, count),
             Err(_) if is_in_another_form(body, count) => Ok(None),
             Err(error) => Err(error.to_string()),
         }
     }
 
-    fn of(said: Said, count: usize) -> Result<Self, String> {
+    fn of(said: Said, count: usize) -> Result<Option<Self>, String> {
         if said.data.len() != count {
             return Err(format!("{} vectors to {count} texts", said.data.len()));
+        }
+        let lengths = said.data.iter().map(|datum| datum.embedding.0.len());
+        let longest = lengths.clone().max().unwrap_or(0);
+        if longest == 0 || lengths.min() != Some(longest) {
+            return Err("vectors of several lengths, or without numbers".to_owned());
         }
         let mut vectors: Vec<Vec<f32>> = vec![Vec::new(); count];
         for (at, datum) in said.data.into_iter().enumerate() {
             let place = datum.index.unwrap_or(at);
-            let slot = vectors.get_mut(place).filter(|slot| slot.is_empty());
-            *slot.ok_or("a vector of no text")? = datum.embedding.0;
+            match vectors.get_mut(place).filter(|slot| slot.is_empty()) {
+                Some(slot) => *slot = datum.embedding.0,
+                None => return Ok(None),
+            }
         }
-        let length = vectors.first().map_or(0, Vec::len);
-        let sound =
-            |vector: &Vec<f32>| vector.len() == length && vector.iter().all(|n| n.is_finite());
-        if length == 0 || !vectors.iter().all(sound) {
-            return Err("vectors of several lengths, or without numbers".to_owned());
-        }
-        Ok(Self {
+        // Bytes that were no floats look like such that are no numbers.
+        let sound = vectors.iter().flatten().all(|number| number.is_finite());
+        Ok(sound.then(|| Self {
             vectors,
             model: said.model.unwrap_or_default(),
             tokens: said.usage.map_or(0, Usage::tokens),
-        })
+        }))
     }
 }
 
@@ -76,29 +80,22 @@ fn is_in_another_form(body: &[u8], count: usize) -> bool {
     }
     #[derive(Deserialize)]
     struct Datum<'a> {
-        index: Option<usize>,
         #[serde(borrow)]
         embedding: &'a RawValue,
     }
     let Ok(said) = serde_json::from_slice::<Said<'_>>(body) else {
         return false;
     };
-    let mut places: Vec<_> = said
-        .data
-        .iter()
-        .enumerate()
-        .map(|(at, datum)| datum.index.unwrap_or(at))
-        .collect();
-    places.sort_unstable();
-    let vector = |datum: &Datum<'_>| {
-        let told = datum.embedding.get();
-        let of_numbers = |list: &str| {
-            list.trim_start()
-                .starts_with(|c: char| c == '-' || c == '[' || c.is_ascii_digit())
-        };
-        told.strip_prefix('[').is_some_and(of_numbers) || told.starts_with('"') && told.len() > 2
+    let of_numbers = |list: &str| {
+        let first = list.trim_start().chars().next();
+        first.is_some_and(|c| c == '-' || c == '[' || c.is_ascii_digit())
     };
-    places.into_iter().eq(0..count) && said.data.iter().all(vector)
+    let is_vector = |datum: &Datum<'_>| {
+        let told = datum.embedding.get();
+        let text = told.starts_with('"') && told.len() > 2;
+        text || told.strip_prefix('[').is_some_and(of_numbers)
+    };
+    said.data.len() == count && said.data.iter().all(is_vector)
 }
 
 /// Writes an answer.
@@ -247,14 +244,10 @@ mod tests {
         for data in [
             json!([]),
             json!([{"index": 0, "embedding": [1]}]),
-            json!([{"index": 0, "embedding": [1]}, {"index": 0, "embedding": [1]}]),
-            json!([{"index": 0, "embedding": [1]}, {"index": 2, "embedding": [1]}]),
             json!([{"index": 0, "embedding": [1]}, {"index": 1, "embedding": [1, 2]}]),
             json!([{"index": 0, "embedding": []}, {"index": 1, "embedding": []}]),
             json!([{"index": 0, "embedding": [1]}, {"index": 1, "embedding": null}]),
             json!([{"index": 0, "embedding": [1]}, {"index": 1, "embedding": ["1"]}]),
-            // Not a number.
-            json!([{"index": 0, "embedding": "AADAfw=="}, {"index": 1, "embedding": "AACAPw=="}]),
         ] {
             assert!(read(data.clone()).is_err(), "{data}");
         }
@@ -262,17 +255,16 @@ mod tests {
     }
 
     #[test]
-    fn vectors_in_another_form_are_an_answer_that_is_not_kept() {
-        for embedding in [json!("AACA"), json!([[1, 2], [3, 4]])] {
-            let of = |places: [usize; 2]| {
-                read(
-                    places
-                        .map(|index| json!({"index": index, "embedding": embedding}))
-                        .into(),
-                )
-            };
-            assert_eq!(of([1, 0]), Ok(None), "{embedding}");
-            assert!(of([0, 0]).is_err() && of([0, 2]).is_err(), "{embedding}");
+    fn vectors_that_cannot_be_told_are_an_answer_that_is_not_kept() {
+        for data in [
+            json!([{"embedding": "AACA"}, {"embedding": "AACA"}]),
+            json!([{"embedding": [[1, 2], [3, 4]]}, {"embedding": [[1, 2]]}]),
+            // Not a number.
+            json!([{"index": 0, "embedding": "AADAfw=="}, {"index": 1, "embedding": "AACAPw=="}]),
+            json!([{"index": 0, "embedding": [1]}, {"index": 0, "embedding": [1]}]),
+            json!([{"index": 0, "embedding": [1]}, {"index": 2, "embedding": [1]}]),
+        ] {
+            assert_eq!(read(data.clone()), Ok(None), "{data}");
         }
         assert!(read(json!([{"embedding": "AACA"}])).is_err());
     }

@@ -228,6 +228,11 @@ impl Output {
         events.say("response.output_item.done", done);
     }
 
+    /// Whether tools are called.
+    pub(super) fn calls(&self) -> bool {
+        !self.calls.is_empty()
+    }
+
     /// Closes everything; the last item is the one that was `cut`, if one was.
     pub(super) fn end(&mut self, cut: bool, events: &mut Events) {
         let nameless = |call: &Call| call.item.is_none();

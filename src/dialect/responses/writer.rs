@@ -115,8 +115,8 @@ impl Writer {
             Some("content_filter") => Some("content_filter"),
             _ => None,
         };
-        // Where nobody says how it ended, perhaps it did not.
-        let whole = self.finish.is_some() && incomplete.is_none();
+        // Where nobody says how it ended, perhaps it did not. Some servers never do where tools are called.
+        let whole = (self.finish.is_some() || self.output.calls()) && incomplete.is_none();
         self.output.end(!whole, &mut self.events);
         let (kind, status) = match whole {
             false => ("response.incomplete", "incomplete"),

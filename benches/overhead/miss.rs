@@ -62,8 +62,8 @@ fn without_meaning(setup: &Setup, through: &Server) -> Result<Vec<Row>, Fault> {
 #[derive(Clone, Copy)]
 struct Load {
     connections: usize,
-    /// Requests a second, all connections together; none where each asks again as soon as it is answered. Then the
-    /// server has always something to do, and what asks and answers it never sleeps.
+    /// Requests a second, all connections together; none where each asks again as soon as it is answered, so that the
+    /// server always has something to do.
     rate: Option<f64>,
 }
 

@@ -30,8 +30,8 @@ const MODERATOR: &str = "omni-moderation-latest";
 /// Bytes of a body above which it is read, or written, beside the worker.
 const LARGE_BYTES: usize = 256 * 1024;
 
-/// Why an answer is none that a panic kept from being read.
-pub(super) const UNREAD: &str = "it could not be read";
+/// Says why an answer is none.
+type Check = fn(&[u8]) -> Result<(), String>;
 
 /// One request to such an endpoint, with its caller.
 #[derive(Debug)]
@@ -77,7 +77,7 @@ impl Gateway {
             *model = MODERATOR.into();
         }
         let route = self.route_to(model_of(&members)?, &ask.caller, ask.forced.as_ref())?;
-        self.pass_on(Endpoint::Moderations, &ask, &route, &members)
+        self.pass_on((Endpoint::Moderations, judged), &ask, &route, &members)
             .await
     }
 
@@ -86,7 +86,7 @@ impl Gateway {
         let route = self.route_to(model_of(&members)?, &ask.caller, ask.forced.as_ref())?;
         if route.speaks(Dialect::Messages) {
             return self
-                .pass_on(Endpoint::CountTokens, &ask, &route, &members)
+                .pass_on((Endpoint::CountTokens, counted), &ask, &route, &members)
                 .await;
         }
         let model = model_of(&members)?.to_owned();
@@ -123,10 +123,11 @@ impl Gateway {
         )?)
     }
 
-    /// Has the first provider answer that can. Nothing is counted in tokens here.
+    /// Has the first provider answer that can, in a way that `read` takes for an answer. Nothing is counted in tokens
+    /// here.
     async fn pass_on(
         &self,
-        endpoint: Endpoint,
+        (endpoint, read): (Endpoint, Check),
         ask: &EndpointAsk,
         route: &Plan,
         members: &Map<String, Value>,
@@ -143,7 +144,7 @@ impl Gateway {
             endpoint,
             headers: &ask.headers,
             body: &body,
-            read: &move |body| Box::pin(understood(endpoint, body)),
+            read: &move |body| Box::pin(understood(body, read)),
         };
         let mut admission = self.let_in(limited)?;
         let brought = match self.room_for(limited, &mut admission, NOTHING).await {
@@ -199,36 +200,40 @@ impl EndpointAsk {
     }
 }
 
-/// Whether an answer has what is asked for there.
-async fn understood(endpoint: Endpoint, body: Bytes) -> Result<(), String> {
+/// Reads an answer of a provider.
+///
+/// # Errors
+/// Why it is none; for the log, never for a client.
+pub(super) async fn understood<T: Send + 'static>(
+    body: Bytes,
+    read: impl FnOnce(&[u8]) -> Result<T, String> + Send + 'static,
+) -> Result<T, String> {
+    let read = aside(body.len(), move || read(&body)).await;
+    read.unwrap_or_else(|_| Err("it could not be read".to_owned()))
+}
+
+/// Whether an answer judges anything.
+fn judged(body: &[u8]) -> Result<(), String> {
     #[derive(Deserialize)]
     struct Judged {
         results: Vec<Map<String, Value>>,
     }
+    let judged: Judged = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    match judged.results.is_empty() {
+        true => Err("no results".to_owned()),
+        false => Ok(()),
+    }
+}
+
+/// Whether an answer counts.
+fn counted(body: &[u8]) -> Result<(), String> {
     #[derive(Deserialize)]
     struct Counted {
         #[serde(rename = "input_tokens")]
         _tokens: u64,
     }
-    let bytes = body.len();
-    let read = move || -> Result<(), String> {
-        let fault = |error: serde_json::Error| error.to_string();
-        match endpoint {
-            Endpoint::Moderations => {
-                let judged: Judged = serde_json::from_slice(&body).map_err(fault)?;
-                let none = judged.results.is_empty();
-                (!none).then_some(()).ok_or_else(|| "no results".to_owned())
-            }
-            Endpoint::CountTokens => {
-                let counted: Result<Counted, _> = serde_json::from_slice(&body);
-                counted.map(drop).map_err(fault)
-            }
-            // They are read where they are put together.
-            Endpoint::Embeddings => Ok(()),
-        }
-    };
-    let read = aside(bytes, read).await;
-    read.unwrap_or_else(|_| Err(UNREAD.to_owned()))
+    let counted: Result<Counted, _> = serde_json::from_slice(body);
+    counted.map(drop).map_err(|error| error.to_string())
 }
 
 /// The tokens of a conversation where nobody counts them.

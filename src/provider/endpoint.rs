@@ -5,15 +5,8 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
-
 use super::failure::{Failure, FailureKind, UpstreamError};
 use super::{ClientHeaders, Deadlines};
-use crate::dialect::Fault;
-
-/// Bytes above which a body is no error.
-const LONGEST_ERROR: usize = 64 << 10;
 
 /// One of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -97,27 +90,6 @@ pub(super) fn unsaid(param: &str, message: String) -> Failure {
         })),
         ..Failure::new(FailureKind::Inexpressible)
     }
-}
-
-/// The error in place of an answer, which some servers send with status 200. A large answer is not read for it.
-pub(super) fn said_no(body: &[u8]) -> Option<Fault> {
-    #[derive(Deserialize)]
-    struct Said<'a> {
-        #[serde(borrow)]
-        error: Option<&'a RawValue>,
-        #[serde(borrow)]
-        object: Option<&'a RawValue>,
-    }
-    if body.len() > LONGEST_ERROR {
-        return None;
-    }
-    let said: Said<'_> = serde_json::from_slice(body).ok()?;
-    let error = match (said.error, said.object) {
-        (Some(error), _) => serde_json::from_str(error.get()),
-        (None, Some(object)) if object.get() == "\"error\"" => serde_json::from_slice(body),
-        _ => return None,
-    };
-    error.ok().map(Fault::Said)
 }
 
 impl fmt::Debug for Exchange {

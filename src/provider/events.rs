@@ -9,8 +9,9 @@ use serde::Deserialize;
 
 use super::aws::{FrameError, Frames, Kind};
 use super::body::{Body, Content};
+use super::error_within::in_stream;
 use super::failure::{Failure, FailureKind};
-use super::refusal::{Scrub, in_stream};
+use super::refusal::Scrub;
 use super::sse::{Splitter, SseError};
 use super::{Event, EventStream};
 use crate::chat::{Chunk, ChunkError, DONE};

@@ -10,6 +10,7 @@ mod cohere;
 mod completions;
 mod demo;
 mod endpoint;
+mod error_within;
 mod events;
 mod failure;
 mod gemini;

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::completions::Completions;
 use super::endpoint::Endpoint;
+use super::error_within::said_no;
 use super::events::{Chat, Tongue};
 use super::headers;
 use super::http::{ProviderError, under};
@@ -85,11 +86,7 @@ impl Wire for OpenAi {
 
 /// What a body says that is no answer: an error, or nothing that can be understood.
 pub(super) fn no_answer(body: &[u8], why: &str) -> Fault {
-    let said: Value = serde_json::from_slice(body).unwrap_or_default();
-    match said.get("error").filter(|e| !e.is_null()) {
-        Some(said) => Fault::Said(said.clone()),
-        None => Fault::Malformed(why.to_owned()),
-    }
+    said_no(body).map_or_else(|| Fault::Malformed(why.to_owned()), Fault::Said)
 }
 
 #[cfg(test)]

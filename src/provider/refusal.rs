@@ -12,7 +12,7 @@ use super::failure::{Failure, FailureKind, UpstreamError};
 use super::retry_after::{quota, retry_after};
 
 /// Bytes read of an error's body; what is longer is a page for people.
-const MAX_BODY: usize = 64 << 10;
+pub(super) const MAX_BODY: usize = 64 << 10;
 /// Bytes kept of its message.
 const MAX_MESSAGE: usize = 4 << 10;
 
@@ -69,99 +69,6 @@ pub(super) async fn refused(mut body: Body, scrub: &Scrub) -> Failure {
     }
 }
 
-/// An error object inside an answer that had begun with 200. Where it says which status it would have had, it counts
-/// as that.
-pub(super) fn in_stream(error: &Value, scrub: &Scrub) -> Failure {
-    let told = told_status(error);
-    let kind = match told.map(kind) {
-        None | Some(FailureKind::Server | FailureKind::Malformed) => FailureKind::InStream,
-        Some(kind) => kind,
-    };
-    let status = told.filter(|_| kind != FailureKind::InStream);
-    let said = match (kind, status) {
-        (FailureKind::Auth, Some(status)) => silent(status),
-        (_, None) => spoken(200, error, scrub),
-        (_, Some(status)) => {
-            let mut said = spoken(status.as_u16(), error, scrub);
-            // A status is no code that a client could go by.
-            said.code = said.code.filter(|code| code != status.as_str());
-            said
-        }
-    };
-    Failure {
-        upstream: Some(Box::new(said)),
-        ..Failure::new(kind)
-    }
-}
-
-/// What providers call their errors where no status tells them apart (names of OpenAI, Anthropic, Google and AWS), and
-/// the status that goes with each. `invalid_request_error` is not among them: servers that send errors with status 200
-/// call all of them so.
-const NAMED: [(&[&str], u16); 7] = [
-    (
-        &[
-            "context_length_exceeded",
-            "invalid_argument",
-            "failed_precondition",
-            "missing_thought_signature",
-            "validationexception",
-        ],
-        400,
-    ),
-    (
-        &["authentication_error", "invalid_api_key", "unauthenticated"],
-        401,
-    ),
-    (&["billing_error"], 402),
-    (&["permission_error", "permission_denied"], 403),
-    (&["not_found_error", "model_not_found", "not_found"], 404),
-    (
-        &[
-            "rate_limit_error",
-            "rate_limit_exceeded",
-            "insufficient_quota",
-            "resource_exhausted",
-            "throttlingexception",
-        ],
-        429,
-    ),
-    (
-        &[
-            "overloaded_error",
-            "server_overloaded",
-            "service_unavailable",
-            "unavailable",
-            "serviceunavailableexception",
-        ],
-        503,
-    ),
-];
-
-/// The status that an error object tells of itself: as a number, or by its name. The narrower name counts.
-fn told_status(error: &Value) -> Option<StatusCode> {
-    let number = |name: &str| match error.get(name)? {
-        Value::Number(number) => u16::try_from(number.as_u64()?).ok(),
-        Value::String(text) => text.parse().ok(),
-        _ => None,
-    };
-    let named = |name: &str| {
-        let said = error.get(name)?.as_str()?.to_ascii_lowercase();
-        let known = NAMED
-            .iter()
-            .find(|(names, _)| names.contains(&said.as_str()));
-        known.map(|(_, status)| *status)
-    };
-    let is_error = |status: &u16| (400..600).contains(status);
-    let names = || ["code", "status", "type"].into_iter().filter_map(named);
-    // What is said of this gateway's own account is for nobody else, whatever stands beside it.
-    let own = names().find(|status| matches!(status, 401..=403));
-    let mut numbers = ["code", "status"].into_iter().filter_map(number);
-    let status = own
-        .or_else(|| numbers.find(is_error))
-        .or_else(|| names().next())?;
-    StatusCode::from_u16(status).ok()
-}
-
 /// Google's errors come in an array of their own where a stream was asked for.
 fn alone(said: Value) -> Value {
     match said {
@@ -170,7 +77,7 @@ fn alone(said: Value) -> Value {
     }
 }
 
-fn kind(status: StatusCode) -> FailureKind {
+pub(super) fn kind(status: StatusCode) -> FailureKind {
     match status.as_u16() {
         401 | 402 | 403 | 407 => FailureKind::Auth,
         429 => FailureKind::RateLimited,
@@ -184,7 +91,7 @@ fn kind(status: StatusCode) -> FailureKind {
     }
 }
 
-fn silent(status: StatusCode) -> UpstreamError {
+pub(super) fn silent(status: StatusCode) -> UpstreamError {
     UpstreamError {
         status: status.as_u16(),
         message: FailureKind::Auth.to_string(),
@@ -196,7 +103,7 @@ fn silent(status: StatusCode) -> UpstreamError {
 
 /// OpenAI's error object, or as much of it as there is; servers that only speak the dialect
 /// send a bare string, or `message` or `detail` at the top.
-fn spoken(status: u16, error: &Value, scrub: &Scrub) -> UpstreamError {
+pub(super) fn spoken(status: u16, error: &Value, scrub: &Scrub) -> UpstreamError {
     let text = |key: &str| match error.get(key)? {
         Value::String(text) => Some(scrub.clean(text)),
         Value::Number(number) => Some(number.to_string()),
@@ -243,82 +150,6 @@ mod tests {
         assert_eq!(read(&json!({"detail": "bad"})).message, "bad");
         assert_eq!(read(&json!({"code": 404})).code.as_deref(), Some("404"));
         assert!(!read(&Value::Null).message.is_empty());
-    }
-
-    #[test]
-    fn an_overloaded_provider_is_known_inside_of_an_answer_as_well() {
-        let kind = |kind| in_stream(&json!({"type": kind}), &Scrub::new(None)).kind;
-        assert_eq!(kind("overloaded_error"), FailureKind::Overloaded);
-        assert_eq!(kind("api_error"), FailureKind::InStream);
-    }
-
-    #[test]
-    fn an_error_inside_of_an_answer_counts_as_the_status_that_it_tells() {
-        let said = |error: Value| {
-            let failure = in_stream(&error, &Scrub::new(None));
-            (failure.kind, failure.upstream.unwrap().status)
-        };
-        for (error, kind, status) in [
-            (json!({"code": 429}), FailureKind::RateLimited, 429),
-            (json!({"code": "503"}), FailureKind::Overloaded, 503),
-            (
-                json!({"code": 400, "type": "x"}),
-                FailureKind::Rejected,
-                400,
-            ),
-            (
-                json!({"code": 429, "status": "RESOURCE_EXHAUSTED"}),
-                FailureKind::RateLimited,
-                429,
-            ),
-            (
-                json!({"status": "UNAVAILABLE"}),
-                FailureKind::Overloaded,
-                503,
-            ),
-            (
-                json!({"type": "insufficient_quota"}),
-                FailureKind::RateLimited,
-                429,
-            ),
-            (
-                json!({"type": "invalid_request_error", "code": "rate_limit_exceeded"}),
-                FailureKind::RateLimited,
-                429,
-            ),
-            (
-                json!({"type": "invalid_request_error"}),
-                FailureKind::InStream,
-                200,
-            ),
-            (
-                json!({"status": "FAILED_PRECONDITION"}),
-                FailureKind::Rejected,
-                400,
-            ),
-            (json!({"code": 500}), FailureKind::InStream, 200),
-            (
-                json!({"code": 7, "type": "server_error"}),
-                FailureKind::InStream,
-                200,
-            ),
-            (json!("code 429"), FailureKind::InStream, 200),
-        ] {
-            assert_eq!(said(error.clone()), (kind, status), "{error}");
-        }
-    }
-
-    #[test]
-    fn whom_the_gateway_is_to_a_provider_is_not_told_inside_of_an_answer_either() {
-        let error = json!({"type": "authentication_error", "message": "Key 7 of org 8 is off."});
-        let numbered = json!({"type": "authentication_error", "code": 400, "message": "org 8"});
-        let unpaid =
-            json!({"code": "insufficient_quota", "type": "billing_error", "message": "org 8"});
-        for error in [error, numbered, unpaid] {
-            let failure = in_stream(&error, &Scrub::new(None));
-            assert_eq!(failure.kind, FailureKind::Auth, "{error}");
-            assert!(!format!("{failure:?}").contains("org 8"));
-        }
     }
 
     #[test]

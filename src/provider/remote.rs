@@ -13,13 +13,14 @@ use secrecy::SecretString;
 use serde_json::Value;
 
 use super::body::{Body, Clock, Content, unreached};
-use super::endpoint::{Exchange, Exchanged, has_none, said_no, unsaid};
+use super::endpoint::{Exchange, Exchanged, has_none, unsaid};
+use super::error_within::{in_stream, said_no};
 use super::events::events;
 use super::failure::{Failure, FailureKind};
 use super::headers::{forward, passed_back};
 use super::http::{ProviderError, client, headers, parse_base, trimmed};
 use super::outbound::Outbound;
-use super::refusal::{Scrub, in_stream, refused};
+use super::refusal::{Scrub, refused};
 use super::wire::Wire;
 use super::{Call, Deadlines, Provider, Reply};
 use crate::chat::{Accent, ChatRequest, Dialect, InvalidRequest};
@@ -158,7 +159,7 @@ impl Remote {
         }
         let body = body.whole(endpoint.longest()).await?;
         if let Some(said) = said_no(&body) {
-            return Err(self.failed(said));
+            return Err(self.failed(Fault::Said(said)));
         }
         let body = self.wire.told(endpoint, &exchange.body, body);
         let body = body.map_err(|fault| self.failed(fault))?;

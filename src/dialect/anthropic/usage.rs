@@ -233,6 +233,8 @@ mod tests {
         };
         ending.hear(&json!({"finish_reason": "stop", "stop_reason": 7}));
         assert_eq!(ending.stop_reason(), Some(("tool_use", None)));
+        ending.finish_reason = None;
+        assert_eq!(ending.stop_reason(), Some(("tool_use", None)));
         ending.refuses = true;
         assert_eq!(ending.stop_reason(), Some(("refusal", None)));
         let untold = Ending::default();

@@ -406,6 +406,19 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_that_nobody_says_has_ended_is_whole_only_where_it_calls_tools() {
+        let (_, text) = written(&[said(&json!({"content": "Half"}))]);
+        assert_eq!(
+            (&text["status"], &text["completed_at"]),
+            (&json!("incomplete"), &Value::Null)
+        );
+        let call = json!({"index": 0, "id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}});
+        let (_, called) = written(&[said(&json!({ "tool_calls": [call] }))]);
+        assert_eq!(called["status"], "completed");
+        assert_eq!(called["output"][0]["status"], "completed");
+    }
+
+    #[test]
     fn an_answer_that_fails_on_the_way_says_so_and_ends() {
         let mut writer = Writer::new(echo());
         writer.chunk(said(&json!({"content": "a"})).as_object().unwrap());

@@ -5,7 +5,6 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::{ENDPOINT, Errand, Gateway, Vector, Vectors, plain};
@@ -14,7 +13,7 @@ use crate::cache::hygiene;
 use crate::chat::Unstorable;
 use crate::dialect::embeddings::{Answer, apportioned};
 use crate::gateway::ask::Served;
-use crate::gateway::endpoints::{UNREAD, aside};
+use crate::gateway::endpoints::{aside, understood};
 use crate::gateway::error::ApiError;
 use crate::gateway::via::Via;
 use crate::guard::Reservation;
@@ -99,7 +98,7 @@ impl Gateway {
             endpoint: ENDPOINT,
             headers: &errand.ask.headers,
             body: &body,
-            read: &move |body| Box::pin(answer(body, count)),
+            read: &move |body| Box::pin(understood(body, move |body| Answer::read(body, count))),
         };
         let brought = self.router.exchange(candidates, &call).await?;
         Ok(Part { places, brought })
@@ -188,12 +187,6 @@ impl Gateway {
             self.metrics.not_stored(why);
         }
     }
-}
-
-/// One part of an answer: so many vectors, or it is none.
-async fn answer(body: Bytes, count: usize) -> Result<Option<Answer>, String> {
-    let read = aside(body.len(), move || Answer::read(&body, count)).await;
-    read.unwrap_or_else(|_| Err(UNREAD.to_owned()))
 }
 
 /// The same with who answered last.

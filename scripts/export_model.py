@@ -149,14 +149,18 @@ def gather_words(graph, table):
     return graph.op("Mul", [steps, scale], "words.used")
 
 
-def embed_tokens(graph, weights, epsilon):
-    """Word + position embedding; the token type is always 0, so its row is folded into the positions."""
+def embed_tokens(graph, weights, epsilon, places):
+    """Word + position embedding; the token type is always 0, so its row is folded into the positions. `places` names the
+    positions `[batch, tokens]`, which else are counted from the row's start."""
     positions = graph.const(
         "positions",
         weights["embeddings.position_embeddings.weight"] + weights["embeddings.token_type_embeddings.weight"][0],
     )
-    length = graph.op("Shape", ["input_ids"], "length", start=1, end=2)
-    used = graph.op("Slice", [positions, graph.ints("zero", [0]), length, "zero"], "positions.used")
+    if places:
+        used = graph.op("Gather", [positions, places], "positions.used")
+    else:
+        length = graph.op("Shape", ["input_ids"], "length", start=1, end=2)
+        used = graph.op("Slice", [positions, graph.ints("zero", [0]), length, "zero"], "positions.used")
     x = graph.op("Add", [gather_words(graph, weights["embeddings.word_embeddings.weight"]), used], "tokens")
     return layer_norm(graph, x, "tokens.norm", weights, "embeddings", epsilon)
 
@@ -169,14 +173,15 @@ def pool(graph, x, mask):
     graph.op("LpNormalization", [total], "embedding", axis=-1, p=2)
 
 
-def build(weights, config, int8):
-    graph = Graph(int8)
+def encode(graph, weights, config, places=None, gated=None):
+    """The encoder's layers: the last one's state `[batch, tokens, width]`, and the mask as numbers. `gated` makes a layer's
+    own mask out of that of all, which it is given with the layer's number."""
     heads, width = config["num_attention_heads"], config["hidden_size"]
     epsilon = config["layer_norm_eps"]
     graph.ints("shape.by_head", [0, 0, heads, width // heads])
     graph.ints("shape.flat", [0, 0, width])
     graph.const("one", np.float32(1))
-    if int8:
+    if graph.int8:
         graph.ints("axis.last", [-1])
         graph.const("activation.step", np.float32(1 / ACTIVATION_STEPS))
         graph.const("activation.zero", np.uint8(128))
@@ -185,10 +190,11 @@ def build(weights, config, int8):
     hidden = graph.op("Mul", [hidden, graph.const("far", np.float32(-1e4))], "mask.far")
     hidden = graph.op("Unsqueeze", [hidden, graph.ints("axes", [1, 2])], "mask.scores")
 
-    x = embed_tokens(graph, weights, epsilon)
+    x = embed_tokens(graph, weights, epsilon, places)
     for i in range(config["num_hidden_layers"]):
         prefix, name = f"encoder.layer.{i}", f"layer{i}"
-        mixed = attention(graph, x, hidden, f"{name}.attention", weights, prefix, heads)
+        seen = gated(hidden, i) if gated else hidden
+        mixed = attention(graph, x, seen, f"{name}.attention", weights, prefix, heads)
         x = graph.op("Add", [x, mixed], f"{name}.attention.sum")
         x = layer_norm(graph, x, f"{name}.attention.norm", weights, f"{prefix}.attention.output", epsilon)
         wide, narrow = f"{prefix}.intermediate.dense", f"{prefix}.output.dense"
@@ -197,19 +203,28 @@ def build(weights, config, int8):
         y = linear(graph, y, f"{name}.narrow", weights[f"{narrow}.weight"], weights[f"{narrow}.bias"])
         x = graph.op("Add", [x, y], f"{name}.sum")
         x = layer_norm(graph, x, f"{name}.norm", weights, f"{prefix}.output", epsilon)
-    pool(graph, x, mask)
+    return x, mask
 
-    def tensor(name, kind, shape):
-        return helper.make_tensor_value_info(name, kind, shape)
 
-    inputs = [tensor(n, TensorProto.INT64, ["batch", "tokens"]) for n in ("input_ids", "attention_mask")]
-    outputs = [tensor("embedding", TensorProto.FLOAT, ["batch", width])]
-    body = helper.make_graph(graph.nodes, NAME, inputs, outputs, graph.initializers)
+def finish(graph, name, inputs, output, shape, producer):
+    """The graph as a model, checked: integer inputs `[batch, tokens]`, one output of floats."""
+    tensor = helper.make_tensor_value_info
+    inputs = [tensor(n, TensorProto.INT64, ["batch", "tokens"]) for n in inputs]
+    outputs = [tensor(output, TensorProto.FLOAT, shape)]
+    body = helper.make_graph(graph.nodes, name, inputs, outputs, graph.initializers)
     model = helper.make_model(
-        body, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="export_model.py", ir_version=9
+        body, opset_imports=[helper.make_opsetid("", OPSET)], producer_name=producer, ir_version=9
     )
     onnx.checker.check_model(model, full_check=True)
     return model
+
+
+def build(weights, config, int8):
+    graph = Graph(int8)
+    x, mask = encode(graph, weights, config)
+    pool(graph, x, mask)
+    names = ("input_ids", "attention_mask")
+    return finish(graph, NAME, names, "embedding", ["batch", config["hidden_size"]], "export_model.py")
 
 
 def reference(weights, config, ids):

@@ -71,13 +71,13 @@ skip() {
 
 shell_scripts() {
     local script
-    for script in scripts/*.sh .ci/run; do
+    for script in scripts/*.sh scripts/*/*.sh .ci/run; do
         bash -n "$script" || return
     done
     if command -v shellcheck >/dev/null; then
-        shellcheck -x scripts/*.sh .ci/run || return
+        shellcheck -x scripts/*.sh scripts/*/*.sh .ci/run || return
     fi
-    python3 -c 'import ast, sys; [ast.parse(open(f).read(), f) for f in sys.argv[1:]]' scripts/*.py tests/*/*.py
+    python3 -c 'import ast, sys; [ast.parse(open(f).read(), f) for f in sys.argv[1:]]' scripts/*.py scripts/*/*.py tests/*/*.py
 }
 
 tests() {
@@ -175,6 +175,7 @@ mkdir -p "$logs"
 stage setup scripts/setup.sh
 tools tools scripts/requirements-tools.txt
 stage scripts shell_scripts
+stage training env PYTHONPATH=scripts python3 -m train_verifier.check
 stage fmt cargo fmt --check
 if stage build cargo build --locked --quiet --lib --bins --examples; then
     stage tests tests

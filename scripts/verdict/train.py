@@ -26,11 +26,11 @@ WEAK = {"banking77", "clinc150"}
 # What the model looks at: a straight line in the cosine, and trees over what the guards found. Likeness of words and
 # letters was tried in the trees as well: it helps on the kind of pairs that were trained on and costs more than it gains
 # on others (templated pairs differ in one word, people's own rewordings in many).
-LINE = "cosine"
-USED = (LINE, "guard:")
+LINES = {False: ("cosine",), True: ("cosine", "verifier")}
+GUARD = "guard:"
 FOLDS = 5
 SEED = 20261125
-UP = {"cosine", "overlap", "containment", "bigrams", "letters", "order", "words_ratio"}
+UP = {"cosine", "verifier", "overlap", "containment", "bigrams", "letters", "order", "words_ratio"}
 DOWN = {"only_stored", "only_asked"}
 PARAMETERS = {
     "objective": "binary",
@@ -53,16 +53,17 @@ def main():
     arguments.add_argument("--report", help="write the figures here, as JSON")
     arguments.add_argument("--rounds", type=int, default=150)
     arguments.add_argument("--serve", type=float, default=0.9, help="probability from which a row counts as served")
+    arguments.add_argument("--verifier", action="store_true", help="look at what the verifier says as well; for rows that it was not trained on")
     arguments.add_argument("--without", nargs="*", default=[], help="files that are left out of training")
     options = arguments.parse_args()
 
     names, rows = read(options.features)
-    data = Data(names, rows)
+    data = Data(names, rows, options.verifier)
     # What a guard vetoes is decided already; the model is for the rest.
     left_out = MEASURE_ONLY | set(options.without)
     train = ~data.vetoed & ~data.weak & numpy.array([f not in left_out for f in data.file])
     folds = data.folds()
-    outside = numpy.full(len(rows), numpy.nan)
+    outside = numpy.full(len(data.rows), numpy.nan)
     for fold in range(FOLDS):
         fitted = Fitted(data, train & (folds != fold), options.rounds)
         held = train & (folds == fold)
@@ -96,8 +97,13 @@ def read(paths):
 class Data:
     """Rows as arrays; each pair once in each direction at training, once at measuring."""
 
-    def __init__(self, names, rows):
-        at = [i for i, name in enumerate(names) if name.startswith(USED)]
+    def __init__(self, names, rows, verifier=False):
+        self.line = LINES[verifier]
+        at = [i for i, name in enumerate(names) if name in self.line or name.startswith(GUARD)]
+        if verifier:
+            # What it cannot read is decided without it.
+            place = names.index("verifier")
+            rows = [row for row in rows if row["forth"][place] is not None and row["back"][place] is not None]
         number = lambda values: [numpy.nan if values[i] is None else values[i] for i in at]
         self.used, self.rows = [names[i] for i in at], rows
         self.x = numpy.array([number(r["forth"]) for r in rows], dtype=numpy.float64)
@@ -140,22 +146,22 @@ class Data:
 
 
 class Fitted:
-    """A line in the cosine, and trees that correct it."""
+    """A line in the cosine, and in what the verifier says, and trees that correct it."""
 
     def __init__(self, data, chosen, rounds):
-        self.at = data.used.index(LINE)
+        self.at = [data.used.index(name) for name in data.line]
         constraints = [1 if n in UP or n.startswith("guard:") else -1 if n in DOWN else 0 for n in data.used]
         # One answer serves both ways or neither.
         x = numpy.concatenate([data.x[chosen], data.back[chosen]])
         y, weight = numpy.tile(data.y[chosen], 2), numpy.tile(data.weight[chosen], 2)
-        line = LogisticRegression(C=1e3).fit(x[:, [self.at]], y, sample_weight=weight)
-        self.slope, self.base = float(line.coef_[0][0]), float(line.intercept_[0])
+        line = LogisticRegression(C=1e3).fit(x[:, self.at], y, sample_weight=weight)
+        self.slopes, self.base = line.coef_[0].astype(float), float(line.intercept_[0])
         parameters = {**PARAMETERS, "monotone_constraints": constraints}
         rows = lightgbm.Dataset(x, y, weight=weight, init_score=self.line(x))
         self.trees = lightgbm.train(parameters, rows, rounds)
 
     def line(self, x):
-        return self.base + self.slope * x[:, self.at]
+        return self.base + x[:, self.at] @ self.slopes
 
     def score(self, x):
         return self.line(x) + self.trees.predict(x, raw_score=True)
@@ -221,7 +227,7 @@ def write(path, names, fitted, curve, inputs):
         "version": digest.hexdigest()[:12],
         "features": names,
         "base": round(fitted.base, 5),
-        "line": [[fitted.at, round(fitted.slope, 5)]],
+        "line": [[at, round(float(slope), 5)] for at, slope in zip(fitted.at, fitted.slopes)],
         "trees": trees,
         "calibration": [[round(x, 4), round(p, 6)] for x, p in curve],
     }
@@ -263,7 +269,8 @@ def manifest(path, data, train, options, figures):
             f"coverage_10pct = {told['coverage_10pct']:.3f}",
         ]
     lines.append("")
-    with open(os.path.join(os.path.dirname(path), "MANIFEST.toml"), "w", encoding="utf-8") as file:
+    name = "MANIFEST.toml" if os.path.basename(path) == "model.json" else os.path.basename(path).replace(".json", ".toml")
+    with open(os.path.join(os.path.dirname(path), name), "w", encoding="utf-8") as file:
         file.write(f"# Written by scripts/verdict/train.py. Served from {options.serve} on; out of fold where trained on.\n")
         file.write("\n".join(lines))
 

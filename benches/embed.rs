@@ -1,4 +1,5 @@
-//! What the pool adds to a bare ONNX Runtime loop on the same model, by length and by number of texts at once.
+//! What the pool adds to a bare ONNX Runtime loop on the same model, by length and by number of texts at once; and what
+//! reading two questions together costs beside embedding one of them.
 //!
 //! The bare loop gets token ids and runs every text by itself, as the simplest program would; the pool gets texts,
 //! tokenises, queues and batches them. Both have one thread, so a row compares work, not parallelism.
@@ -11,13 +12,14 @@
 
 use std::hint::black_box;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use futures_util::future::join_all;
 use ort::session::Session;
 use ort::value::Tensor;
-use reprise::embed::{self, EmbedConfig, Embedder, Outcome};
+use reprise::embed::{self, EmbedConfig, Embedder, Outcome, Pair, VerifierConfig};
 use tokenizers::Tokenizer;
 
 /// Tokens of a text, framing tokens included.
@@ -35,6 +37,7 @@ fn config() -> EmbedConfig {
         threads: 1,
         queue: 256,
         max_batch: 32,
+        verifier: None,
     }
 }
 
@@ -118,5 +121,51 @@ fn compare(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, compare);
+/// Tokens of each question of a pair, as embedding it counts them.
+const QUESTION: usize = 14;
+/// Pairs of one request.
+const PAIRS: [usize; 3] = [1, 2, 4];
+
+/// A question of twelve words, each one token, embedded alone; and read with others of that length. Whoever reads remembers
+/// nothing here: that is the cache's.
+fn verify(criterion: &mut Criterion) {
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
+    let config = EmbedConfig {
+        verifier: Some(VerifierConfig {
+            model_dir: models.join("verifier"),
+            queue: 64,
+        }),
+        ..config()
+    };
+    let embedder = Embedder::start(&config).expect("an embedder");
+    let verifier = embedder.verifier().expect("a verifier");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .expect("a runtime");
+    let texts: Vec<Arc<str>> = texts(QUESTION, 5).into_iter().map(Arc::from).collect();
+    let mut group = criterion.benchmark_group("verify/12_words");
+    group.sample_size(50);
+    group.bench_function("embed", |bencher| {
+        let one = [texts[0].to_string()];
+        bencher.iter(|| runtime.block_on(pooled(&embedder, &one)));
+    });
+    for count in PAIRS {
+        let pair = |stored: &Arc<str>| Pair {
+            stored: stored.clone(),
+            asked: texts[0].clone(),
+        };
+        let pairs: Vec<Pair> = texts[1..=count].iter().map(pair).collect();
+        group.bench_function(BenchmarkId::new("read", count), |bencher| {
+            bencher.iter(|| {
+                let deadline = Instant::now() + Duration::from_secs(60);
+                let told = runtime.block_on(verifier.verify(pairs.clone(), deadline));
+                assert!(told.iter().all(Result::is_ok), "{told:?}");
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, compare, verify);
 criterion_main!(benches);

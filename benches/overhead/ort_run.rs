@@ -23,6 +23,7 @@ pub(crate) fn model() -> EmbedConfig {
         threads: 1,
         queue: 256,
         max_batch: 32,
+        verifier: None,
     }
 }
 

@@ -1,4 +1,5 @@
-//! Semantic hits at one connection against the bare run of the same texts through the same model on the same core.
+//! Semantic hits at one connection against the bare run of the same texts through the same model on the same core; and the
+//! same where both questions are read together each time.
 
 use crate::Fault;
 use crate::load::{Connection, chat};
@@ -37,15 +38,62 @@ const SUBJECTS: [&str; 24] = [
     "back up my phone",
 ];
 
+/// Milliseconds that a hit may take for which both questions are read.
+const READ_MS: f64 = 6.0;
+
+/// Whatever is compared is read by the verifier, each time anew.
+const READING: [(&str, &str); 3] = [
+    ("REPRISE_VERIFIER__ENABLED", "true"),
+    ("REPRISE_CACHE__VERIFIER", "always"),
+    ("REPRISE_VERIFIER__REMEMBERED_PAIRS", "0"),
+];
+
 pub(crate) fn run(setup: &Setup) -> Result<Vec<Row>, Fault> {
-    let data = tempfile::tempdir()?;
-    let gateway = setup.gateway(data.path(), &[])?;
-    let mut connection = Connection::open(gateway.address())?;
+    let mut rows = compared(setup)?;
+    rows.extend(read(setup)?);
+    Ok(rows)
+}
+
+/// Remembers each subject in one wording.
+fn remembered(connection: &mut Connection) -> Result<(), Fault> {
     for subject in SUBJECTS {
-        // Remembered, but not out of a neighbour's answer.
+        // But not out of a neighbour's answer.
         let question = format!("How do I {subject}?");
         connection.ask(&chat(&question, false, "x-reprise-threshold: 1\r\n"))?;
     }
+    Ok(())
+}
+
+/// Hits for which both questions are read, with as many candidates as are open.
+fn read(setup: &Setup) -> Result<Vec<Row>, Fault> {
+    let data = tempfile::tempdir()?;
+    let gateway = setup.gateway(data.path(), &READING)?;
+    let mut connection = Connection::open(gateway.address())?;
+    remembered(&mut connection)?;
+    let texts = hits(&mut connection)?;
+    let mut turn = texts.iter().cycle();
+    let mut next = || chat(turn.next().map_or("", String::as_str), false, "");
+    let mut hit = Contestant::new(&gateway, 1, Some("hit-semantic"));
+    for _ in 0..setup.rounds {
+        hit.run(setup.timed, &mut next)?;
+    }
+    let took = hit.whole_us() / 1000.0;
+    Ok(vec![Row::at_most(
+        format!(
+            "p50 of a semantic hit that the verifier reads, 1 connection, {} wordings",
+            texts.len()
+        ),
+        (took, READ_MS),
+        format!("{took:.2} ms"),
+        "≤ 6 ms",
+    )])
+}
+
+fn compared(setup: &Setup) -> Result<Vec<Row>, Fault> {
+    let data = tempfile::tempdir()?;
+    let gateway = setup.gateway(data.path(), &[])?;
+    let mut connection = Connection::open(gateway.address())?;
+    remembered(&mut connection)?;
     let texts = hits(&mut connection)?;
     let mut turn = texts.iter().cycle();
     let mut next = || chat(turn.next().map_or("", String::as_str), false, "");

@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .nth(1)
         .ok_or("usage: question_vectors FILE < QUESTIONS")?;
     let questions: Vec<String> = io::stdin().lock().lines().collect::<Result<_, _>>()?;
-    let embedder = encoder()?;
+    let embedder = encoder(false)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()?;

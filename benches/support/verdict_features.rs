@@ -16,7 +16,8 @@ use reprise::cache::verdict::facts::different;
 use reprise::cache::verdict::features::Features;
 use reprise::cache::verdict::guards::{self, Finding, Pair, Reading};
 use reprise::cache::verdict::{Evidence, GuardSet, Known};
-use reprise::embed::{Embedded, Outcome, Question};
+use reprise::embed;
+use reprise::embed::{Embedded, Embedder, Outcome, Question};
 use serde_json::{Value, json};
 
 /// Pairs under way at once: what the threads need to fill their batches.
@@ -27,7 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     if files.is_empty() {
         return Err("usage: verdict_features PAIRS.jsonl… > FEATURES.jsonl".into());
     }
-    let embedder = encoder()?;
+    let embedder = encoder(true)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()?;
@@ -41,14 +42,36 @@ fn main() -> Result<(), Box<dyn Error>> {
             let deadline = Instant::now() + Duration::from_secs(60);
             let asked = texts.map(|text| embedder.embed(text, deadline));
             let vectors = runtime.block_on(join_all(asked));
-            for (row, vectors) in some.iter().zip(vectors.chunks(2)) {
+            let read = runtime.block_on(read(&embedder, some));
+            for ((row, vectors), read) in some.iter().zip(vectors.chunks(2)).zip(read) {
                 if let [Outcome::Embedded(a), Outcome::Embedded(b)] = vectors {
-                    write_row(&mut out, path, row, (a, b))?;
+                    write_row(&mut out, path, row, (a, b), read)?;
                 }
             }
         }
     }
     Ok(out.flush()?)
+}
+
+/// What the verifier says of each row, forth and back.
+async fn read(embedder: &Embedder, rows: &[Value]) -> Vec<[Option<f32>; 2]> {
+    let deadline = Instant::now() + Duration::from_secs(600);
+    let pair = |stored: &str, asked: &str| embed::Pair {
+        stored: stored.into(),
+        asked: asked.into(),
+    };
+    let one = |row: &Value| {
+        let (a, b) = (text(row, "a"), text(row, "b"));
+        let pairs = vec![pair(a, b), pair(b, a)];
+        async move {
+            let said = match embedder.verifier() {
+                Some(verifier) => verifier.verify(pairs, deadline).await,
+                None => Vec::new(),
+            };
+            [0, 1].map(|at| said.get(at).and_then(|said| said.ok()))
+        }
+    };
+    join_all(rows.iter().map(one)).await
 }
 
 fn text<'a>(row: &'a Value, side: &str) -> &'a str {
@@ -60,9 +83,10 @@ fn write_row(
     path: &Path,
     row: &Value,
     (a, b): (&Embedded, &Embedded),
+    read: [Option<f32>; 2],
 ) -> io::Result<()> {
-    let forth = features((text(row, "a"), a), (text(row, "b"), b));
-    let back = features((text(row, "b"), b), (text(row, "a"), a));
+    let forth = features((text(row, "a"), a), (text(row, "b"), b), read[0]);
+    let back = features((text(row, "b"), b), (text(row, "a"), a), read[1]);
     let mut told = row.clone();
     told["file"] = path.file_stem().map(|s| s.to_string_lossy()).into();
     told["forth"] = numbers(&forth.0);
@@ -78,6 +102,7 @@ fn write_row(
 fn features(
     stored: (&str, &Embedded),
     asked: (&str, &Embedded),
+    log_odds: Option<f32>,
 ) -> (Features, [Finding; guards::COUNT]) {
     let kept = Question::keep(stored.0, true);
     let (stored_reading, reading) = (Reading::of(stored.0), Reading::of(asked.0));
@@ -93,7 +118,9 @@ fn features(
         known: Known::default(),
     };
     let findings = guards::examine(&pair);
-    (Features::of(&evidence, &pair, &findings), findings)
+    let features = Features::of(&evidence, &pair, &findings);
+    let read = log_odds.map_or(features, |log_odds| features.verified(log_odds));
+    (read, findings)
 }
 
 /// What is not known is null.

@@ -10,7 +10,7 @@ use super::encoder::{embed_config, next_config};
 use super::error::{Lines, StartError};
 use super::router::{build_providers, build_router};
 use crate::config::{Config, Reading};
-use crate::embed::{self, EmbedError};
+use crate::embed::{self, EmbedConfig, EmbedError};
 use crate::identity::bootstrap_key;
 use crate::ledger::LiveCatalogue;
 use crate::ledger::Prices;
@@ -100,6 +100,11 @@ fn next_faults(settings: &Config) -> Vec<StartError> {
         Ok(Some(first)) => next_config(settings, Some(&first)),
         Err(_) => next_config(settings, None),
     };
+    // The verifier is the same beside both, and is told of with the first.
+    let next = next.map(|next| EmbedConfig {
+        verifier: None,
+        ..next
+    });
     let faults = next.map_or_else(Vec::new, |next| embed::faults(&next));
     let next = |fault| StartError::Next(Box::new(StartError::Embed(fault)));
     faults.into_iter().map(next).collect()

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use crate::cache::freshness::times::TtlClasses;
 use crate::cache::policy::{Point, Policy, PolicyKind};
 use crate::cache::spans::Spans;
-use crate::cache::verdict::WhenUnsure;
+use crate::cache::verdict::{Grey, Verify, WhenUnsure};
 use crate::chat::unix_ms;
-use crate::config::{Config, Decide};
+use crate::config::{AskVerifier, Config, Decide};
 use crate::store::StateStore;
 
 /// Where the state keeps [`Seen`]: table and row.
@@ -75,6 +75,12 @@ pub(super) fn configured(config: &Config) -> Policy {
         point: Point::default(),
         guards: BTreeMap::new(),
         when_unsure: WhenUnsure::default(),
+        verifier: match config.cache.verifier {
+            AskVerifier::Grey => Verify::Grey,
+            AskVerifier::Always => Verify::Always,
+            AskVerifier::Never => Verify::Never,
+        },
+        grey: Grey::default(),
         public: false,
         ttl_s: config.cache.ttl_s,
         ttl_classes: TtlClasses {

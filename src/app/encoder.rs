@@ -6,8 +6,8 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::Mutex;
 
 use super::StartError;
-use crate::config::{Config, find_model_dir, model_search_starts};
-use crate::embed::{self, EmbedConfig, EmbedError, Embedder, Space};
+use crate::config::{Config, find_model_dir, find_verifier_dir, model_search_starts};
+use crate::embed::{self, EmbedConfig, EmbedError, Embedder, Space, VerifierConfig};
 use crate::store::{CacheStore, StoreError, VectorsMayGo};
 
 /// The models that a folder's vectors are to be of.
@@ -38,12 +38,27 @@ pub(super) fn embed_config(config: &Config) -> Result<Option<EmbedConfig>, Start
     let runtime_lib = Some(&settings.runtime_lib)
         .filter(|path| !path.is_empty())
         .map(PathBuf::from);
+    let verifier = verifier_config(config)?;
     Ok(Some(EmbedConfig {
         model_dir,
         runtime_lib,
         threads: settings.threads,
         queue: settings.queue,
         max_batch: settings.max_batch,
+        verifier,
+    }))
+}
+
+/// What the cross-encoder is started with, if it is wanted.
+fn verifier_config(config: &Config) -> Result<Option<VerifierConfig>, StartError> {
+    let settings = &config.verifier;
+    if !settings.enabled {
+        return Ok(None);
+    }
+    let model_dir = find_verifier_dir(&settings.model_dir, &model_search_starts())?;
+    Ok(Some(VerifierConfig {
+        model_dir,
+        queue: settings.queue,
     }))
 }
 
@@ -59,11 +74,13 @@ pub(super) fn next_config(config: &Config, first: Option<&EmbedConfig>) -> Optio
         .or_else(|| embed::runtime_beside(&model_dir))
         .or_else(|| embed::runtime_beside(&first?.model_dir));
     Some(EmbedConfig {
-        model_dir,
         runtime_lib,
         threads: settings.threads,
         queue: settings.queue,
         max_batch: settings.max_batch,
+        // It reads texts and not vectors: the same one stays beside the next model.
+        verifier: verifier_config(config).ok().flatten(),
+        model_dir,
     })
 }
 

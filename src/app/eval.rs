@@ -1,29 +1,26 @@
 //! `reprise eval`: puts a gateway of its own on trial, in a temporary folder and with a stand-in
 //! for the provider, and says how often it was right.
 
-use std::collections::{BTreeMap, HashMap};
+mod gateway;
+
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::build::build_around;
+use self::gateway::trial;
+use super::StartError;
 use super::default_policy::configured;
-use super::router::stand_in;
-use super::{Environment, StartError};
-use crate::cache::freshness::times::TtlClasses;
 use crate::cache::policy::{Policy, PolicyDraft, PolicyKind};
 use crate::chat::number::shortest;
 use crate::chat::unix_ms;
-use crate::config::{self, Config};
+use crate::config::Config;
 use crate::eval::budget::{self, Cases};
 use crate::eval::rows::{self, BudgetRow, ConversationRow, PairRow, RowsError, TraceRow};
 use crate::eval::{Figures, Measured, Progress, Row, Trial, measure_rows, plot, table, trace};
-use crate::ledger::Prices;
-use crate::provider::Demo;
 
 /// What `reprise eval` measures on.
 #[derive(Subcommand)]
@@ -76,6 +73,16 @@ pub enum EvalCommand {
 }
 
 impl EvalCommand {
+    /// How it is measured.
+    fn args(&self) -> &EvalArgs {
+        match self {
+            Self::Pairs { args, .. }
+            | Self::Conversations { args, .. }
+            | Self::Budget { args, .. }
+            | Self::Trace { args, .. } => args,
+        }
+    }
+
     /// What is measured on.
     fn files(&self) -> Vec<PathBuf> {
         match self {
@@ -91,6 +98,9 @@ pub struct EvalArgs {
     /// The policy to measure, a JSON object as the admin API takes it [default: that of the configuration].
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
+    /// Measure with the model that reads both questions, or without it [default: as the configuration and the policy say].
+    #[arg(long, value_name = "on|off")]
+    verifier: Option<Switch>,
     /// Print one JSON object instead of tables.
     #[arg(long)]
     json: bool,
@@ -100,6 +110,15 @@ pub struct EvalArgs {
     /// Write each wrong hit into this file: a JSON object a line, with what was asked, what was stored, and the score.
     #[arg(long, value_name = "FILE.jsonl")]
     wrong: Option<PathBuf>,
+}
+
+/// Whether a part takes part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Switch {
+    /// It does.
+    On,
+    /// It does not.
+    Off,
 }
 
 /// Why nothing could be measured; one line each.
@@ -131,13 +150,11 @@ pub enum EvalError {
 ///
 /// # Errors
 /// What keeps it from measuring or telling.
-pub async fn eval(command: EvalCommand, config: Config) -> Result<(), EvalError> {
-    let args = match &command {
-        EvalCommand::Pairs { args, .. }
-        | EvalCommand::Conversations { args, .. }
-        | EvalCommand::Budget { args, .. }
-        | EvalCommand::Trace { args, .. } => args,
-    };
+pub async fn eval(command: EvalCommand, mut config: Config) -> Result<(), EvalError> {
+    let args = command.args();
+    if let Some(switch) = args.verifier {
+        config.verifier.enabled = switch == Switch::On;
+    }
     let policy = args.policy.as_deref();
     let policy = policy.map(|path| read_policy(path, &config)).transpose()?;
     let (json, picture, wrong) = (args.json, args.plot.clone(), args.wrong.clone());
@@ -327,67 +344,3 @@ fn read_policy(path: &Path, config: &Config) -> Result<Policy, EvalError> {
     let policy = configured(config).changed(&draft, unix_ms());
     policy.map_err(|e| unfit(e.to_string()))
 }
-
-/// A gateway in a folder that goes with it. With `answers` of its own to some questions the stand-in's answers are
-/// judged, all of them.
-fn trial(
-    mut config: Config,
-    policy: Option<Policy>,
-    answers: Option<HashMap<String, String>>,
-    wrong: bool,
-) -> Result<Trial, EvalError> {
-    let scratch = tempfile::Builder::new().prefix("reprise-eval-").tempdir()?;
-    config.data.dir = scratch.path().display().to_string();
-    // It lives for this run alone: nothing needs to survive it, and no deadline is worth a wrong figure.
-    config.store.flush_every_ms = 0;
-    config.embedding.deadline_ms = PATIENCE_MS;
-    // The folder is empty: a change of model would be over at once.
-    config.embedding.next_model_dir.clear();
-    config.cache.lookup_deadline_ms = PATIENCE_MS;
-    config.cache.keep_text = true;
-    // What is measured is the decision, not what it learns from the stand-in's answers, unless that is.
-    let near_misses = f64::from(u8::from(answers.is_some()));
-    config.judge = config::Judge {
-        hits: 0.0,
-        near_misses,
-        model: String::new(),
-        max_usd_per_day: 0.0,
-        at_once: MOST_JUDGED,
-    };
-    if answers.is_some() {
-        (config.cache.decisions, config.cache.labels) = (MOST_KEPT, MOST_KEPT);
-    }
-    config.namespaces.clear();
-    config.routes.clear();
-    config.limits.clear();
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    config.embedding.threads = config.embedding.threads.max(cores);
-    // Answers everything at once, and its answers are remembered like a real provider's.
-    let router = stand_in(
-        &config,
-        Arc::new(Demo::answering(answers.unwrap_or_default())),
-        Arc::new(Prices::new(&config.prices)),
-    );
-    let router = router.map_err(|faults| StartError::from(Box::new(faults)))?;
-    let nobody = Environment(Box::new(|_| None));
-    let built = build_around(&config, &nobody, router, |default| {
-        let policy = policy.unwrap_or(default);
-        // How long an answer lasts is not what is measured.
-        let ttl_classes = TtlClasses::all_as(policy.ttl_s);
-        Policy {
-            ttl_classes,
-            ..policy
-        }
-    })?;
-    let gateway = built.door.gateway.clone();
-    let trial = Trial::new(gateway, cores, Box::new((built, scratch)));
-    Ok(trial.telling_wrong(wrong))
-}
-
-/// Checks at a time, so that none finds no room.
-const MOST_JUDGED: usize = 1 << 16;
-/// Decisions and labels that are kept, so that none goes.
-const MOST_KEPT: usize = 1_000_000;
-
-/// Longest time for a vector or a search, in milliseconds.
-const PATIENCE_MS: u64 = 60_000;

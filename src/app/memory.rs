@@ -14,7 +14,7 @@ use crate::cache::reembed::{ReembedConfig, Reembedding};
 use crate::cache::room::Rooms;
 use crate::cache::semantic::Semantic;
 use crate::cache::upkeep::{self, Removals, Upkeep, UpkeepConfig};
-use crate::cache::{Cache, CacheLimits};
+use crate::cache::{Cache, CacheLimits, VerifyLimits};
 use crate::config::Config;
 use crate::embed::Embedder;
 use crate::index::IndexConfig;
@@ -56,6 +56,11 @@ pub(super) fn open_cache(
             search: config.cache.lookup_deadline(),
             candidates: config.index.candidates,
             similar: config.cache.similar_wait(),
+            verify: VerifyLimits {
+                deadline: config.verifier.deadline(),
+                candidates: config.verifier.candidates,
+                remembered: config.verifier.remembered_pairs,
+            },
         },
         rooms,
         metrics.clone(),

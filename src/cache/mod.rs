@@ -34,6 +34,7 @@ pub mod tags;
 mod tiers;
 pub mod upkeep;
 pub mod verdict;
+mod verifying;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -52,8 +53,11 @@ use crate::cache::scope::CacheKey;
 use crate::cache::semantic::{Nearest, Query, Semantic};
 use crate::cache::verdict::Rule;
 use crate::chat::unix_ms;
-use crate::embed::{Embedded, Embedder};
+use crate::embed::{Embedded, Embedder, Verifier};
 use crate::telemetry::{Metrics, Stage};
+
+pub use self::verifying::VerifyLimits;
+use self::verifying::{Asking, Verifying};
 
 /// Limits of a lookup.
 #[derive(Debug, Clone, Copy)]
@@ -66,6 +70,8 @@ pub struct CacheLimits {
     pub candidates: usize,
     /// Time that a miss may wait for a call under way whose question is much like its own; zero: it never does.
     pub similar: Duration,
+    /// What the verifier may be asked.
+    pub verify: VerifyLimits,
 }
 
 /// The cache: two tiers and the encoder between them.
@@ -78,6 +84,7 @@ pub struct Cache {
     /// Whether an entry came without a vector of the model in use, because that changed meanwhile.
     strayed: AtomicBool,
     limits: CacheLimits,
+    verifying: Verifying,
     metrics: Arc<Metrics>,
     indexed: AtomicBool,
     near: Arc<NearFlights>,
@@ -96,6 +103,8 @@ pub struct Lookup {
     pub question: Result<String, &'static str>,
     /// What a hit must fulfil.
     pub rule: Rule,
+    /// The rule of a change that is tried beside it: whatever that would ask the verifier is asked as well.
+    pub beside: Option<Rule>,
     /// How young an entry must be.
     pub freshness: Freshness,
     /// Marks of the user's earlier questions in this conversation: none of them answers this one.
@@ -150,6 +159,7 @@ impl Cache {
             semantic: ArcSwap::from_pointee(semantic),
             next: ArcSwapOption::empty(),
             strayed: AtomicBool::new(false),
+            verifying: Verifying::new(limits.verify),
             limits,
             metrics,
             indexed: AtomicBool::new(false),
@@ -302,25 +312,40 @@ impl Cache {
         embedded: Embedded,
     ) -> Found {
         let memory = self.memory.clone();
-        let (lookup, question) = (lookup.clone(), question.to_owned());
-        let (candidates, vector) = (self.limits.candidates, embedded.clone());
+        let (scope, asked, vector) = (lookup.clone(), question.to_owned(), embedded.clone());
+        let (candidates, tier) = (self.limits.candidates, semantic.clone());
+        // Where nobody can be asked, nothing waits for an answer.
+        let rule = match semantic.verifier() {
+            Some(_) => lookup.rule,
+            None => lookup.rule.unverified(),
+        };
+        let asking = Asking {
+            question,
+            rule: &rule,
+            beside: lookup.beside.as_ref(),
+        };
         let started = Instant::now();
-        let nearest = self
+        let judged = self
             .blocking(move || {
                 let query = Query {
-                    scope: &lookup.key.scope,
-                    question: &question,
+                    scope: &scope.key.scope,
+                    question: &asked,
                     embedded: &vector,
-                    rule: lookup.rule,
-                    freshness: lookup.freshness,
-                    earlier: &lookup.earlier,
+                    rule,
+                    freshness: scope.freshness,
+                    earlier: &scope.earlier,
                     candidates,
                     now_ms: unix_ms(),
                 };
-                Some(semantic.nearest(&query, &memory))
+                Some(tier.judged(&query, &memory))
             })
             .await;
         self.metrics.stage(Stage::Search, started.elapsed());
+        let judged = match (judged, semantic.verifier()) {
+            (Some(near), Some(verifier)) => Some(self.verified(verifier, &asking, near).await),
+            (judged, _) => judged,
+        };
+        let nearest = judged.map(Nearest::best);
         match nearest {
             Some(Some(nearest)) if nearest.serves() => {
                 self.memory.served(&nearest.entry);
@@ -340,6 +365,22 @@ impl Cache {
                 ..Miss::default()
             }),
         }
+    }
+
+    /// The same after the verifier has read what is open.
+    async fn verified(
+        &self,
+        verifier: &Verifier,
+        asking: &Asking<'_>,
+        near: Vec<Nearest>,
+    ) -> Vec<Nearest> {
+        if !near.iter().any(|near| asking.of(near)) {
+            return near;
+        }
+        let started = Instant::now();
+        let heard = self.verifying.heard(verifier, asking, near).await;
+        self.metrics.stage(Stage::Verify, started.elapsed());
+        heard
     }
 
     /// Runs what may read the disk on a thread that may wait; none if it takes too long or panics.

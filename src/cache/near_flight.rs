@@ -223,7 +223,7 @@ impl Call {
                 ..Known::default()
             },
         };
-        let judgement = judge(&evidence, &asked.lookup.rule.surer());
+        let judgement = judge(&evidence, &asked.lookup.rule.surer().unverified());
         (judgement.verdict == Verdict::Serve).then_some(judgement.score)
     }
 }
@@ -243,7 +243,7 @@ impl Asked<'_> {
     /// the cosine of the nearest question in memory.
     fn surest(&self, mut near: Vec<Near>, remembered: Option<f32>) -> Option<Arc<Call>> {
         near.sort_by(|a, b| b.similarity.total_cmp(&a.similarity));
-        let rule = self.lookup.rule.surer();
+        let rule = self.lookup.rule.surer().unverified();
         let mut best: Option<(f32, &Near)> = None;
         for (rank, one) in near.iter().enumerate() {
             if !rule.may_serve(one.similarity) {
@@ -408,6 +408,7 @@ mod tests {
             read: Read::Semantic,
             question: Ok("q".into()),
             rule: Rule::by_cosine(0.9),
+            beside: None,
             freshness: Freshness {
                 ttl_ms: 1000,
                 born_ms: 0,

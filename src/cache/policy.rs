@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::freshness::times::TtlClasses;
 use super::spans::Spans;
-use super::verdict::{GuardSet, Rule, WhenUnsure};
+use super::verdict::{Grey, GuardSet, Rule, Verify, WhenUnsure};
 use crate::chat::number::short;
 
 pub use draft::{PolicyDraft, PolicyError};
@@ -55,6 +55,12 @@ pub struct Policy {
     /// What becomes of a hit where the guards cannot read the texts.
     #[serde(default)]
     pub when_unsure: WhenUnsure,
+    /// When the verifier is asked, where a probability decides.
+    #[serde(default)]
+    pub verifier: Verify,
+    /// Where that is, if it is asked of what is open.
+    #[serde(default)]
+    pub grey: Grey,
     /// Whether questions that speak of the asker (my, our …) are answered alike for everybody.
     #[serde(default)]
     pub public: bool,
@@ -161,6 +167,8 @@ impl Policy {
             point: Point::default(),
             guards: draft.guards.clone().unwrap_or_else(|| self.guards.clone()),
             when_unsure: draft.when_unsure.unwrap_or(self.when_unsure),
+            verifier: draft.verifier.unwrap_or(self.verifier),
+            grey: draft.grey.unwrap_or(self.grey),
             public: draft.public.unwrap_or(self.public),
             ttl_s,
             ttl_classes: self.ttl_classes.changed(draft.ttl_classes),
@@ -240,6 +248,8 @@ impl Policy {
             probability,
             guards: GuardSet::chosen(&self.guards),
             when_unsure: self.when_unsure,
+            verify: self.verifier,
+            grey: self.grey,
         }
     }
 
@@ -282,6 +292,13 @@ impl Policy {
         if GuardSet::unknown(&self.guards).is_some() {
             return out("guards", "an object of guards by name, with true or false");
         }
+        let Grey { from, to } = self.grey;
+        if !(0.0..=1.0).contains(&from) || !(from..=1.0).contains(&to) {
+            return out(
+                "grey",
+                "an object with `from` and `to`, between 0 and 1, `to` not below `from`",
+            );
+        }
         if let Some((param, expected)) = self.misfit_of_times() {
             return out(param, expected);
         }
@@ -311,6 +328,8 @@ mod tests {
             point: Point::default(),
             guards: BTreeMap::new(),
             when_unsure: WhenUnsure::default(),
+            verifier: Verify::default(),
+            grey: Grey::default(),
             public: false,
             ttl_s: 86_400,
             ttl_classes: TtlClasses::default(),

@@ -44,13 +44,16 @@ impl Cache {
             .buffered(AT_ONCE)
             .collect()
             .await;
-        let missed = (0..past.len()).filter(|at| past[*at].missed);
-        missed
-            .filter_map(|at| Some((at, self.earlier(past, &vectors, at)?)))
-            .collect()
+        let mut answered = Vec::new();
+        for at in (0..past.len()).filter(|at| past[*at].missed) {
+            if let Some(earlier) = self.earlier(past, &vectors, at).await {
+                answered.push((at, earlier));
+            }
+        }
+        answered
     }
 
-    fn earlier<P: Copy + Eq>(
+    async fn earlier<P: Copy + Eq>(
         &self,
         past: &[Past<'_, P>],
         vectors: &[Option<Embedded>],
@@ -65,11 +68,16 @@ impl Cache {
         });
         let mut alike: Vec<_> = alike.filter(|(_, c)| *c >= LEAST).collect();
         alike.sort_by(|a, b| b.1.total_cmp(&a.1));
-        let serves = |other: usize| {
-            let stored = vectors[other].as_ref()?;
-            let facts = Self::facts_between((past[other].text, stored), (asked.text, vector));
-            (asked.rule.call(&facts).0 == Call::Serve).then_some(other)
-        };
-        alike.into_iter().take(JUDGED).find_map(|(o, _)| serves(o))
+        for (other, _) in alike.into_iter().take(JUDGED) {
+            let stored = past[other].text;
+            let judged =
+                Self::judged_between((stored, vectors[other].as_ref()?), (asked.text, vector));
+            let rules = [asked.rule];
+            let read = self.read_between(stored, asked.text, judged, &rules).await;
+            if asked.rule.call(&read.facts).0 == Call::Serve {
+                return Some(other);
+            }
+        }
+        None
     }
 }

@@ -12,7 +12,7 @@ use super::memory::Memory;
 use super::reach::{Pair, Reach};
 use super::verdict::guards::Reading;
 use super::verdict::{Evidence, Judgement, Known, Rule, Verdict, judge};
-use crate::embed::{Embedded, Embedder, Question, Space, TokenDigest};
+use crate::embed::{Embedded, Embedder, Question, Space, TokenDigest, Verifier};
 use crate::index::snapshot::Origin;
 use crate::index::{Code, Partition, cosine};
 
@@ -71,9 +71,23 @@ impl Nearest {
         self.judgement.verdict == Verdict::Serve
     }
 
-    /// Whether it serves and no candidate of this similarity can be likelier.
+    /// Whether it serves, is not to be read by the verifier, and no candidate of this similarity can be likelier.
     fn beats(&self, similarity: f32, rule: &Rule) -> bool {
-        self.serves() && self.judgement.score >= rule.most(similarity)
+        let settled = self.serves() && !self.judgement.asks(rule);
+        settled && self.judgement.score >= rule.most(similarity)
+    }
+
+    /// The same after the verifier was asked.
+    pub(super) fn heard(self, log_odds: Option<f32>, rule: &Rule) -> Self {
+        Self {
+            judgement: self.judgement.heard(log_odds, rule),
+            ..self
+        }
+    }
+
+    /// Of those that were judged, in the order of their likeness, the one most likely to serve, with the others behind it.
+    pub(super) fn best(judged: Vec<Self>) -> Option<Self> {
+        judged.into_iter().reduce(Self::better)
     }
 
     /// The better of two, with the other behind it: one that serves before one that does not, then the
@@ -128,6 +142,12 @@ impl Semantic {
     #[must_use]
     pub fn reach(&self) -> &Arc<Reach> {
         &self.reach
+    }
+
+    /// What reads both questions, if anything does.
+    #[must_use]
+    pub fn verifier(&self) -> Option<&Verifier> {
+        self.encoder.as_ref().and_then(Embedder::verifier)
     }
 
     /// The encoder, if there is one.
@@ -212,19 +232,17 @@ impl Semantic {
         self.partitions.is_empty()
     }
 
-    /// Judges the nearest entries of a scope and gives the one most likely to serve; where all are too far
-    /// away to be judged, the nearest as evidence. Blocks: reads the store.
+    /// Judges the nearest entries of a scope, without the verifier; in the order of their likeness. Where all are too far
+    /// away to serve, the nearest as evidence. Blocks: reads the store.
     #[must_use]
-    pub fn nearest(&self, query: &Query<'_>, memory: &Memory) -> Option<Nearest> {
-        let ranked = self.ranked(query, memory)?;
+    pub fn judged(&self, query: &Query<'_>, memory: &Memory) -> Vec<Nearest> {
+        let ranked = self.ranked(query, memory).unwrap_or_default();
         let reading = Reading::of(query.question);
-        let mut best: Option<Nearest> = None;
+        let mut judged: Vec<Nearest> = Vec::new();
         for (rank, near) in ranked.iter().enumerate() {
+            let beaten = || judged.iter().any(|n| n.beats(near.similarity, &query.rule));
             // Neither this one nor any behind it can serve, or be likelier than what does.
-            if let Some(best) = &best
-                && (!query.rule.may_serve(near.similarity)
-                    || best.beats(near.similarity, &query.rule))
-            {
+            if !judged.is_empty() && (!query.rule.may_serve(near.similarity) || beaten()) {
                 break;
             }
             // Of the two best only one can be another's rival.
@@ -233,15 +251,9 @@ impl Semantic {
                 gap: rival.map(|rival| near.similarity - rival.similarity),
                 ..*near
             };
-            let Some(judged) = self.weigh(near, &reading, query, memory) else {
-                continue;
-            };
-            best = Some(match best {
-                Some(best) => best.better(judged),
-                None => judged,
-            });
+            judged.extend(self.weigh(near, &reading, query, memory));
         }
-        best
+        judged
     }
 
     /// The candidates with their exact cosines, best first.

@@ -27,7 +27,7 @@ pub use faults::{Fault, Faults, Origin};
 pub use later::{Batch, DayWindow, Files, Later};
 pub use limits::{Limit, Overload, Per};
 pub use lists::{Namespace, Price, Provider, ProviderKind};
-pub use model_dir::{ModelDirError, find_model_dir, model_search_starts};
+pub use model_dir::{ModelDirError, find_model_dir, find_verifier_dir, model_search_starts};
 pub use pattern::{BadPattern, Pattern};
 pub use presets::{Endpoint, KeyHeader, Preset, StreamUsage, preset, presets};
 pub use providers::ResolvedProvider;
@@ -36,8 +36,8 @@ pub use resilience::{Breaker, Deadlines, Outbound, OverrideRole, Retry, Routing}
 pub use routes::{Candidate, Group, Member, Place, Route, Share, Strategy};
 pub(crate) use schema::{Field, Kind, optional, read_data, required};
 pub use sections::{
-    Cache, Catalogue, Data, Decide, Embedding, Index, Ineligible, Judge, Log, LogFormat, Responses,
-    Server, Store, TtlClass,
+    AskVerifier, Cache, Catalogue, Data, Decide, Embedding, Index, Ineligible, Judge, Log,
+    LogFormat, Responses, Server, Store, TtlClass, Verifier,
 };
 
 use layers::Layers;
@@ -53,6 +53,7 @@ pub struct Config {
     pub server: Server,
     pub data: Data,
     pub embedding: Embedding,
+    pub verifier: Verifier,
     pub index: Index,
     pub store: Store,
     pub cache: Cache,

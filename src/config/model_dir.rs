@@ -1,21 +1,22 @@
-//! Finds the embedding model's folder, so that the binary works from any
+//! Finds the folders of the models, so that the binary works from any
 //! working directory. Does not read what is in it.
 
 use std::path::{Path, PathBuf};
 
 const MODEL: &str = "models/all-MiniLM-L6-v2";
+const VERIFIER: &str = "models/verifier";
 
 /// No model where one was looked for.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum ModelDirError {
     /// The configured folder has no MANIFEST.toml.
-    #[error("embedding.model_dir: no MANIFEST.toml in {}", .0.display())]
-    NotThere(PathBuf),
+    #[error("{0}: no MANIFEST.toml in {dir}", dir = .1.display())]
+    NotThere(&'static str, PathBuf),
     /// Nothing was configured and nothing was found.
     #[error(
-        "no {MODEL}/MANIFEST.toml above the program or the working folder: run scripts/setup.sh or set embedding.model_dir"
+        "no {1}/MANIFEST.toml above the program or the working folder: run scripts/setup.sh or set {0}"
     )]
-    NotFound,
+    NotFound(&'static str, &'static str),
 }
 
 /// The folder that holds MANIFEST.toml: `configured` unless empty, else the
@@ -25,21 +26,38 @@ pub enum ModelDirError {
 /// # Errors
 /// When there is none.
 pub fn find_model_dir(configured: &str, starts: &[PathBuf]) -> Result<PathBuf, ModelDirError> {
+    find("embedding.model_dir", MODEL, configured, starts)
+}
+
+/// The same of the verifier: else the first `models/verifier`.
+///
+/// # Errors
+/// When there is none.
+pub fn find_verifier_dir(configured: &str, starts: &[PathBuf]) -> Result<PathBuf, ModelDirError> {
+    find("verifier.model_dir", VERIFIER, configured, starts)
+}
+
+fn find(
+    setting: &'static str,
+    model: &'static str,
+    configured: &str,
+    starts: &[PathBuf],
+) -> Result<PathBuf, ModelDirError> {
     if !configured.is_empty() {
         let dir = PathBuf::from(configured);
         return if holds_model(&dir) {
             Ok(dir)
         } else {
-            Err(ModelDirError::NotThere(dir))
+            Err(ModelDirError::NotThere(setting, dir))
         };
     }
     let mut candidates = starts
         .iter()
         .flat_map(|start| start.ancestors())
-        .map(|dir| dir.join(MODEL));
+        .map(|dir| dir.join(model));
     candidates
         .find(|dir| holds_model(dir))
-        .ok_or(ModelDirError::NotFound)
+        .ok_or(ModelDirError::NotFound(setting, model))
 }
 
 /// Where [`find_model_dir`] starts in this process: the program's folder with
@@ -85,7 +103,8 @@ mod tests {
         with_model(root.path());
         let empty = root.path().join("mine");
         let found = find_model_dir(&empty.to_string_lossy(), &[root.path().to_owned()]);
-        assert_eq!(found, Err(ModelDirError::NotThere(empty)));
+        let setting = "embedding.model_dir";
+        assert_eq!(found, Err(ModelDirError::NotThere(setting, empty)));
     }
 
     #[test]
@@ -95,5 +114,8 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(told.contains("scripts/setup.sh"), "{told}");
+        let told = find_verifier_dir("", &[root.path().to_owned()]);
+        let told = told.unwrap_err().to_string();
+        assert!(told.contains("set verifier.model_dir"), "{told}");
     }
 }

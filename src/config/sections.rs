@@ -78,6 +78,19 @@ pub struct Embedding {
     pub serve_at_once: usize,
 }
 
+/// `[verifier]`: the local model that reads two questions together.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "default.toml documents each setting")]
+pub struct Verifier {
+    pub enabled: bool,
+    pub model_dir: String,
+    pub queue: usize,
+    pub deadline_ms: u64,
+    pub candidates: usize,
+    pub remembered_pairs: u64,
+}
+
 /// `[index]`: nearest neighbours.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -127,6 +140,18 @@ pub enum Decide {
     Budget,
 }
 
+/// When a namespace without a policy of its own asks the verifier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AskVerifier {
+    /// Where cosine and guards leave it open.
+    Grey,
+    /// Whatever they say.
+    Always,
+    /// Of none.
+    Never,
+}
+
 /// How long the answer to a question stays true.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -162,6 +187,7 @@ pub struct Cache {
     pub enabled: bool,
     pub semantic: bool,
     pub decide: Decide,
+    pub verifier: AskVerifier,
     pub threshold: f64,
     pub probability: f64,
     pub budget: f64,
@@ -265,6 +291,7 @@ durations! {
         drain_deadline = from_secs(drain_deadline_s),
     }
     Embedding { deadline = from_millis(deadline_ms) }
+    Verifier { deadline = from_millis(deadline_ms) }
     Index { snapshot_every = from_secs(snapshot_every_s) }
     Store { flush_every = from_millis(flush_every_ms) }
     Cache {

@@ -19,7 +19,7 @@ pub enum EmbedError {
         reason: String,
     },
     /// A file of the model cannot be read.
-    #[error("cannot read {path} of the embedding model: {source}")]
+    #[error("cannot read the model's {path}: {source}")]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -36,7 +36,7 @@ pub enum EmbedError {
     },
     /// A file is not the one that the manifest describes.
     #[error(
-        "{path} does not have the checksum in MANIFEST.toml (it has {found}): restore it from git or run scripts/export_model.py"
+        "{path} does not have the checksum in MANIFEST.toml (it has {found}): restore it from git"
     )]
     Checksum {
         /// The file.
@@ -63,6 +63,14 @@ pub enum EmbedError {
     /// The graph does not load, or does not run on a first text.
     #[error("the embedding model {name} does not run: {reason}")]
     Model {
+        /// The model's name in its manifest.
+        name: String,
+        /// What the runtime said.
+        reason: String,
+    },
+    /// The cross-encoder's graph does not load, or does not run on a first pair.
+    #[error("the verifier {name} does not run: {reason}")]
+    Verifier {
         /// The model's name in its manifest.
         name: String,
         /// What the runtime said.

@@ -1,17 +1,12 @@
 //! MANIFEST.toml: what the files of a model are and what the model expects. Knows nothing of running it.
 
-use std::fmt::Write as _;
-use std::fs;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
 use unicode_script::Script;
 
 use super::EmbedError;
-
-const FILE: &str = "MANIFEST.toml";
+use super::files::{self, one_line};
 
 /// How token vectors become one vector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -87,22 +82,18 @@ struct Form {
     _licence: String,
 }
 
-fn token_types() -> String {
+pub(super) fn token_types() -> String {
     "token_type_ids".to_owned()
 }
 
-fn unknown_token() -> String {
+pub(super) fn unknown_token() -> String {
     "[UNK]".to_owned()
 }
 
 impl Manifest {
     /// Reads the manifest of the model in `folder`.
     pub(super) fn load(folder: &Path) -> Result<Self, EmbedError> {
-        let path = folder.join(FILE);
-        let text = fs::read_to_string(&path).map_err(|source| EmbedError::Unreadable {
-            path: path.clone(),
-            source,
-        })?;
+        let (path, text) = files::manifest(folder)?;
         Self::parse(folder, &text).map_err(|reason| EmbedError::Manifest { path, reason })
     }
 
@@ -111,17 +102,7 @@ impl Manifest {
         if form.dimension == 0 || form.window < 3 {
             return Err("dimension must be at least 1 and window at least 3".to_owned());
         }
-        if form.scripts.is_empty() {
-            return Err("scripts must name at least one Unicode script".to_owned());
-        }
-        let scripts = form
-            .scripts
-            .iter()
-            .map(|name| {
-                Script::from_full_name(name)
-                    .ok_or_else(|| format!("{name:?} is not a Unicode script"))
-            })
-            .collect::<Result<_, _>>()?;
+        let scripts = scripts(&form.scripts)?;
         Ok(Self {
             folder: folder.to_owned(),
             model: form.model,
@@ -148,30 +129,14 @@ impl Manifest {
         self.folder.join(&self.tokenizer)
     }
 
-    /// Where the graph lies, once its checksum fits. It is read in pieces, because what is read
-    /// whole stays with the allocator for as long as the process lives.
+    /// Where the graph lies, once its checksum fits.
     pub(super) fn verified_model(&self) -> Result<PathBuf, EmbedError> {
-        let path = self.folder.join(&self.model);
-        let mut hasher = Sha256::new();
-        let unreadable = |source| EmbedError::Unreadable {
-            path: path.clone(),
-            source,
-        };
-        let mut file = fs::File::open(&path).map_err(unreadable)?;
-        let mut piece = vec![0; 64 << 10];
-        loop {
-            match file.read(&mut piece).map_err(unreadable)? {
-                0 => break,
-                read => hasher.update(&piece[..read]),
-            }
-        }
-        fits(&path, &hasher.finalize(), &self.model_sha256)?;
-        Ok(path)
+        files::verified_in_place(self.folder.join(&self.model), &self.model_sha256)
     }
 
     /// The tokenizer's bytes, once their checksum fits.
     pub(super) fn read_tokenizer(&self) -> Result<Vec<u8>, EmbedError> {
-        verified(self.tokenizer_path(), &self.tokenizer_sha256)
+        files::verified(self.tokenizer_path(), &self.tokenizer_sha256)
     }
 
     /// A name for the space that the vectors live in; vectors of two spaces must not be compared.
@@ -193,40 +158,21 @@ impl Manifest {
     }
 }
 
-fn verified(path: PathBuf, expected: &str) -> Result<Vec<u8>, EmbedError> {
-    let bytes = match fs::read(&path) {
-        Ok(bytes) => bytes,
-        Err(source) => return Err(EmbedError::Unreadable { path, source }),
-    };
-    fits(&path, &Sha256::digest(&bytes), expected)?;
-    Ok(bytes)
-}
-
-fn fits(path: &Path, digest: &[u8], expected: &str) -> Result<(), EmbedError> {
-    let found = hex(digest);
-    if found.eq_ignore_ascii_case(expected) {
-        return Ok(());
+/// The scripts of these names.
+pub(super) fn scripts(names: &[String]) -> Result<Vec<Script>, String> {
+    if names.is_empty() {
+        return Err("scripts must name at least one Unicode script".to_owned());
     }
-    Err(EmbedError::Checksum {
-        path: path.to_owned(),
-        found,
-    })
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut hex, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
-}
-
-fn one_line(message: &str) -> String {
-    message.split_whitespace().collect::<Vec<_>>().join(" ")
+    let known = |name: &String| {
+        Script::from_full_name(name).ok_or_else(|| format!("{name:?} is not a Unicode script"))
+    };
+    names.iter().map(known).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     const FORM: &str = r#"
@@ -286,7 +232,7 @@ mod tests {
     #[test]
     fn a_file_with_another_checksum_is_not_read() {
         let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join(FILE), FORM).unwrap();
+        fs::write(folder.path().join(files::MANIFEST), FORM).unwrap();
         fs::write(folder.path().join("model.onnx"), "not it").unwrap();
         let manifest = Manifest::load(folder.path()).unwrap();
         let refusal = manifest.verified_model().unwrap_err();
@@ -298,7 +244,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let abc = "BA7816BF8F01CFEA414140DE5DAE2223B00361A396177A9CB410FF61F20015AD";
         fs::write(
-            folder.path().join(FILE),
+            folder.path().join(files::MANIFEST),
             FORM.replace("\"aa\"", &format!("{abc:?}")),
         )
         .unwrap();

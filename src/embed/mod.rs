@@ -1,9 +1,11 @@
 //! Turns a question into a unit vector on threads of its own, or says why it will not.
 //!
 //! Reading order: `text` decides what a text may claim, `tokens` reads it, `manifest` and `model` are the encoder's
-//! files and its run, `pool` is the queue between callers and threads. Knows nothing of requests, scopes or caches.
+//! files and its run, `pool` is the queue between callers and threads, `verifier` reads two questions together on the same
+//! threads. Knows nothing of requests, scopes or caches.
 
 mod error;
+mod files;
 mod guests;
 mod manifest;
 mod model;
@@ -11,6 +13,7 @@ mod pool;
 mod text;
 mod tokens;
 mod vector;
+mod verifier;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -26,6 +29,7 @@ pub use self::error::EmbedError;
 pub use self::guests::Read;
 pub use self::text::{Question, normal_form};
 pub use self::vector::{Embedding, NotAVector, Space};
+pub use self::verifier::{Pair, Unread, Verifier, VerifierConfig};
 
 /// Bytes above which a text is not even tokenised: 256 tokens are rarely 2 KiB, and reading costs time per byte.
 const LONGEST_TEXT: usize = 16 * 1024;
@@ -121,6 +125,8 @@ pub struct EmbedConfig {
     pub queue: usize,
     /// Most texts that a thread takes from the queue at once; 0 counts as 1.
     pub max_batch: usize,
+    /// The cross-encoder that runs on the same threads, if any.
+    pub verifier: Option<VerifierConfig>,
 }
 
 /// The handle to the embedding threads; clones share them, and they end with the last clone.
@@ -130,6 +136,7 @@ pub struct Embedder {
     reader: Arc<Reader>,
     about: Arc<About>,
     guests: Arc<Guests>,
+    verifier: Option<Verifier>,
 }
 
 #[derive(Debug)]
@@ -153,7 +160,8 @@ impl Embedder {
         let graph = manifest.verified_model()?;
         let reader = Arc::new(Reader::new(&manifest)?);
         let environment = model::environment(config)?;
-        let models = (0..config.threads.max(1))
+        let threads = config.threads.max(1);
+        let models = (0..threads)
             .map(|_| {
                 OrtModel::load(&environment, &manifest, &graph)
                     .map(|model| Box::new(model) as Box<dyn Model>)
@@ -167,9 +175,17 @@ impl Embedder {
             dimension: manifest.dimension,
             space,
         };
+        let verifier = config.verifier.as_ref();
+        let verifier = verifier.map(|v| verifier::lanes(v, &environment, threads));
+        let (lanes, verifier) = verifier.transpose()?.unzip();
         let read = reader.clone();
-        let pool = Pool::start(models, move |text: &str| read.read(text), limits)
-            .map_err(EmbedError::Thread)?;
+        let pool = Pool::start(
+            models,
+            lanes.unwrap_or_default(),
+            move |text: &str| read.read(text),
+            limits,
+        )
+        .map_err(EmbedError::Thread)?;
         let about = About {
             name: manifest.name.clone(),
             fingerprint,
@@ -180,6 +196,7 @@ impl Embedder {
         let guests = Guests::new(limits.queue, config.threads);
         Ok(Self {
             guests: Arc::new(guests),
+            verifier,
             pool: Arc::new(pool),
             reader,
             about: Arc::new(about),
@@ -244,6 +261,11 @@ impl Embedder {
         self.pool.depth()
     }
 
+    /// The cross-encoder on its threads, if there is one.
+    pub fn verifier(&self) -> Option<&Verifier> {
+        self.verifier.as_ref()
+    }
+
     /// The model's name in its manifest.
     pub fn name(&self) -> &str {
         &self.about.name
@@ -274,9 +296,12 @@ pub fn faults(config: &EmbedConfig) -> Vec<EmbedError> {
     if let Some(manifest) = note(&mut faults, Manifest::load(&config.model_dir)) {
         let graph = note(&mut faults, manifest.verified_model());
         note(&mut faults, Reader::new(&manifest));
-        if let (Some(environment), Some(graph)) = (environment, graph) {
-            note(&mut faults, OrtModel::load(&environment, &manifest, &graph));
+        if let (Some(environment), Some(graph)) = (&environment, graph) {
+            note(&mut faults, OrtModel::load(environment, &manifest, &graph));
         }
+    }
+    if let Some(verifier) = &config.verifier {
+        faults.extend(verifier::faults(verifier, environment.as_ref()));
     }
     faults
 }

@@ -23,7 +23,7 @@ pub(super) enum RunError {
     /// The runtime refused.
     #[error("ONNX Runtime: {0}")]
     Runtime(#[from] ort::Error),
-    /// It gave something else than one vector per text.
+    /// It gave something else than one row per text or pair.
     #[error("the output has shape {0:?}")]
     Shape(Vec<i64>),
 }
@@ -86,7 +86,8 @@ pub(super) fn session(
     build(environment, graph).map_err(|error| unfit(manifest, error.to_string()))
 }
 
-fn build(environment: &Environment, graph: &Path) -> ort::Result<Session> {
+/// A session with the settings that all models here run with.
+pub(super) fn build(environment: &Environment, graph: &Path) -> ort::Result<Session> {
     Session::builder(environment)?
         .with_optimization_level(GraphOptimizationLevel::All)?
         .with_intra_threads(1)?

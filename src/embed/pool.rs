@@ -8,11 +8,12 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, select};
 use tokio::sync::oneshot;
 
 use super::model::Model;
 use super::tokens::digest;
+use super::verifier::Lane;
 use super::{Embedded, Embedding, Outcome, Skip, Space, Unavailable};
 
 /// Most tokens, padding included, of one run of several texts. Beyond some hundred a run is bound by arithmetic and
@@ -54,6 +55,12 @@ struct Job {
     reply: oneshot::Sender<Outcome>,
 }
 
+/// What a thread does next.
+enum Next {
+    Text(Job),
+    Pairs(super::verifier::Job),
+}
+
 /// A job whose text was read.
 struct Ready {
     tokens: Vec<u32>,
@@ -70,17 +77,25 @@ impl fmt::Debug for Pool {
 }
 
 impl Pool {
-    /// Starts one thread per model; `read` turns a text into tokens on those threads.
-    pub(super) fn start<R>(models: Vec<Box<dyn Model>>, read: R, limits: Limits) -> io::Result<Self>
+    /// Starts one thread per model; `read` turns a text into tokens on those threads. Each takes one of `lanes` as well,
+    /// if there are any.
+    pub(super) fn start<R>(
+        models: Vec<Box<dyn Model>>,
+        lanes: Vec<Lane>,
+        read: R,
+        limits: Limits,
+    ) -> io::Result<Self>
     where
         R: Fn(&str) -> Result<Vec<u32>, Skip> + Send + Sync + 'static,
     {
         let (queue, waiting) = bounded(limits.queue);
         let read = Arc::new(read);
         let threads = models.len();
+        let mut lanes = lanes.into_iter();
         for model in models {
             let worker = Worker {
                 model,
+                lane: lanes.next(),
                 read: Arc::clone(&read),
                 waiting: waiting.clone(),
                 threads,
@@ -137,6 +152,8 @@ impl Pool {
 
 struct Worker<R> {
     model: Box<dyn Model>,
+    /// Pairs of questions that this thread reads as well.
+    lane: Option<Lane>,
     read: Arc<R>,
     waiting: Receiver<Job>,
     threads: usize,
@@ -145,16 +162,43 @@ struct Worker<R> {
 
 impl<R: Fn(&str) -> Result<Vec<u32>, Skip>> Worker<R> {
     fn work(mut self) {
-        while let Ok(first) = self.waiting.recv() {
-            // This thread's share of what waits, so that the others find some too; nothing is waited for.
-            let more = (self.waiting.len() / self.threads).min(self.limits.batch - 1);
-            let jobs: Vec<Job> = std::iter::once(first)
-                .chain(self.waiting.try_iter().take(more))
-                .collect();
-            let ready = jobs.into_iter().filter_map(|job| self.read(job)).collect();
-            for run in runs(ready) {
-                self.run(run);
+        while let Some(next) = self.next() {
+            match next {
+                Next::Text(first) => self.texts(first),
+                Next::Pairs(job) => {
+                    if let Some(lane) = &mut self.lane {
+                        lane.serve(job);
+                    }
+                }
             }
+        }
+    }
+
+    /// What comes next; where both queues hold something, either: neither waits for the other to be empty. None when the
+    /// pool is gone.
+    fn next(&self) -> Option<Next> {
+        let Some(lane) = &self.lane else {
+            return self.waiting.recv().ok().map(Next::Text);
+        };
+        select! {
+            recv(self.waiting) -> job => job.ok().map(Next::Text),
+            recv(lane.waiting) -> job => match job {
+                Ok(job) => Some(Next::Pairs(job)),
+                // Nobody asks of pairs any more; somebody may still of texts.
+                Err(_) => self.waiting.recv().ok().map(Next::Text),
+            },
+        }
+    }
+
+    fn texts(&mut self, first: Job) {
+        // This thread's share of what waits, so that the others find some too; nothing is waited for.
+        let more = (self.waiting.len() / self.threads).min(self.limits.batch - 1);
+        let jobs: Vec<Job> = std::iter::once(first)
+            .chain(self.waiting.try_iter().take(more))
+            .collect();
+        let ready = jobs.into_iter().filter_map(|job| self.read(job)).collect();
+        for run in runs(ready) {
+            self.run(run);
         }
     }
 

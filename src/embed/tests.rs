@@ -14,6 +14,7 @@ fn config() -> EmbedConfig {
         threads: 2,
         queue: 256,
         max_batch: 32,
+        verifier: None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tokenizers::Tokenizer;
 use unicode_script::Script;
@@ -22,24 +22,8 @@ impl Reader {
     /// Loads the manifest's tokenizer.
     pub(super) fn new(manifest: &Manifest) -> Result<Self, EmbedError> {
         let path = manifest.tokenizer_path();
-        let bytes = manifest.read_tokenizer()?;
-        let mut tokenizer =
-            Tokenizer::from_bytes(bytes).map_err(|error| unusable(&path, error.to_string()))?;
-        // A file may bring its own padding and cutting (the published one does both at 128): neither may happen.
-        tokenizer.with_padding(None);
-        tokenizer
-            .with_truncation(None)
-            .map_err(|error| unusable(&path, error.to_string()))?;
-        // A text that spells "[SEP]" means those letters, not the token.
-        tokenizer.set_encode_special_tokens(true);
-        let unknown = tokenizer
-            .token_to_id(&manifest.unknown_token)
-            .ok_or_else(|| {
-                unusable(
-                    &path,
-                    format!("it has no token {:?}", manifest.unknown_token),
-                )
-            })?;
+        let tokenizer = tokenizer(&path, &manifest.read_tokenizer()?)?;
+        let unknown = id_of(&tokenizer, &path, &manifest.unknown_token)?;
         Ok(Self {
             tokenizer,
             unknown,
@@ -103,6 +87,31 @@ impl fmt::Debug for Reader {
     }
 }
 
+/// A tokenizer out of its file's bytes.
+pub(super) fn tokenizer(path: &Path, bytes: &[u8]) -> Result<Tokenizer, EmbedError> {
+    let mut tokenizer =
+        Tokenizer::from_bytes(bytes).map_err(|error| unusable(path, error.to_string()))?;
+    // A file may bring its own padding and cutting (the published one does both at 128): neither may happen.
+    tokenizer.with_padding(None);
+    tokenizer
+        .with_truncation(None)
+        .map_err(|error| unusable(path, error.to_string()))?;
+    // A text that spells "[SEP]" means those letters, not the token.
+    tokenizer.set_encode_special_tokens(true);
+    Ok(tokenizer)
+}
+
+/// The id of a token that the vocabulary must have.
+pub(super) fn id_of(tokenizer: &Tokenizer, path: &Path, token: &str) -> Result<u32, EmbedError> {
+    let id = tokenizer.token_to_id(token);
+    id.ok_or_else(|| unusable(path, format!("it has no token {token:?}")))
+}
+
+/// Words of a text, at most as many as its tokens. Counting them is a hundred times quicker than reading them.
+pub(super) fn words(text: &str) -> usize {
+    text.split_whitespace().filter(|word| is_word(word)).count()
+}
+
 /// Whether a tokenizer makes something of it; marks alone may be dropped.
 fn is_word(part: &str) -> bool {
     part.bytes().any(|byte| byte.is_ascii_alphanumeric())
@@ -119,7 +128,7 @@ pub(super) fn digest(tokens: &[u32]) -> TokenDigest {
     TokenDigest(digest)
 }
 
-fn unusable(path: &std::path::Path, reason: String) -> EmbedError {
+fn unusable(path: &Path, reason: String) -> EmbedError {
     EmbedError::Tokenizer {
         path: PathBuf::from(path),
         reason,

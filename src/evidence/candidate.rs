@@ -9,7 +9,7 @@ use super::decision::Word;
 use super::wire::{hex, one_entry};
 use crate::cache::semantic::Nearest;
 use crate::cache::verdict::Read;
-use crate::cache::verdict::facts::{Facts, History, Standing};
+use crate::cache::verdict::facts::{Facts, History, Standing, Verified};
 use crate::cache::verdict::features::BASE;
 use crate::cache::verdict::guards::{Finding, GUARDS};
 use crate::chat::number::{short, short_option, shortest};
@@ -43,9 +43,13 @@ pub struct Candidate {
     pub verdict: Word,
     /// How far it could be compared.
     pub standing: Word,
-    /// The model's probability that it serves, before any guard; only where both texts were read.
+    /// The probability that it serves by cosine and guards' findings, before any veto and without the verifier; only
+    /// where both texts were read.
     #[serde(serialize_with = "short_option")]
     pub model_probability: Option<f32>,
+    /// What the verifier said, if it was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verifier: Option<VerifierWord>,
     /// Why the guards could not read the texts, if so.
     pub unreadable: Option<Word>,
     /// Guards that found a difference or could not tell.
@@ -56,6 +60,17 @@ pub struct Candidate {
     pub said_right: f32,
     /// As above.
     pub said_wrong: f32,
+}
+
+/// What the model that reads both questions said.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct VerifierWord {
+    /// Its own probability that one answer serves both; none where it said nothing.
+    #[serde(serialize_with = "short_option")]
+    pub says: Option<f32>,
+    /// The probability that the answer serves, by that, cosine and guards' findings together.
+    #[serde(serialize_with = "short_option")]
+    pub probability: Option<f32>,
 }
 
 /// What one guard found.
@@ -89,6 +104,7 @@ impl Candidate {
             verdict: judged.verdict.as_str().into(),
             standing: standing.into(),
             model_probability,
+            verifier: word(judged.facts.verified),
             unreadable: read.and_then(|r| r.unreadable).map(Word::from),
             guards: read.map(findings).unwrap_or_default(),
             features: read.map(features).unwrap_or_default(),
@@ -117,6 +133,7 @@ impl Candidate {
             verdict: told.clone(),
             standing: told,
             model_probability: None,
+            verifier: None,
             unreadable: None,
             guards: Vec::new(),
             features: BTreeMap::new(),
@@ -162,7 +179,36 @@ impl Candidate {
                 right: self.said_right,
                 wrong: self.said_wrong,
             },
+            verified: self.verifier.as_ref().map_or(Verified::Unasked, heard),
         }
+    }
+}
+
+/// In its own words a probability, which people read more easily than log-odds.
+fn word(verified: Verified) -> Option<VerifierWord> {
+    match verified {
+        Verified::Unasked => None,
+        Verified::Silent => Some(VerifierWord {
+            says: None,
+            probability: None,
+        }),
+        Verified::Said {
+            log_odds,
+            probability,
+        } => Some(VerifierWord {
+            says: Some(1.0 / (1.0 + (-log_odds).exp())),
+            probability: Some(probability),
+        }),
+    }
+}
+
+fn heard(word: &VerifierWord) -> Verified {
+    match (word.says, word.probability) {
+        (Some(says), Some(probability)) => Verified::Said {
+            log_odds: (says / (1.0 - says)).ln(),
+            probability,
+        },
+        _ => Verified::Silent,
     }
 }
 

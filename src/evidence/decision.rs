@@ -11,7 +11,7 @@ use super::prompts::PromptParts;
 use super::wire::{entry_label, hash};
 use crate::cache::policy::Stage;
 use crate::cache::semantic::Nearest;
-use crate::cache::verdict::{GuardSet, Rule, WhenUnsure};
+use crate::cache::verdict::{Grey, GuardSet, Rule, Verify, WhenUnsure};
 use crate::chat::RequestId;
 use crate::chat::number::{short, short_option};
 
@@ -110,13 +110,19 @@ pub struct OnTrial {
 }
 
 /// How careful the policy in force was, beside its numbers.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Care {
     /// Guards that it switched on or off.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub guards: BTreeMap<String, bool>,
     /// What it did where the guards could not read.
     pub when_unsure: WhenUnsure,
+    /// When it asked the verifier; absent in decisions of builds that had none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verifier: Option<Verify>,
+    /// Where that was, if it asked it of what was open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grey: Option<Grey>,
 }
 
 /// What had to be equal before anything was compared.
@@ -157,6 +163,8 @@ impl Decision {
             probability: self.probability,
             guards: GuardSet::chosen(&self.care.guards),
             when_unsure: self.care.when_unsure,
+            verify: self.care.verifier.unwrap_or(Verify::Never),
+            grey: self.care.grey.unwrap_or_default(),
         }
     }
 

@@ -9,7 +9,7 @@ use super::decision::{Decision, DecisionOutcome};
 use crate::cache::policy::PROBABILITY_MIN;
 use crate::cache::verdict::facts::Call;
 use crate::cache::verdict::guards::GUARDS;
-use crate::cache::verdict::{Rule, WhenUnsure};
+use crate::cache::verdict::{Rule, Verify, WhenUnsure};
 
 /// A change and what it would have done.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -58,8 +58,8 @@ fn served(candidate: &Candidate, rule: &Rule) -> Option<Otherwise> {
     let facts = candidate.facts();
     let mut bold = *rule;
     let mut change = json!({});
-    // At most one of each: guards, texts that cannot be read, one number.
-    for _ in 0..4 {
+    // At most one of each: guards, texts that cannot be read, a verifier that said nothing, one number.
+    for _ in 0..5 {
         let (call, score) = bold.call(&facts);
         match call {
             Call::Serve => {
@@ -77,6 +77,10 @@ fn served(candidate: &Candidate, rule: &Rule) -> Option<Otherwise> {
             Call::Unsure if bold.when_unsure != WhenUnsure::Serve => {
                 change["when_unsure"] = json!(WhenUnsure::Serve);
                 bold.when_unsure = WhenUnsure::Serve;
+            }
+            Call::Unverified => {
+                change["verifier"] = json!(Verify::Never);
+                bold.verify = Verify::Never;
             }
             Call::BelowProbability if score >= PROBABILITY_MIN => {
                 change["probability"] = json!(below(score));

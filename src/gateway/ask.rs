@@ -147,7 +147,7 @@ impl Gateway {
         })?;
         let route = self.route(&ask)?;
         let decider = self.policy_for(&namespace.label, ask.request.model(), ask.id);
-        let policy = decider.policy;
+        let policy = decider.policy.clone();
         let origin = route.origin();
         let history = History::of(&ask.request);
         let asker = self.asker(&ask);
@@ -178,6 +178,7 @@ impl Gateway {
             read: access.read,
             question: access.question,
             rule: policy.rule(controls.threshold),
+            beside: decider.beside(ask.request.model(), controls.threshold),
             freshness,
             earlier: history.earlier.clone(),
         };

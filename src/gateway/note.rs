@@ -142,6 +142,8 @@ impl Gateway {
             care: Care {
                 guards: plan.policy.guards.clone(),
                 when_unsure: plan.policy.when_unsure,
+                verifier: Some(plan.policy.verifier),
+                grey: Some(plan.policy.grey),
             },
             policy_version: plan.policy.version,
             policy_models: plan.policy.of_models.clone(),

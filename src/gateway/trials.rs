@@ -7,6 +7,7 @@ use super::Gateway;
 use super::ask::Plan;
 use crate::cache::policy::{Policy, Stage, Trial};
 use crate::cache::semantic::Nearest;
+use crate::cache::verdict::Rule;
 use crate::cache::verdict::facts::Call;
 use crate::chat::RequestId;
 use crate::evidence::decision::OnTrial;
@@ -28,6 +29,14 @@ pub(super) struct Decider {
     pub(super) forgotten_ms: u64,
     /// The change that is under way in its namespace, whether it decides or not.
     pub(super) trial: Option<Arc<Trial>>,
+}
+
+impl Decider {
+    /// The rule of the change under way, for a model.
+    pub(super) fn beside(&self, model: &str, at_least: Option<f32>) -> Option<Rule> {
+        let trial = self.trial.as_ref()?;
+        Some(trial.policy.of(model).rule(at_least))
+    }
 }
 
 impl Gateway {

@@ -112,7 +112,9 @@ fn levels(door: &Door) {
     } else {
         dead / entries as f32
     };
-    let queue = cache.embedder().map_or(0, |e| e.queue_depth());
+    let embedder = cache.embedder();
+    let queue = embedder.as_ref().map_or(0, |e| e.queue_depth());
+    let verifier = embedder.as_ref().and_then(|e| e.verifier());
     #[allow(
         clippy::cast_precision_loss,
         reason = "gauges of counts far below 2^52"
@@ -121,6 +123,8 @@ fn levels(door: &Door) {
         metrics.index_entries.set(entries as f64);
         metrics.misses_in_flight.set(door.gateway.misses() as f64);
         metrics.embed_queue_depth.set(queue as f64);
+        let queue = verifier.map_or(0, |v| v.queue_depth());
+        metrics.verifier_queue_depth.set(queue as f64);
         let waiting = cache.memory().store().stats().pending;
         metrics.store_queue_depth.set(waiting as f64);
     }

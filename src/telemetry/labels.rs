@@ -99,6 +99,8 @@ pub enum Stage {
     Embed,
     /// The nearest neighbours and the verdict.
     Search,
+    /// Both questions read together, the wait in the queue included.
+    Verify,
     /// A provider, until the first byte of its answer.
     Upstream,
     /// Handing the answer to the writer.
@@ -106,11 +108,12 @@ pub enum Stage {
 }
 
 impl Stage {
-    pub(super) const ALL: [Self; 6] = [
+    pub(super) const ALL: [Self; 7] = [
         Self::Parse,
         Self::Lookup,
         Self::Embed,
         Self::Search,
+        Self::Verify,
         Self::Upstream,
         Self::Store,
     ];
@@ -123,6 +126,7 @@ impl Stage {
             Self::Lookup => "lookup",
             Self::Embed => "embed",
             Self::Search => "search",
+            Self::Verify => "verify",
             Self::Upstream => "upstream",
             Self::Store => "store",
         }

@@ -14,12 +14,14 @@ use super::table;
 #[derive(Clone)]
 pub struct Metrics {
     requests: [(Counter, Histogram); 9],
-    stages: [Histogram; 6],
+    stages: [Histogram; 7],
     hits: [Counter; 2],
     tokens_saved: [Counter; 2],
     nano_usd_saved: Arc<AtomicU64>,
     /// Texts waiting for the model.
     pub embed_queue_depth: Gauge,
+    /// Requests waiting for the verifier.
+    pub verifier_queue_depth: Gauge,
     /// Writes waiting for the store.
     pub store_queue_depth: Gauge,
     /// Remembered questions.
@@ -66,6 +68,7 @@ impl Metrics {
                 .map(|kind| counter!(table::TOKENS_SAVED, "kind" => kind)),
             nano_usd_saved,
             embed_queue_depth: gauge!(table::EMBED_QUEUE),
+            verifier_queue_depth: gauge!(table::VERIFIER_QUEUE),
             store_queue_depth: gauge!(table::STORE_QUEUE),
             index_entries: gauge!(table::INDEX_ENTRIES),
             index_dead_share: gauge!(table::INDEX_DEAD),

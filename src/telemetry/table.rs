@@ -74,6 +74,7 @@ pub(super) const HITS: &str = "reprise_hits_total";
 pub(super) const TOKENS_SAVED: &str = "reprise_tokens_saved_total";
 pub(super) const USD_SAVED: &str = "reprise_usd_saved_total";
 pub(super) const EMBED_QUEUE: &str = "reprise_embed_queue_depth";
+pub(super) const VERIFIER_QUEUE: &str = "reprise_verifier_queue_depth";
 pub(super) const STORE_QUEUE: &str = "reprise_store_queue_depth";
 pub(super) const INDEX_ENTRIES: &str = "reprise_index_entries";
 pub(super) const INDEX_DEAD: &str = "reprise_index_dead_share";
@@ -148,6 +149,27 @@ pub const METRICS: &[Metric] = &[
         help: "Texts of one run of the embedding model.",
         buckets: BATCH,
     },
+    gauge(
+        VERIFIER_QUEUE,
+        Unit::Count,
+        "Requests waiting for the model that reads both questions.",
+    ),
+    seconds(
+        "reprise_verifier_seconds",
+        "One run of the model that reads both questions, of a request's pairs.",
+    ),
+    Metric {
+        name: "reprise_verifier_batch_size",
+        kind: MetricKind::Histogram,
+        unit: Unit::Count,
+        help: "Pairs of one run of the model that reads both questions.",
+        buckets: BATCH,
+    },
+    counter(
+        "reprise_verifier_pairs_total",
+        Unit::Count,
+        "Pairs of questions that were to be read, by what came of it: `read`, `remembered`, or why they were not.",
+    ),
     counter(
         EMBEDDED,
         Unit::Count,

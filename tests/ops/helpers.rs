@@ -72,6 +72,7 @@ impl Place {
     pub(crate) fn semantic(self) -> Self {
         self.with("REPRISE_EMBEDDING__ENABLED", "true")
             .with("REPRISE_EMBEDDING__DEADLINE_MS", "10000")
+            .with("REPRISE_VERIFIER__DEADLINE_MS", "10000")
     }
 
     /// A wording much like another is enough, of which the tests know that it is.

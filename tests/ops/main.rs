@@ -56,6 +56,7 @@ mod stale;
 mod stored;
 mod tenants;
 mod unsynced;
+mod verifier;
 
 #[path = "../clients/mod.rs"]
 mod clients;

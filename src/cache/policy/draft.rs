@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{ModelPolicy, PolicyKind};
 use crate::cache::freshness::times::{self, TtlClassesDraft};
-use crate::cache::verdict::WhenUnsure;
+use crate::cache::verdict::{Grey, Verify, WhenUnsure};
 
 /// A change to a policy as an analyst sends it.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
@@ -40,6 +40,12 @@ pub struct PolicyDraft {
     /// As before if absent.
     #[serde(default)]
     pub when_unsure: Option<WhenUnsure>,
+    /// As before if absent.
+    #[serde(default)]
+    pub verifier: Option<Verify>,
+    /// As before if absent; both numbers anew if not.
+    #[serde(default)]
+    pub grey: Option<Grey>,
     /// As before if absent.
     #[serde(default)]
     pub public: Option<bool>,

@@ -10,7 +10,7 @@ use super::narrowest::Narrowest;
 use super::past::Past;
 use super::{Point, Policy, PolicyError, PolicyKind};
 use crate::cache::freshness::times::{self, TtlClassesDraft};
-use crate::cache::verdict::{Rule, WhenUnsure};
+use crate::cache::verdict::{Grey, Rule, Verify, WhenUnsure};
 use crate::chat::number::short_option;
 use crate::config::Pattern;
 
@@ -50,6 +50,12 @@ pub struct ModelPolicy {
     /// As [`Policy::when_unsure`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub when_unsure: Option<WhenUnsure>,
+    /// As [`Policy::verifier`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verifier: Option<Verify>,
+    /// As [`Policy::grey`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grey: Option<Grey>,
     /// As [`Policy::public`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub public: Option<bool>,
@@ -88,6 +94,8 @@ impl ModelPolicy {
             || self.budget.is_some()
             || self.guards.is_some()
             || self.when_unsure.is_some()
+            || self.verifier.is_some()
+            || self.grey.is_some()
     }
 }
 
@@ -222,6 +230,8 @@ impl Policy {
             point: if own.decides() { own.point } else { self.point },
             guards: own.guards.clone().unwrap_or_else(|| self.guards.clone()),
             when_unsure: own.when_unsure.unwrap_or(self.when_unsure),
+            verifier: own.verifier.unwrap_or(self.verifier),
+            grey: own.grey.unwrap_or(self.grey),
             public: own.public.unwrap_or(self.public),
             ttl_s: own.ttl_s.unwrap_or(self.ttl_s),
             ttl_classes: self.ttl_classes.changed(own.ttl_classes),

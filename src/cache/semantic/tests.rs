@@ -75,7 +75,8 @@ fn finds(memory: &Memory, tier: &Semantic, asked_with: &str) -> bool {
         candidates: 8,
         now_ms: unix_ms(),
     };
-    tier.nearest(&query, memory).is_some_and(|n| n.serves())
+    let judged = tier.judged(&query, memory);
+    Nearest::best(judged).is_some_and(|n| n.serves())
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! facts decide a request now and tell later what another rule would have decided. Pure.
 
 use super::guards::{COUNT, Finding};
-use super::rule::{Rule, WhenUnsure};
+use super::rule::{Rule, WhenUnsure, halfway};
 
 /// What is known of a candidate.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -15,6 +15,25 @@ pub struct Facts {
     pub different: u32,
     /// What was said of the candidate's answer before.
     pub history: History,
+    /// What the model said that read both.
+    pub verified: Verified,
+}
+
+/// What the verifier said of a candidate.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub enum Verified {
+    /// It was not asked.
+    #[default]
+    Unasked,
+    /// It was, and said nothing in time, or could not read them.
+    Silent,
+    /// What it said.
+    Said {
+        /// Its own log-odds that one answer serves both.
+        log_odds: f32,
+        /// The probability that the answer serves, by all that is known.
+        probability: f32,
+    },
 }
 
 /// How far two questions could be compared.
@@ -32,7 +51,7 @@ pub enum Standing {
     NoText,
     /// Both texts were read.
     Compared {
-        /// The model's probability that the answer serves.
+        /// The probability that the answer serves by cosine and guards, without the verifier.
         probability: f32,
         /// Whether the guards can read both.
         readable: bool,
@@ -61,12 +80,24 @@ pub enum Call {
     BelowProbability,
     /// It cannot be read well enough for so careful a rule.
     Unsure,
+    /// The verifier was asked and said nothing, and without it this is not enough.
+    Unverified,
     /// As [`Standing::SameTokens`].
     SameTokens,
     /// As [`Standing::EarlierTurn`].
     EarlierTurn,
     /// As [`Standing::Blocked`].
     Blocked,
+}
+
+/// What a candidate is measured by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Bar {
+    Usual,
+    /// The guards could not read it, and the policy takes care.
+    Unreadable,
+    /// The verifier should have read it.
+    Unheard,
 }
 
 /// How many judgements of an entry's answers weigh as much as the model's opinion of a pair. Small, since
@@ -107,37 +138,52 @@ impl Rule {
             Standing::Blocked => (Call::Blocked, 0.0),
             _ if far => (Call::BelowThreshold, similarity.max(0.0)),
             Standing::SameTokens => (Call::SameTokens, 0.0),
-            Standing::SameQuestion => self.compare(similarity, facts.history.shrink(1.0), true),
+            Standing::SameQuestion => {
+                self.compare(similarity, facts.history.shrink(1.0), Bar::Usual)
+            }
             Standing::NoText => self.guess(similarity),
             Standing::Compared {
                 probability,
                 readable,
             } => match self.guards.first_of(facts.different) {
                 Some(guard) => (Call::Vetoed(guard), 0.0),
-                None => self.compare(similarity, facts.history.shrink(probability), readable),
+                None => self.weigh(facts, similarity, probability, readable),
             },
         }
     }
 
-    fn compare(&self, similarity: f32, probability: f32, readable: bool) -> (Call, f32) {
+    /// By what the verifier said, where this rule asks it; more strictly where it should have said something.
+    fn weigh(&self, facts: &Facts, similarity: f32, alone: f32, readable: bool) -> (Call, f32) {
+        let (probability, heard) = match facts.verified {
+            Verified::Said { probability, .. } if self.asks(alone) => (probability, true),
+            Verified::Silent if self.asks(alone) => (alone, false),
+            _ => (alone, true),
+        };
+        let bar = match readable || self.when_unsure == WhenUnsure::Serve {
+            false => Bar::Unreadable,
+            true if heard => Bar::Usual,
+            true => Bar::Unheard,
+        };
+        self.compare(similarity, facts.history.shrink(probability), bar)
+    }
+
+    fn compare(&self, similarity: f32, probability: f32, bar: Bar) -> (Call, f32) {
         let score = match self.probability {
             Some(_) => probability,
             None => similarity,
         };
-        let least = match self.when_unsure {
-            unsure if !readable && unsure != WhenUnsure::Serve => match self.strict() {
-                Some(least) if score >= least => least,
-                _ => return (Call::Unsure, score),
-            },
-            _ => self.least(),
+        let (least, short) = match bar {
+            Bar::Usual => (Some(self.least()), None),
+            Bar::Unreadable => (self.strict(), Some(Call::Unsure)),
+            Bar::Unheard => (Some(halfway(self.least())), Some(Call::Unverified)),
         };
         // Written so that what is not a number is a no.
-        let enough = score >= least && similarity >= self.cosine;
-        let call = match (enough, self.probability) {
-            (true, _) => Call::Serve,
-            (false, Some(_)) if score >= least => Call::BelowThreshold,
-            (false, Some(_)) => Call::BelowProbability,
-            (false, None) => Call::BelowThreshold,
+        let reaches = least.is_some_and(|least| score >= least);
+        let call = match (reaches, short) {
+            (false, Some(short)) => short,
+            (true, _) if similarity >= self.cosine => Call::Serve,
+            (false, None) if self.probability.is_some() => Call::BelowProbability,
+            _ => Call::BelowThreshold,
         };
         (call, score)
     }
@@ -165,6 +211,7 @@ pub fn different(findings: &[Finding; COUNT]) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cache::verdict::{Grey, Verify};
 
     fn compared(probability: f32, history: History) -> Facts {
         Facts {
@@ -175,6 +222,7 @@ mod tests {
             },
             different: 0,
             history,
+            verified: Verified::Unasked,
         }
     }
 
@@ -232,5 +280,61 @@ mod tests {
         };
         assert_eq!(call(1.0), Call::Serve);
         assert_eq!(call(2.0), Call::BelowProbability);
+    }
+
+    fn verified(alone: f32, verified: Verified) -> Facts {
+        Facts {
+            verified,
+            ..compared(alone, said(0.0, 0.0))
+        }
+    }
+
+    fn asking(verify: Verify) -> Rule {
+        Rule {
+            verify,
+            grey: Grey { from: 0.2, to: 0.9 },
+            ..probable()
+        }
+    }
+
+    #[test]
+    fn what_the_verifier_said_decides_where_the_rule_asks_it() {
+        let yes = Verified::Said {
+            log_odds: 3.0,
+            probability: 0.95,
+        };
+        let no = Verified::Said {
+            log_odds: -3.0,
+            probability: 0.05,
+        };
+        let call = |verify, alone, verdict| asking(verify).call(&verified(alone, verdict)).0;
+        assert_eq!(call(Verify::Grey, 0.5, yes), Call::Serve);
+        assert_eq!(call(Verify::Grey, 0.8, no), Call::BelowProbability);
+        // Outside the band nobody asks, so nothing that was said to another rule counts.
+        assert_eq!(call(Verify::Grey, 0.1, yes), Call::BelowProbability);
+        assert_eq!(call(Verify::Grey, 0.95, no), Call::Serve);
+        assert_eq!(call(Verify::Always, 0.1, yes), Call::Serve);
+        assert_eq!(call(Verify::Always, 0.95, no), Call::BelowProbability);
+        assert_eq!(call(Verify::Never, 0.8, no), Call::Serve);
+    }
+
+    #[test]
+    fn where_it_said_nothing_the_rest_must_be_surer() {
+        let call = |alone, word| asking(Verify::Grey).call(&verified(alone, word)).0;
+        assert_eq!(call(0.8, Verified::Silent), Call::Unverified);
+        assert_eq!(call(0.86, Verified::Silent), Call::Serve);
+        assert_eq!(call(0.95, Verified::Silent), Call::Serve);
+        assert_eq!(call(0.1, Verified::Silent), Call::BelowProbability);
+        assert_eq!(call(0.8, Verified::Unasked), Call::Serve);
+    }
+
+    #[test]
+    fn a_cosine_decides_without_it() {
+        let rule = Rule {
+            verify: Verify::Always,
+            ..Rule::by_cosine(0.9)
+        };
+        assert!(!rule.asks(0.5));
+        assert_eq!(rule.call(&verified(0.0, Verified::Silent)).0, Call::Serve);
     }
 }

@@ -5,7 +5,7 @@ use super::Evidence;
 use super::guards::{COUNT, Finding, GUARDS, Pair, Reading, Token};
 
 /// Features that are not a guard's, by name.
-pub const BASE: [&str; 13] = [
+pub const BASE: [&str; 14] = [
     "cosine",
     "gap",
     "overlap",
@@ -19,7 +19,17 @@ pub const BASE: [&str; 13] = [
     "words",
     "words_ratio",
     "same_start",
+    VERIFIER,
 ];
+
+/// Log-odds that one answer serves both, by the model that read both; not a number where none did.
+pub const VERIFIER: &str = "verifier";
+
+/// Where that stands.
+const VERIFIER_AT: usize = 13;
+
+/// Log-odds beyond which the verifier is not believed to be surer.
+const SUREST: f32 = 8.0;
 
 /// A guard's finding as a feature has this before its name: 1 equal, 0 unsure, -1 different.
 const GUARD: &str = "guard:";
@@ -53,6 +63,19 @@ impl Features {
         all[0] = cosine;
         all[BASE.len()..].fill(1.0);
         Self(all)
+    }
+
+    /// The same where the verifier finds the two the same.
+    #[must_use]
+    pub fn verified_at_best(cosine: f32) -> Self {
+        Self::at_best(cosine).verified(SUREST)
+    }
+
+    /// The same with what the verifier said, in log-odds.
+    #[must_use]
+    pub fn verified(mut self, log_odds: f32) -> Self {
+        self.0[VERIFIER_AT] = log_odds.clamp(-SUREST, SUREST);
+        self
     }
 
     /// Where a feature stands.
@@ -94,6 +117,7 @@ fn base(evidence: &Evidence<'_>, pair: &Pair<'_>) -> [f32; BASE.len()] {
         number(fewer),
         share(fewer, more),
         f32::from(u8::from(a.first() == b.first())),
+        f32::NAN,
     ]
 }
 
@@ -178,4 +202,19 @@ fn share(part: usize, whole: usize) -> f32 {
 #[allow(clippy::cast_precision_loss, reason = "counts of words")]
 fn number(n: usize) -> f32 {
     n as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_verifier_says_stands_where_its_name_does() {
+        let place = Features::index_of(VERIFIER).unwrap();
+        assert_eq!(
+            (place, Features::at_best(0.9).verified(-2.5).0[place]),
+            (VERIFIER_AT, -2.5)
+        );
+        assert!(Features::at_best(0.9).0[place].is_nan());
+    }
 }

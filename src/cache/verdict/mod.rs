@@ -2,8 +2,8 @@
 //! cosine or one calibrated probability, as the policy says. Pure.
 //!
 //! Read [`judge`] for the decision, [`facts`] for what of it depends on the policy, [`guards`] for what two
-//! texts may not differ in, [`features`] and [`model`] for the probability. A reader of both questions would
-//! be one more feature.
+//! texts may not differ in, [`features`] and [`model`] for the probability. What the verifier says comes later, where
+//! the rule asks it, and changes a [`Judgement`] by [`Judgement::heard`].
 
 pub mod facts;
 pub mod features;
@@ -13,9 +13,9 @@ mod rule;
 #[cfg(test)]
 mod tests;
 
-pub use rule::{GuardSet, Rule, WhenUnsure};
+pub use rule::{Grey, GuardSet, Rule, Verify, WhenUnsure};
 
-use self::facts::{Call, Facts, History, Standing};
+use self::facts::{Call, Facts, History, Standing, Verified};
 use self::features::Features;
 use self::guards::{Finding, Pair, Reading};
 use self::model::Model;
@@ -72,6 +72,8 @@ pub enum Verdict {
     Blocked,
     /// The guards cannot read them, and the policy takes no chances.
     Unsure(&'static str),
+    /// The verifier was asked and said nothing, and without it this is not enough.
+    Unverified,
 }
 
 impl Verdict {
@@ -85,6 +87,7 @@ impl Verdict {
             Self::EarlierTurn => "earlier_turn",
             Self::Blocked => "reported_wrong",
             Self::SameTokens => "same_tokens_other_text",
+            Self::Unverified => "not_verified",
             Self::Vetoed(why) | Self::Unsure(why) => why,
         }
     }
@@ -123,6 +126,7 @@ pub fn judge(evidence: &Evidence<'_>, rule: &Rule) -> Judgement {
         standing,
         different: read.as_ref().map_or(0, |r| facts::different(&r.findings)),
         history: evidence.known.history,
+        verified: Verified::Unasked,
     };
     let (call, score) = rule.call(&facts);
     Judgement {
@@ -130,6 +134,39 @@ pub fn judge(evidence: &Evidence<'_>, rule: &Rule) -> Judgement {
         score,
         facts,
         read,
+    }
+}
+
+impl Judgement {
+    /// Whether the verifier is to be asked under `rule`: the words were read, no guard vetoes, and it is open.
+    #[must_use]
+    pub fn asks(&self, rule: &Rule) -> bool {
+        match self.facts.standing {
+            Standing::Compared { probability, .. } => {
+                rule.guards.first_of(self.facts.different).is_none() && rule.asks(probability)
+            }
+            _ => false,
+        }
+    }
+
+    /// The judgement after the verifier was asked: with its log-odds, or none where it said nothing.
+    #[must_use]
+    pub fn heard(mut self, log_odds: Option<f32>, rule: &Rule) -> Self {
+        self.facts.verified = match (log_odds, self.read.as_mut()) {
+            (Some(log_odds), Some(read)) => {
+                read.features = read.features.verified(log_odds);
+                let model = Model::with_verifier();
+                Verified::Said {
+                    log_odds,
+                    probability: model.map_or(0.0, |m| m.probability(&read.features)),
+                }
+            }
+            _ => Verified::Silent,
+        };
+        let (call, score) = rule.call(&self.facts);
+        self.verdict = verdict(call, self.read.as_ref());
+        self.score = score;
+        self
     }
 }
 
@@ -145,6 +182,7 @@ fn verdict(call: Call, read: Option<&Read>) -> Verdict {
         Call::Unsure => {
             Verdict::Unsure(read.map_or(TEXT_NOT_KEPT, |r| r.unreadable.unwrap_or("unsure")))
         }
+        Call::Unverified => Verdict::Unverified,
         Call::SameTokens => Verdict::SameTokens,
         Call::EarlierTurn => Verdict::EarlierTurn,
         Call::Blocked => Verdict::Blocked,

@@ -10,7 +10,11 @@ use super::features::Features;
 /// As it was committed, part of the binary: a decision must not depend on what lies in a folder.
 const COMMITTED: &str = include_str!("../../../models/verdict/model.json");
 
+/// The same for pairs that the verifier has read.
+const WITH_VERIFIER: &str = include_str!("../../../models/verdict/with-verifier.json");
+
 static MODEL: LazyLock<Option<Model>> = LazyLock::new(|| Model::parse(COMMITTED).ok());
+static VERIFIED: LazyLock<Option<Model>> = LazyLock::new(|| Model::parse(WITH_VERIFIER).ok());
 
 /// Boosted trees and the curve that makes probabilities of their sums.
 #[derive(Debug, Clone)]
@@ -80,6 +84,12 @@ impl Model {
     #[must_use]
     pub fn committed() -> Option<&'static Self> {
         MODEL.as_ref()
+    }
+
+    /// The one for pairs that the verifier has read, as it was committed.
+    #[must_use]
+    pub fn with_verifier() -> Option<&'static Self> {
+        VERIFIED.as_ref()
     }
 
     /// Reads a model and checks that no feature can lead it astray.
@@ -229,6 +239,23 @@ mod tests {
             }
             proptest::prop_assert!(model.probability(&other) <= best);
         }
+
+        /// The same of one that is read, whatever is said of it.
+        #[test]
+        fn nothing_makes_a_pair_that_is_read_likelier_than_its_cosine_at_best(
+            cosine in -1.0_f32..1.0,
+            log_odds in -20.0_f32..20.0,
+            found in proptest::collection::vec(-1_i8..=1, COUNT),
+            less in 0.0_f32..0.5,
+        ) {
+            let model = Model::with_verifier().unwrap();
+            let best = model.probability(&Features::verified_at_best(cosine));
+            let mut other = Features::at_best(cosine - less).verified(log_odds);
+            for (feature, found) in other.0[BASE.len()..].iter_mut().zip(&found) {
+                *feature = f32::from(*found);
+            }
+            proptest::prop_assert!(model.probability(&other) <= best);
+        }
     }
 
     #[test]
@@ -263,13 +290,21 @@ mod tests {
     }
 
     #[test]
-    fn the_committed_model_can_be_used() {
-        let model = Model::parse(COMMITTED).unwrap();
-        assert!(Model::committed().is_some() && !model.version().is_empty());
-        let manifest = include_str!("../../../models/verdict/MANIFEST.toml");
+    fn the_committed_models_can_be_used() {
+        assert!(Model::committed().is_some() && Model::with_verifier().is_some());
+        let alone = include_str!("../../../models/verdict/MANIFEST.toml");
+        let verified = include_str!("../../../models/verdict/with-verifier.toml");
+        usable(COMMITTED, alone);
+        usable(WITH_VERIFIER, verified);
+    }
+
+    #[track_caller]
+    fn usable(committed: &str, manifest: &str) {
+        let model = Model::parse(committed).unwrap();
+        assert!(!model.version().is_empty());
         let told = |what: String| assert!(manifest.contains(&what), "{what}");
         told(format!("version = \"{}\"", model.version()));
-        let sum: [u8; 32] = Sha256::digest(COMMITTED).into();
+        let sum: [u8; 32] = Sha256::digest(committed).into();
         told(format!(
             "\nsha256 = \"{}\"",
             blake3::Hash::from_bytes(sum).to_hex()

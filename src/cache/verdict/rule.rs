@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::features::Features;
 use super::guards::GUARDS;
 use super::model::Model;
+use crate::chat::number::short;
 
 /// What becomes of a hit where the guards cannot read the texts: another language, or too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -21,6 +22,42 @@ pub enum WhenUnsure {
     Serve,
 }
 
+/// When the verifier is asked of a candidate. It is of none that a guard vetoes, and of none where a cosine decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verify {
+    /// Where cosine and guards leave it open.
+    #[default]
+    Grey,
+    /// Whatever they say.
+    Always,
+    /// Of none.
+    Never,
+}
+
+/// Probabilities, without the verifier, between which it is open whether a candidate serves.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Grey {
+    /// Below this it is a miss, whatever the verifier would say.
+    #[serde(serialize_with = "short")]
+    pub from: f32,
+    /// Above this it is as good as certain.
+    #[serde(serialize_with = "short")]
+    pub to: f32,
+}
+
+impl Default for Grey {
+    /// Chosen on questions that the verdict was not trained on: below it one in a hundred is worth serving, and above
+    /// it one in a hundred is not.
+    fn default() -> Self {
+        Self {
+            from: 0.1,
+            to: 0.98,
+        }
+    }
+}
+
 /// What a hit must fulfil.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Rule {
@@ -32,6 +69,10 @@ pub struct Rule {
     pub guards: GuardSet,
     /// What becomes of it where they cannot read.
     pub when_unsure: WhenUnsure,
+    /// When the verifier is asked.
+    pub verify: Verify,
+    /// Where that is, if it is asked of what is open.
+    pub grey: Grey,
 }
 
 impl Rule {
@@ -43,6 +84,17 @@ impl Rule {
             probability: None,
             guards: GuardSet::chosen(&BTreeMap::new()),
             when_unsure: WhenUnsure::default(),
+            verify: Verify::Never,
+            grey: Grey::default(),
+        }
+    }
+
+    /// The same where nobody reads both questions.
+    #[must_use]
+    pub fn unverified(&self) -> Self {
+        Self {
+            verify: Verify::Never,
+            ..*self
         }
     }
 
@@ -55,11 +107,35 @@ impl Rule {
     /// The greatest measure that a candidate of this cosine can have.
     #[must_use]
     pub fn most(&self, similarity: f32) -> f32 {
-        match (self.probability, Model::committed()) {
-            (None, _) => similarity,
-            (Some(_), Some(model)) => model.probability(&Features::at_best(similarity)),
-            (Some(_), None) => 0.0,
+        if self.probability.is_none() {
+            return similarity;
         }
+        let alone = probability(Model::committed(), &Features::at_best(similarity));
+        // Whoever looks no better without the verifier is not shown to it; all others may look as well as it ever finds.
+        let open = match self.verify {
+            Verify::Never => false,
+            Verify::Grey => alone >= self.grey.from,
+            Verify::Always => true,
+        };
+        match open {
+            true => alone.max(probability(
+                Model::with_verifier(),
+                &Features::verified_at_best(similarity),
+            )),
+            false => alone,
+        }
+    }
+
+    /// Whether the verifier is asked of a candidate that no guard of this rule vetoes and that has this probability
+    /// without it.
+    #[must_use]
+    pub fn asks(&self, probability: f32) -> bool {
+        let open = match self.verify {
+            Verify::Never => false,
+            Verify::Grey => (self.grey.from..=self.grey.to).contains(&probability),
+            Verify::Always => true,
+        };
+        open && self.probability.is_some()
     }
 
     /// A surer rule: halfway from what this one asks of a hit to certainty, as where the guards cannot read. What
@@ -93,8 +169,13 @@ impl Rule {
     }
 }
 
+/// Without a model nothing is likely.
+fn probability(model: Option<&Model>, features: &Features) -> f32 {
+    model.map_or(0.0, |model| model.probability(features))
+}
+
 /// Halfway from a measure to certainty.
-fn halfway(least: f32) -> f32 {
+pub(super) fn halfway(least: f32) -> f32 {
     f32::midpoint(least, 1.0)
 }
 

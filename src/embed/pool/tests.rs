@@ -71,6 +71,7 @@ impl Bench {
         })];
         let pool = Pool::start(
             models,
+            vec![],
             read,
             Limits {
                 queue,
@@ -292,6 +293,7 @@ async fn a_text_that_breaks_the_model_fails_alone() {
 #[tokio::test]
 async fn without_threads_every_text_fails_at_once() {
     let pool = Pool::start(
+        vec![],
         vec![],
         read,
         Limits {

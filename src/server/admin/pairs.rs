@@ -86,7 +86,7 @@ async fn tried(door: &Door, draft: &Draft, pairs: Pairs) -> Reply {
     let cache = door.gateway.cache();
     let looked: Vec<_> = stream::iter(pairs)
         .map(|(line, pair)| async move {
-            match cache.facts_of(&pair.a, &pair.b).await {
+            match cache.facts_of(&pair.a, &pair.b, &[before, after]).await {
                 Ok(facts) => Ok(Looked { line, pair, facts }),
                 Err(why) => Err(json!({"line": line, "reason": why})),
             }

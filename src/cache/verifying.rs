@@ -1,0 +1,148 @@
+//! Asks the verifier of the candidates whose serving is open: the best of them in one run, each pair of questions once.
+//! Knows nothing of what its word counts for.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use moka::sync::Cache as Moka;
+
+use super::semantic::Nearest;
+use super::verdict::Rule;
+use crate::embed::{Pair, Unread, Verifier};
+
+/// Bounds of what it is asked.
+#[derive(Debug, Clone, Copy)]
+pub struct VerifyLimits {
+    /// Time that one reading may take, its wait in the queue included.
+    pub deadline: Duration,
+    /// Most candidates of one request that are read.
+    pub candidates: usize,
+    /// Readings that are remembered.
+    pub remembered: u64,
+}
+
+/// Who asks.
+#[derive(Debug)]
+pub(super) struct Asking<'a> {
+    /// The question asked.
+    pub(super) question: &'a str,
+    /// What decides it.
+    pub(super) rule: &'a Rule,
+    /// What is tried beside that.
+    pub(super) beside: Option<&'a Rule>,
+}
+
+impl Asking<'_> {
+    /// Whether a candidate is to be read.
+    pub(super) fn of(&self, near: &Nearest) -> bool {
+        let mut rules = std::iter::once(self.rule).chain(self.beside);
+        rules.any(|rule| near.judgement.asks(rule))
+    }
+}
+
+/// What was read before, and the bounds.
+#[derive(Debug)]
+pub(super) struct Verifying {
+    known: Moka<PairKey, f32>,
+    limits: VerifyLimits,
+}
+
+/// First half of a hash over the model and both texts.
+type PairKey = [u8; 16];
+
+impl Verifying {
+    /// Nothing read yet.
+    #[must_use]
+    pub(super) fn new(limits: VerifyLimits) -> Self {
+        Self {
+            known: Moka::new(limits.remembered),
+            limits,
+        }
+    }
+
+    /// The candidates with what the verifier says of those that are open. What is open and could not be read is judged as
+    /// such.
+    pub(super) async fn heard(
+        &self,
+        verifier: &Verifier,
+        asking: &Asking<'_>,
+        near: Vec<Nearest>,
+    ) -> Vec<Nearest> {
+        let open = open(asking, &near);
+        let asked: Arc<str> = asking.question.into();
+        let pair = |at: &usize| {
+            near[*at].entry.question_text().map(|stored| Pair {
+                stored: stored.into(),
+                asked: asked.clone(),
+            })
+        };
+        // An open candidate was compared by its words, so they are there.
+        let pairs: Option<Vec<_>> = open.iter().take(self.limits.candidates).map(pair).collect();
+        let said = match pairs {
+            Some(pairs) if !pairs.is_empty() => self.said(verifier, pairs).await,
+            _ => Vec::new(),
+        };
+        let mut said = said.into_iter();
+        let mut words = vec![None; near.len()];
+        for at in open {
+            // Those beyond the most that are read have been looked at by nobody either.
+            words[at] = Some(said.next().flatten());
+        }
+        let judged = near.into_iter().zip(words);
+        judged
+            .map(|(near, word)| match word {
+                Some(log_odds) => near.heard(log_odds, asking.rule),
+                None => near,
+            })
+            .collect()
+    }
+
+    /// Log-odds of each pair, in order; none where nothing was said.
+    pub(super) async fn said(&self, verifier: &Verifier, pairs: Vec<Pair>) -> Vec<Option<f32>> {
+        let keys: Vec<_> = pairs.iter().map(|pair| key(verifier, pair)).collect();
+        let mut said: Vec<_> = keys.iter().map(|key| self.known.get(key)).collect();
+        let new: Vec<_> = (0..pairs.len()).filter(|at| said[*at].is_none()).collect();
+        count("remembered", pairs.len() - new.len());
+        if new.is_empty() {
+            return said;
+        }
+        let unread = new.iter().map(|at| pairs[*at].clone()).collect();
+        let deadline = Instant::now() + self.limits.deadline;
+        let told = verifier.verify(unread, deadline).await;
+        for (at, told) in new.into_iter().zip(told) {
+            count(told.map_or_else(Unread::as_str, |_| "read"), 1);
+            if let Ok(log_odds) = told {
+                self.known.insert(keys[at], log_odds);
+                said[at] = Some(log_odds);
+            }
+        }
+        said
+    }
+}
+
+/// The places of those that are open, the likeliest first.
+fn open(asking: &Asking<'_>, near: &[Nearest]) -> Vec<usize> {
+    let mut open: Vec<_> = (0..near.len()).filter(|at| asking.of(&near[*at])).collect();
+    let score = |at: &usize| near[*at].judgement.score;
+    open.sort_by(|a, b| score(b).total_cmp(&score(a)));
+    open
+}
+
+fn count(result: &'static str, pairs: usize) {
+    if pairs > 0 {
+        let pairs = u64::try_from(pairs).unwrap_or(u64::MAX);
+        metrics::counter!("reprise_verifier_pairs_total", "result" => result).increment(pairs);
+    }
+}
+
+fn key(verifier: &Verifier, pair: &Pair) -> PairKey {
+    let mut hasher = blake3::Hasher::new();
+    for part in [verifier.version(), &pair.stored, &pair.asked] {
+        // With its length before it, so that no two pairs run into each other.
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part.as_bytes());
+    }
+    let mut key = [0; 16];
+    hasher.finalize_xof().fill(&mut key);
+    key
+}

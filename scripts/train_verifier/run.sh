@@ -3,7 +3,7 @@
 # was cut off (target/train_verifier); further arguments go to the program, `--help` names them.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-# shellcheck source=../need.sh
+# shellcheck source=scripts/need.sh
 . scripts/need.sh
 need_python
 

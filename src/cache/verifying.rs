@@ -47,7 +47,7 @@ pub(super) struct Verifying {
     limits: VerifyLimits,
 }
 
-/// First half of a hash over the model and both texts.
+/// First half of a hash over the model, the place and both texts.
 type PairKey = [u8; 16];
 
 impl Verifying {
@@ -69,6 +69,7 @@ impl Verifying {
         near: Vec<Nearest>,
     ) -> Vec<Nearest> {
         let open = open(asking, &near);
+        let place = near.first().map_or([0; 32], |near| near.entry.key.scope);
         let asked: Arc<str> = asking.question.into();
         let pair = |at: &usize| {
             near[*at].entry.question_text().map(|stored| Pair {
@@ -79,7 +80,7 @@ impl Verifying {
         // An open candidate was compared by its words, so they are there.
         let pairs: Option<Vec<_>> = open.iter().take(self.limits.candidates).map(pair).collect();
         let said = match pairs {
-            Some(pairs) if !pairs.is_empty() => self.said(verifier, pairs).await,
+            Some(pairs) if !pairs.is_empty() => self.said(verifier, &place, pairs).await,
             _ => Vec::new(),
         };
         let mut said = said.into_iter();
@@ -97,9 +98,16 @@ impl Verifying {
             .collect()
     }
 
-    /// Log-odds of each pair, in order; none where nothing was said.
-    pub(super) async fn said(&self, verifier: &Verifier, pairs: Vec<Pair>) -> Vec<Option<f32>> {
-        let keys: Vec<_> = pairs.iter().map(|pair| key(verifier, pair)).collect();
+    /// Log-odds of each pair, in order; none where nothing was said. What was read in one place is read anew in another:
+    /// how quickly an answer comes tells nobody what others asked.
+    pub(super) async fn said(
+        &self,
+        verifier: &Verifier,
+        place: &[u8],
+        pairs: Vec<Pair>,
+    ) -> Vec<Option<f32>> {
+        let of = |pair| key(verifier, place, pair);
+        let keys: Vec<_> = pairs.iter().map(of).collect();
         let mut said: Vec<_> = keys.iter().map(|key| self.known.get(key)).collect();
         let new: Vec<_> = (0..pairs.len()).filter(|at| said[*at].is_none()).collect();
         count("remembered", pairs.len() - new.len());
@@ -135,12 +143,14 @@ fn count(result: &'static str, pairs: usize) {
     }
 }
 
-fn key(verifier: &Verifier, pair: &Pair) -> PairKey {
+fn key(verifier: &Verifier, place: &[u8], pair: &Pair) -> PairKey {
     let mut hasher = blake3::Hasher::new();
-    for part in [verifier.version(), &pair.stored, &pair.asked] {
+    let [version, stored, asked] =
+        [verifier.version(), &pair.stored, &pair.asked].map(str::as_bytes);
+    for part in [version, place, stored, asked] {
         // With its length before it, so that no two pairs run into each other.
         hasher.update(&(part.len() as u64).to_le_bytes());
-        hasher.update(part.as_bytes());
+        hasher.update(part);
     }
     let mut key = [0; 16];
     hasher.finalize_xof().fill(&mut key);

@@ -71,12 +71,6 @@ impl Unread {
             Self::Failed => "failed",
         }
     }
-
-    /// Whether the same pair may well be read another time.
-    #[must_use]
-    pub fn passes(self) -> bool {
-        matches!(self, Self::QueueFull | Self::Deadline | Self::Failed)
-    }
 }
 
 /// The handle to the model; clones share it. It runs for as long as the embedding threads do.

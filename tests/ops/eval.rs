@@ -111,6 +111,20 @@ fn the_figures_of_pairs_have_their_names_and_say_what_is_served() {
 }
 
 #[test]
+fn pairs_are_measured_with_the_verifier_and_without_it() {
+    let mock = Mock::start().unwrap();
+    let place = Place::new(&mock);
+    let row = json!({"a": "How do I teach my child to swim?", "b": "How do I teach my child to dive?", "label": 0});
+    let file = written(&place, "pairs.jsonl", &[row]);
+    let policy = written(&place, "policy.json", &[json!({"probability": 0.6})]);
+    let served = |switch: &str| {
+        let more = ["--policy", policy.to_str().unwrap(), "--verifier", switch];
+        figures(&place, "pairs", &file, &more)["all"]["served0"].clone()
+    };
+    assert_eq!((served("off"), served("on")), (json!(1), json!(0)));
+}
+
+#[test]
 fn the_figures_of_conversations_and_of_a_trace_go_through_the_same_path() {
     let mock = Mock::start().unwrap();
     let place = Place::new(&mock);

@@ -116,6 +116,20 @@ fn what_cosine_and_guards_leave_open_it_settles_and_each_pair_is_read_once() {
 }
 
 #[test]
+fn what_one_tenant_had_read_is_read_anew_for_another() {
+    let mock = Mock::start().unwrap();
+    let (place, key) = place(&mock);
+    let other = place.key("globex", "app");
+    let gateway = place.start();
+    for key in [&key, &other] {
+        stored(&gateway, key);
+        only(&gateway, key, OTHER);
+    }
+    let told = ["read", "remembered"].map(|result| pairs(&gateway, &key, result));
+    assert_eq!(told, [2, 0]);
+}
+
+#[test]
 fn a_policy_says_when_it_is_asked() {
     let mock = Mock::start().unwrap();
     let (place, key) = place(&mock);

@@ -110,8 +110,9 @@ def layer_norm(graph, x, name, weights, prefix, epsilon):
     return graph.op("LayerNormalization", [x, scale, bias], f"{name}.out", axis=-1, epsilon=epsilon)
 
 
-def attention(graph, x, mask, name, weights, prefix, heads):
-    """Self-attention with one matmul for query, key and value; 1/sqrt(head) is folded into the query."""
+def attention(graph, x, mask, name, weights, prefix, heads, across=None):
+    """Self-attention with one matmul for query, key and value; 1/sqrt(head) is folded into the query. `across` has its say
+    on the mask, given it with the queries, and on what each head gathered, given that with its shares."""
     width = weights[f"{prefix}.attention.self.query.weight"].shape[0]
     head = width // heads
     parts = [f"{prefix}.attention.self.{part}" for part in ("query", "key", "value")]
@@ -129,9 +130,11 @@ def attention(graph, x, mask, name, weights, prefix, heads):
 
     query, value = by_head(query, [0, 2, 1, 3]), by_head(value, [0, 2, 1, 3])
     scores = graph.op("MatMul", [query, by_head(key, [0, 2, 3, 1])], f"{name}.scores")
+    mask = across.mask(mask, query) if across else mask
     scores = graph.op("Add", [scores, mask], f"{name}.masked")
     shares = graph.op("Softmax", [scores], f"{name}.shares", axis=-1)
     mixed = graph.op("MatMul", [shares, value], f"{name}.mixed")
+    mixed = across.mixed(mixed, shares) if across else mixed
     mixed = graph.op("Transpose", [mixed], f"{name}.tokens", perm=[0, 2, 1, 3])
     mixed = graph.op("Reshape", [mixed, "shape.flat"], f"{name}.flat")
     dense = f"{prefix}.attention.output.dense"
@@ -173,9 +176,9 @@ def pool(graph, x, mask):
     graph.op("LpNormalization", [total], "embedding", axis=-1, p=2)
 
 
-def encode(graph, weights, config, places=None, gated=None):
-    """The encoder's layers: the last one's state `[batch, tokens, width]`, and the mask as numbers. `gated` makes a layer's
-    own mask out of that of all, which it is given with the layer's number."""
+def encode(graph, weights, config, places=None, across=None):
+    """The encoder's layers: the last one's state `[batch, tokens, width]`, and the mask as numbers. `across` gives for a
+    layer's number what `attention` takes by that name."""
     heads, width = config["num_attention_heads"], config["hidden_size"]
     epsilon = config["layer_norm_eps"]
     graph.ints("shape.by_head", [0, 0, heads, width // heads])
@@ -193,8 +196,8 @@ def encode(graph, weights, config, places=None, gated=None):
     x = embed_tokens(graph, weights, epsilon, places)
     for i in range(config["num_hidden_layers"]):
         prefix, name = f"encoder.layer.{i}", f"layer{i}"
-        seen = gated(hidden, i) if gated else hidden
-        mixed = attention(graph, x, seen, f"{name}.attention", weights, prefix, heads)
+        between = across(i) if across else None
+        mixed = attention(graph, x, hidden, f"{name}.attention", weights, prefix, heads, between)
         x = graph.op("Add", [x, mixed], f"{name}.attention.sum")
         x = layer_norm(graph, x, f"{name}.attention.norm", weights, f"{prefix}.attention.output", epsilon)
         wide, narrow = f"{prefix}.intermediate.dense", f"{prefix}.output.dense"

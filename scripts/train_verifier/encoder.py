@@ -1,7 +1,8 @@
 """The cross-encoder in PyTorch: MiniLM-L6 over both questions at once, each framed as by itself, into one number.
 
-It begins as the embedding model: tokens of one question hardly look at those of the other (a gate per head and layer, nearly
-shut), and the number is the cosine of the two means. What training opens and changes is what a cosine cannot tell. It is
+It begins as the embedding model: tokens of one question look less at those of the other (a gate per head and layer, half
+shut), and the number is the cosine of the two means. What training opens and changes is what a cosine cannot tell; how much a
+token looks across may come to depend on what it looks for, and it is told how much of what it gathered came from there. It is
 symmetric: nothing but which tokens belong together tells the two questions apart.
 
 Weights are a flat dict under the names of the published file, as `scripts/export_model.py` reads them, with a few of its own
@@ -25,9 +26,11 @@ LAYERS, HEADS, WIDTH = 6, 12, 384
 EPSILON = 1e-12
 DROPOUT = 0.1
 GATES = "verifier.gates"
+# What a head looks for in the other question, and what it says having found it there, beside what it found.
+ACROSS = ("verifier.across.key", "verifier.across.value")
 HEAD = ("verifier.head.weight", "verifier.head.bias")
-# What is added to the score of a token of the other question before anything is learned: e^-2 of its weight is left.
-SHUT = -2.0
+# What is added to the score of a token of the other question before anything is learned: e^-1 of its weight is left.
+SHUT = -1.0
 # The first opinion: a half at a cosine of 0.8, and so much surer a tenth above it.
 SLOPE, HALF = 15.0, 0.8
 # Left as they are: a word that was seldom trained on stays next to those that mean the like.
@@ -52,7 +55,8 @@ def pretrained():
     types = weights.pop("embeddings.token_type_embeddings.weight")
     weights["embeddings.position_embeddings.weight"] += types[0]
     weights[GATES] = torch.full((LAYERS, HEADS), SHUT)
-    weights[HEAD[0]] = torch.zeros(1, 3 * WIDTH)
+    weights.update({name: torch.zeros(LAYERS, HEADS, WIDTH // HEADS) for name in ACROSS})
+    weights[HEAD[0]] = torch.zeros(1, 5 * WIDTH)
     weights[HEAD[0]][0, :WIDTH] = SLOPE / WIDTH
     weights[HEAD[1]] = torch.full((1,), -SLOPE * HALF)
     return weights
@@ -82,10 +86,20 @@ class Encoder(torch.nn.Module):
     def drop(self, x):
         return F.dropout(x, DROPOUT, self.training)
 
-    def attend(self, x, bias, at):
+    def attend(self, x, padding, types, layer):
         batch, tokens, _ = x.shape
+        at = f"encoder.layer.{layer}.attention"
         by_head = lambda name: self.dense(x, f"{at}.self.{name}").view(batch, tokens, HEADS, -1).transpose(1, 2)
-        mixed = F.scaled_dot_product_attention(*map(by_head, ("query", "key", "value")), attn_mask=bias)
+        query, key, value = map(by_head, ("query", "key", "value"))
+        across_key, across_value = (self.p[name][layer][:, None, :] for name in ACROSS)
+        gate = self.p[GATES][layer][:, None, None] + (query.float() * across_key).sum(-1, keepdim=True) / key.shape[-1] ** 0.5
+        apart = (types[:, :, None] != types[:, None, :])[:, None].float()
+        # The share that came from the second question is read off a column that is 1 there; its width is what runs fast.
+        second = types[:, None, :, None].to(value.dtype).expand(-1, HEADS, -1, 8)
+        mixed = F.scaled_dot_product_attention(query, key, torch.cat([value, second], -1), attn_mask=(padding + apart * gate).to(query.dtype))
+        mixed, share = mixed[..., :-8], mixed[..., -1:]
+        share = torch.where(types[:, None, :, None] == 1, 1 - share, share)
+        mixed = mixed + share * across_value.to(mixed.dtype)
         return self.dense(mixed.transpose(1, 2).reshape(batch, tokens, WIDTH), f"{at}.output.dense")
 
     def forward(self, ids, types, mask):
@@ -96,30 +110,33 @@ class Encoder(torch.nn.Module):
         x = x + F.embedding(place, self.p["embeddings.position_embeddings.weight"])
         x = self.drop(self.norm(x, "embeddings"))
         padding = torch.where(mask, 0.0, -1e4)[:, None, None, :]
-        apart = (types[:, :, None] != types[:, None, :])[:, None].float()
         for i in range(LAYERS):
             at = f"encoder.layer.{i}"
-            bias = padding + apart * self.p[GATES][i][None, :, None, None]
-            x = self.norm(x + self.drop(self.attend(x, bias, f"{at}.attention")), f"{at}.attention.output")
+            x = self.norm(x + self.drop(self.attend(x, padding, types, i)), f"{at}.attention.output")
             y = F.gelu(self.dense(x, f"{at}.intermediate.dense"))
             x = self.norm(x + self.drop(self.dense(y, f"{at}.output.dense")), f"{at}.output")
         return self.head(x.float(), first, mask & (types == 1))
 
     def head(self, x, first, second):
-        """Likeness and difference of the two means, and what the first tokens gathered of the other question."""
-        one, other = (F.normalize((x * part[:, :, None]).sum(1), dim=-1) for part in (first, second))
+        """Likeness and difference of the two means, at unit length and as they are, and what the first tokens gathered of the
+        other question."""
+        parts = (first, second)
+        sums = [(x * part[:, :, None]).sum(1) for part in parts]
+        one, other = (F.normalize(total, dim=-1) for total in sums)
+        mean, other_mean = (total / part.sum(1, keepdim=True) for total, part in zip(sums, parts))
         start = first.sum(1, keepdim=True)[:, :, None].expand(-1, 1, WIDTH)
         gathered = x[:, 0] + x.gather(1, start)[:, 0]
         alike = WIDTH * one * other
         differ = WIDTH**0.5 * (one - other).abs()
-        seen = torch.cat([alike, self.drop(torch.cat([differ, gathered], -1))], -1)
+        rest = torch.cat([differ, gathered, mean + other_mean, (mean - other_mean).abs()], -1)
+        seen = torch.cat([alike, self.drop(rest)], -1)
         with torch.autocast(x.device.type, enabled=False):
             return F.linear(seen, *(self.p[name] for name in HEAD))[:, 0]
 
 
 def depth(name):
     """How far from the head a weight is, 0 for the head: the nearer to the input, the slower it learns."""
-    if name in (*HEAD, GATES):
+    if name in (*HEAD, *ACROSS, GATES):
         return 0
     if name.startswith("encoder.layer."):
         return LAYERS - int(name.split(".")[2])

@@ -33,22 +33,40 @@ def build(weights, int8):
     # No question of a pair is longer, so the later places are never looked up.
     weights["embeddings.position_embeddings.weight"] = weights["embeddings.position_embeddings.weight"][:WINDOW]
     weights["embeddings.token_type_embeddings.weight"] = numpy.zeros((1, encoder.WIDTH), dtype=numpy.float32)
-    for axis in (0, 1, 2):
+    for axis in (0, 1, 2, 3):
         graph.ints(f"axis.{axis}", [axis])
     types = graph.op("Cast", ["token_type_ids"], "types", to=export_model.TensorProto.FLOAT)
-    gates = weights[encoder.GATES]
     apart = apart_by(graph, types)
-
-    def gated(hidden, layer):
-        gate = graph.const(f"layer{layer}.gate", gates[layer].reshape(1, -1, 1, 1))
-        shut = graph.op("Mul", [apart, gate], f"layer{layer}.shut")
-        return graph.op("Add", [hidden, shut], f"layer{layer}.seen")
-
-    x, mask = export_model.encode(graph, weights, CONFIG, places=places(graph), gated=gated)
+    x, mask = export_model.encode(graph, weights, CONFIG, places=places(graph), across=lambda i: Across(graph, weights, apart, i))
     second = graph.op("Mul", [mask, types], "second")
     first = graph.op("Sub", [mask, second], "first")
     head(graph, weights, x, first, second)
     return export_model.finish(graph, NAME, INPUTS, "logit", ["batch"], "train_verifier")
+
+
+class Across:
+    """How a layer's heads look at the other question: as a gate that depends on what they look for, and by saying how much they
+    found there."""
+
+    def __init__(self, graph, weights, apart, layer):
+        self.graph, self.apart, self.name = graph, apart, f"layer{layer}.across"
+        self.gate = weights[encoder.GATES][layer].reshape(1, -1, 1, 1)
+        self.key, self.value = (weights[name][layer] for name in encoder.ACROSS)
+
+    def mask(self, mask, query):
+        graph, name = self.graph, self.name
+        key = graph.const(f"{name}.key", self.key[None, :, :, None])
+        gate = graph.op("MatMul", [query, key], f"{name}.looked_for")
+        gate = graph.op("Add", [gate, graph.const(f"{name}.gate", self.gate)], f"{name}.gated")
+        shut = graph.op("Mul", [self.apart, gate], f"{name}.shut")
+        return graph.op("Add", [mask, shut], f"{name}.seen")
+
+    def mixed(self, mixed, shares):
+        graph, name = self.graph, self.name
+        there = graph.op("Mul", [shares, self.apart], f"{name}.there")
+        there = graph.op("ReduceSum", [there, "axis.3"], f"{name}.share", keepdims=1)
+        said = graph.op("Mul", [there, graph.const(f"{name}.value", self.value[None, :, None, :])], f"{name}.said")
+        return graph.op("Add", [mixed, said], f"{name}.mixed")
 
 
 def apart_by(graph, types):
@@ -75,31 +93,44 @@ def places(graph):
 
 def head(graph, weights, x, first, second):
     """Likeness and difference of the two means, and what the first tokens gathered, into one number."""
+    (one, mean), (other, other_mean) = (means(graph, x, part, name) for part, name in ((first, "one"), (second, "other")))
+    alike = graph.op("Mul", [one, other], "alike")
+    differ = difference(graph, one, other, "differ")
+    both = graph.op("Add", [mean, other_mean], "means.both")
+    apart = difference(graph, mean, other_mean, "means.differ")
+    seen = graph.op("Concat", [alike, differ, gathered(graph, x, second), both, apart], "head.seen", axis=-1)
+    weight, bias = (weights[name] for name in encoder.HEAD)
+    width = encoder.WIDTH
+    scale = numpy.repeat(numpy.array([width, width**0.5, 1, 1, 1], dtype=numpy.float32), width)
+    logit = graph.op("MatMul", [seen, graph.const("head.weight", (weight * scale).T)], "head.product")
+    logit = graph.op("Add", [logit, graph.const("head.bias", bias)], "head.sum")
+    graph.op("Squeeze", [logit, "axis.1"], "logit")
 
-    def mean(part, name):
-        row = graph.op("Unsqueeze", [part, "axis.1"], f"{name}.row")
-        total = graph.op("MatMul", [row, x], f"{name}.total")
-        total = graph.op("Squeeze", [total, "axis.1"], f"{name}.sum")
-        return graph.op("LpNormalization", [total], f"{name}.mean", axis=-1, p=2)
 
-    one, other = mean(first, "one"), mean(second, "other")
+def means(graph, x, part, name):
+    """The mean over a question's tokens, at unit length and as it is."""
+    row = graph.op("Unsqueeze", [part, "axis.1"], f"{name}.row")
+    total = graph.op("MatMul", [row, x], f"{name}.total")
+    total = graph.op("Squeeze", [total, "axis.1"], f"{name}.sum")
+    count = graph.op("ReduceSum", [part, "axis.1"], f"{name}.count", keepdims=1)
+    unit = graph.op("LpNormalization", [total], f"{name}.unit", axis=-1, p=2)
+    return unit, graph.op("Div", [total, count], f"{name}.mean")
+
+
+def difference(graph, one, other, name):
+    signed = graph.op("Sub", [one, other], f"{name}.signed")
+    return graph.op("Abs", [signed], name)
+
+
+def gathered(graph, x, second):
+    """What the first token of each question holds, together."""
     # The second question's first token is where the marks of the second begin.
     start = graph.op("ArgMax", [second], "second.start", axis=1, keepdims=0)
     start = graph.op("Unsqueeze", [start, "axis.1"], "second.place")
     opening = graph.op("GatherND", [x, start], "second.opening", batch_dims=1)
     leading = graph.op("Gather", [x, graph.ints("place.zero", [0])], "first.rows", axis=1)
     leading = graph.op("Squeeze", [leading, "axis.1"], "first.opening")
-    gathered = graph.op("Add", [leading, opening], "gathered")
-    alike = graph.op("Mul", [one, other], "alike")
-    differ = graph.op("Sub", [one, other], "differ.signed")
-    differ = graph.op("Abs", [differ], "differ")
-    seen = graph.op("Concat", [alike, differ, gathered], "head.seen", axis=-1)
-    weight, bias = (weights[name] for name in encoder.HEAD)
-    width = encoder.WIDTH
-    scale = numpy.repeat(numpy.array([width, width**0.5, 1], dtype=numpy.float32), width)
-    logit = graph.op("MatMul", [seen, graph.const("head.weight", (weight * scale).T)], "head.product")
-    logit = graph.op("Add", [logit, graph.const("head.bias", bias)], "head.sum")
-    graph.op("Squeeze", [logit, "axis.1"], "logit")
+    return graph.op("Add", [leading, opening], "gathered")
 
 
 def tokenizer(source, target):

@@ -14,10 +14,10 @@ SEED = 20261130
 # intent is not always the same answer.
 FILES = {
     "qqp": 1.0,
-    "checklist": 0.5,
+    "checklist": 1.0,
     "checklist-edits": 0.5,
-    "cannot": 0.5,
-    "disfl-qa": 0.5,
+    "cannot": 1.0,
+    "disfl-qa": 1.0,
     "banking77": 0.5,
     "clinc150": 0.5,
     "minimal-pairs": 0.0,

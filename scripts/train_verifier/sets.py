@@ -8,7 +8,7 @@ import random
 from .rows import SEED, fold_of, normal
 
 HERE = pathlib.Path(__file__).resolve().parent / "sets"
-SAME, OTHER = 7, 12
+SAME, OTHER = 6, 9
 
 
 def load():

@@ -11,8 +11,8 @@ from . import batches, encoder
 from .figures import macro
 
 RATE = 1.2e-4
-# The head and the gates are new, and learn faster.
-RATE_OF_NEW = 1e-3
+# The head and what looks across are new, and learn faster.
+RATE_OF_NEW = dict.fromkeys(encoder.HEAD, 1e-3) | dict.fromkeys(encoder.ACROSS, 5e-3) | {encoder.GATES: 1e-2}
 # Each layer further from the head learns by so much less.
 DECAY_BY_LAYER = 0.88
 WEIGHT_DECAY = 0.01
@@ -40,8 +40,8 @@ def groups(model):
         if not value.requires_grad:
             continue
         decay = WEIGHT_DECAY if value.ndim > 1 else 0.0
-        new = name in (*encoder.HEAD, encoder.GATES)
-        rate = RATE_OF_NEW if new else RATE * DECAY_BY_LAYER ** encoder.depth(name)
+        new = RATE_OF_NEW.get(name)
+        rate = new or RATE * DECAY_BY_LAYER ** encoder.depth(name)
         yield {"params": [value], "lr": rate, "weight_decay": 0.0 if new else decay}
 
 

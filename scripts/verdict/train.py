@@ -62,16 +62,7 @@ def main():
     # What a guard vetoes is decided already; the model is for the rest.
     left_out = MEASURE_ONLY | set(options.without)
     train = ~data.vetoed & ~data.weak & numpy.array([f not in left_out for f in data.file])
-    folds = data.folds()
-    outside = numpy.full(len(data.rows), numpy.nan)
-    for fold in range(FOLDS):
-        fitted = Fitted(data, train & (folds != fold), options.rounds)
-        held = train & (folds == fold)
-        outside[held] = fitted.score(data.x[held])
-    final = Fitted(data, train, options.rounds)
-    outside[~train] = final.score(data.x[~train])
-    curve = calibrate(outside[train], data.y[train], data.weight[train])
-    probability = numpy.interp(outside, [x for x, _ in curve], [p for _, p in curve])
+    probability, final, curve = out_of_fold(data, train, options.rounds)
     probability[data.vetoed] = 0
     figures = report(data, probability, options.serve)
     if options.report:
@@ -80,6 +71,21 @@ def main():
     if options.model:
         write(options.model, data.used, final, curve, options.features)
         manifest(options.model, data, train, options, figures)
+
+
+def out_of_fold(data, train, rounds):
+    """The probability of each row, by a model fitted without its fold where it was trained on, the model of all, and the curve that
+    makes probabilities of its sums."""
+    folds = data.folds()
+    outside = numpy.full(len(data.rows), numpy.nan)
+    for fold in range(FOLDS):
+        held = train & (folds == fold)
+        if held.any():
+            outside[held] = Fitted(data, train & (folds != fold), rounds).score(data.x[held])
+    final = Fitted(data, train, rounds)
+    outside[~train] = final.score(data.x[~train])
+    curve = calibrate(outside[train], data.y[train], data.weight[train])
+    return numpy.interp(outside, [x for x, _ in curve], [p for _, p in curve]), final, curve
 
 
 def read(paths):

@@ -12,6 +12,35 @@ use super::EmbedError;
 /// The manifest's name in each model's folder.
 pub(super) const MANIFEST: &str = "MANIFEST.toml";
 
+/// The files that a manifest names, each with its checksum.
+#[derive(Debug, Clone)]
+pub(super) struct Files {
+    /// Where they lie.
+    pub(super) folder: PathBuf,
+    /// Name and SHA-256 of the graph.
+    pub(super) model: (String, String),
+    /// The same of the tokenizer.
+    pub(super) tokenizer: (String, String),
+}
+
+impl Files {
+    /// Where the graph lies, once its checksum fits.
+    pub(super) fn verified_model(&self) -> Result<PathBuf, EmbedError> {
+        let (name, sha256) = &self.model;
+        verified_in_place(self.folder.join(name), sha256)
+    }
+
+    /// Where the tokenizer lies.
+    pub(super) fn tokenizer_path(&self) -> PathBuf {
+        self.folder.join(&self.tokenizer.0)
+    }
+
+    /// The tokenizer's bytes, once their checksum fits.
+    pub(super) fn read_tokenizer(&self) -> Result<Vec<u8>, EmbedError> {
+        verified(self.tokenizer_path(), &self.tokenizer.1)
+    }
+}
+
 /// The text of the manifest in `folder`, with its path.
 pub(super) fn manifest(folder: &Path) -> Result<(PathBuf, String), EmbedError> {
     let path = folder.join(MANIFEST);
@@ -23,7 +52,7 @@ pub(super) fn manifest(folder: &Path) -> Result<(PathBuf, String), EmbedError> {
 
 /// The path itself, once the checksum fits. The file is read in pieces, because what is read whole stays with the
 /// allocator for as long as the process lives.
-pub(super) fn verified_in_place(path: PathBuf, expected: &str) -> Result<PathBuf, EmbedError> {
+fn verified_in_place(path: PathBuf, expected: &str) -> Result<PathBuf, EmbedError> {
     let mut hasher = Sha256::new();
     let unreadable = |source| EmbedError::Unreadable {
         path: path.clone(),
@@ -42,7 +71,7 @@ pub(super) fn verified_in_place(path: PathBuf, expected: &str) -> Result<PathBuf
 }
 
 /// A file's bytes, once their checksum fits.
-pub(super) fn verified(path: PathBuf, expected: &str) -> Result<Vec<u8>, EmbedError> {
+fn verified(path: PathBuf, expected: &str) -> Result<Vec<u8>, EmbedError> {
     let bytes = match fs::read(&path) {
         Ok(bytes) => bytes,
         Err(source) => return Err(EmbedError::Unreadable { path, source }),

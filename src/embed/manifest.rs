@@ -1,12 +1,12 @@
 //! MANIFEST.toml: what the files of a model are and what the model expects. Knows nothing of running it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Deserialize;
 use unicode_script::Script;
 
 use super::EmbedError;
-use super::files::{self, one_line};
+use super::files::{self, Files, one_line};
 
 /// How token vectors become one vector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -23,11 +23,8 @@ pub(super) enum Pooling {
 /// A manifest that was read and makes sense; its files are verified as they are read.
 #[derive(Debug, Clone)]
 pub(super) struct Manifest {
-    folder: PathBuf,
-    model: String,
-    tokenizer: String,
-    model_sha256: String,
-    tokenizer_sha256: String,
+    /// Where its graph and tokenizer lie.
+    pub(super) files: Files,
     /// The model's name.
     pub(super) name: String,
     /// Length of a vector.
@@ -104,11 +101,11 @@ impl Manifest {
         }
         let scripts = scripts(&form.scripts)?;
         Ok(Self {
-            folder: folder.to_owned(),
-            model: form.model,
-            tokenizer: form.tokenizer,
-            model_sha256: form.model_sha256,
-            tokenizer_sha256: form.tokenizer_sha256,
+            files: Files {
+                folder: folder.to_owned(),
+                model: (form.model, form.model_sha256),
+                tokenizer: (form.tokenizer, form.tokenizer_sha256),
+            },
             name: form.name,
             dimension: form.dimension,
             window: form.window,
@@ -124,27 +121,12 @@ impl Manifest {
         })
     }
 
-    /// Where the tokenizer lies.
-    pub(super) fn tokenizer_path(&self) -> PathBuf {
-        self.folder.join(&self.tokenizer)
-    }
-
-    /// Where the graph lies, once its checksum fits.
-    pub(super) fn verified_model(&self) -> Result<PathBuf, EmbedError> {
-        files::verified_in_place(self.folder.join(&self.model), &self.model_sha256)
-    }
-
-    /// The tokenizer's bytes, once their checksum fits.
-    pub(super) fn read_tokenizer(&self) -> Result<Vec<u8>, EmbedError> {
-        files::verified(self.tokenizer_path(), &self.tokenizer_sha256)
-    }
-
     /// A name for the space that the vectors live in; vectors of two spaces must not be compared.
     pub(super) fn fingerprint(&self) -> String {
         let parts = format!(
             "{} {} {:?} {} {} {}",
-            self.model_sha256,
-            self.tokenizer_sha256,
+            self.files.model.1,
+            self.files.tokenizer.1,
             self.pooling,
             self.dimension,
             self.window,
@@ -235,7 +217,7 @@ mod tests {
         fs::write(folder.path().join(files::MANIFEST), FORM).unwrap();
         fs::write(folder.path().join("model.onnx"), "not it").unwrap();
         let manifest = Manifest::load(folder.path()).unwrap();
-        let refusal = manifest.verified_model().unwrap_err();
+        let refusal = manifest.files.verified_model().unwrap_err();
         assert!(matches!(refusal, EmbedError::Checksum { .. }), "{refusal}");
     }
 
@@ -250,7 +232,7 @@ mod tests {
         .unwrap();
         fs::write(folder.path().join("model.onnx"), "abc").unwrap();
         let manifest = Manifest::load(folder.path()).unwrap();
-        assert!(manifest.verified_model().is_ok());
+        assert!(manifest.files.verified_model().is_ok());
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! threads. Knows nothing of requests, scopes or caches.
 
 mod error;
+mod feed;
 mod files;
 mod guests;
 mod manifest;
@@ -157,7 +158,7 @@ impl Embedder {
     /// A missing or unfit library, file, checksum or dimension; see [`EmbedError`].
     pub fn start(config: &EmbedConfig) -> Result<Self, EmbedError> {
         let manifest = Manifest::load(&config.model_dir)?;
-        let graph = manifest.verified_model()?;
+        let graph = manifest.files.verified_model()?;
         let reader = Arc::new(Reader::new(&manifest)?);
         let environment = model::environment(config)?;
         let threads = config.threads.max(1);
@@ -294,7 +295,7 @@ pub fn faults(config: &EmbedConfig) -> Vec<EmbedError> {
     let mut faults = Vec::new();
     let environment = note(&mut faults, model::environment(config));
     if let Some(manifest) = note(&mut faults, Manifest::load(&config.model_dir)) {
-        let graph = note(&mut faults, manifest.verified_model());
+        let graph = note(&mut faults, manifest.files.verified_model());
         note(&mut faults, Reader::new(&manifest));
         if let (Some(environment), Some(graph)) = (&environment, graph) {
             note(&mut faults, OrtModel::load(environment, &manifest, &graph));
@@ -331,7 +332,7 @@ pub fn bare_session(config: &EmbedConfig) -> Result<ort::session::Session, Embed
     model::session(
         &model::environment(config)?,
         &manifest,
-        &manifest.verified_model()?,
+        &manifest.files.verified_model()?,
     )
 }
 

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 
 use ort::environment::Environment;
 use ort::session::builder::GraphOptimizationLevel;
-use ort::session::{Session, SessionInputValue};
-use ort::value::Tensor;
+use ort::session::{Session, SessionOutputs};
+use ort::value::DynValue;
 use parking_lot::Mutex;
 
+use super::feed::Feed;
 use super::manifest::{Manifest, Pooling};
 use super::vector::{norm, scale};
 use super::{EmbedConfig, EmbedError};
@@ -38,7 +39,7 @@ pub(super) trait Model: Send {
 pub(super) struct OrtModel {
     session: Session,
     manifest: Manifest,
-    wants_types: bool,
+    feed: Feed,
 }
 
 /// The process's ONNX Runtime, loaded from where the configuration says on the first call.
@@ -107,14 +108,10 @@ impl OrtModel {
         graph: &Path,
     ) -> Result<Self, EmbedError> {
         let session = session(environment, manifest, graph)?;
-        let wants_types = session
-            .inputs()
-            .iter()
-            .any(|input| input.name() == manifest.names.types);
         let mut model = Self {
+            feed: Feed::of(&session, &manifest.names),
             session,
             manifest: manifest.clone(),
-            wants_types,
         };
         let vectors = model
             .run(&[vec![0, 0]])
@@ -128,45 +125,29 @@ impl OrtModel {
         }
         Ok(model)
     }
-
-    fn inputs(&self, batch: &[Vec<u32>]) -> ort::Result<Vec<(String, SessionInputValue<'static>)>> {
-        let width = batch.iter().map(Vec::len).max().unwrap_or(0);
-        let shape = [batch.len(), width];
-        let padded = |cell: fn(u32) -> i64| {
-            let mut cells = vec![0i64; batch.len() * width];
-            for (row, tokens) in cells.chunks_mut(width.max(1)).zip(batch) {
-                for (slot, &token) in row.iter_mut().zip(tokens) {
-                    *slot = cell(token);
-                }
-            }
-            Tensor::from_array((shape, cells)).map(SessionInputValue::from)
-        };
-        let names = &self.manifest.names;
-        let mut inputs = vec![
-            (names.ids.clone(), padded(i64::from)?),
-            (names.mask.clone(), padded(|_| 1)?),
-        ];
-        if self.wants_types {
-            inputs.push((names.types.clone(), padded(|_| 0)?));
-        }
-        Ok(inputs)
-    }
 }
 
 impl Model for OrtModel {
     fn run(&mut self, batch: &[Vec<u32>]) -> Result<Vec<Vec<f32>>, RunError> {
-        let inputs = self.inputs(batch)?;
-        let outputs = self.session.run(inputs)?;
-        let output = outputs
-            .get(self.manifest.names.output.as_str())
-            .ok_or_else(|| {
-                ort::Error::new(format!("no output {:?}", self.manifest.names.output))
-            })?;
+        let rows: Vec<&[u32]> = batch.iter().map(Vec::as_slice).collect();
+        let outputs = self.session.run(self.feed.inputs(&rows, None)?)?;
+        let output = output(&outputs, &self.feed)?;
         let (shape, numbers) = output.try_extract_tensor::<f32>()?;
         let lengths: Vec<usize> = batch.iter().map(Vec::len).collect();
         pool(self.manifest.pooling, shape, numbers, &lengths)
             .ok_or_else(|| RunError::Shape(shape.to_vec()))
     }
+}
+
+/// The output that the manifest names.
+pub(super) fn output<'a>(
+    outputs: &'a SessionOutputs<'_>,
+    feed: &Feed,
+) -> ort::Result<&'a DynValue> {
+    let name = feed.output();
+    outputs
+        .get(name)
+        .ok_or_else(|| ort::Error::new(format!("no output {name:?}")))
 }
 
 /// One vector per text out of the graph's output, or nothing when its shape is not the expected one.

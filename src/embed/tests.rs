@@ -115,8 +115,12 @@ fn padding_changes_no_vector() {
     let config = config();
     let manifest = Manifest::load(&config.model_dir).unwrap();
     let environment = model::environment(&config).unwrap();
-    let mut model =
-        OrtModel::load(&environment, &manifest, &manifest.verified_model().unwrap()).unwrap();
+    let mut model = OrtModel::load(
+        &environment,
+        &manifest,
+        &manifest.files.verified_model().unwrap(),
+    )
+    .unwrap();
     let short: Vec<u32> = vec![101, 2054, 2003, 19085, 102];
     let long: Vec<u32> = [vec![101], vec![2054; 60], vec![102]].concat();
     let alone = Embedding::new(model.run(std::slice::from_ref(&short)).unwrap().remove(0)).unwrap();

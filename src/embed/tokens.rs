@@ -21,8 +21,8 @@ pub(super) struct Reader {
 impl Reader {
     /// Loads the manifest's tokenizer.
     pub(super) fn new(manifest: &Manifest) -> Result<Self, EmbedError> {
-        let path = manifest.tokenizer_path();
-        let tokenizer = tokenizer(&path, &manifest.read_tokenizer()?)?;
+        let path = manifest.files.tokenizer_path();
+        let tokenizer = tokenizer(&path, &manifest.files.read_tokenizer()?)?;
         let unknown = id_of(&tokenizer, &path, &manifest.unknown_token)?;
         Ok(Self {
             tokenizer,

@@ -107,7 +107,7 @@ pub(super) fn lanes(
     threads: usize,
 ) -> Result<(Vec<Lane>, Verifier), EmbedError> {
     let manifest = Manifest::load(&config.model_dir)?;
-    let graph = manifest.verified_model()?;
+    let graph = manifest.files.verified_model()?;
     let reader = Reader::new(&manifest)?;
     let scorers = (0..threads)
         .map(|_| {
@@ -145,7 +145,7 @@ pub(super) fn faults(
     let Some(manifest) = super::note(&mut faults, Manifest::load(&config.model_dir)) else {
         return faults;
     };
-    let graph = super::note(&mut faults, manifest.verified_model());
+    let graph = super::note(&mut faults, manifest.files.verified_model());
     super::note(&mut faults, Reader::new(&manifest));
     if let (Some(environment), Some(graph)) = (environment, graph) {
         super::note(&mut faults, OrtScorer::load(environment, &manifest, &graph));

@@ -1,19 +1,20 @@
 //! MANIFEST.toml of a cross-encoder: its files, what its graph expects, and the curve that makes probabilities of its
 //! output. Knows nothing of running it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Deserialize;
 use unicode_script::Script;
 
 use crate::embed::EmbedError;
-use crate::embed::files::{self, one_line};
+use crate::embed::files::{self, Files, one_line};
 use crate::embed::manifest::{Names, scripts, token_types, unknown_token};
 
 /// A manifest that was read and makes sense; its files are verified as they are read.
 #[derive(Debug, Clone)]
 pub(in crate::embed) struct Manifest {
-    folder: PathBuf,
+    /// Where its graph and tokenizer lie.
+    pub(in crate::embed) files: Files,
     form: Form,
     /// Names of the graph's inputs and its output.
     pub(super) names: Names,
@@ -64,7 +65,11 @@ impl Manifest {
             return Err("scale must be above 0, and scale and shift finite".to_owned());
         }
         Ok(Self {
-            folder: folder.to_owned(),
+            files: Files {
+                folder: folder.to_owned(),
+                model: (form.model.clone(), form.model_sha256.clone()),
+                tokenizer: (form.tokenizer.clone(), form.tokenizer_sha256.clone()),
+            },
             scripts: scripts(&form.scripts)?,
             names: Names {
                 ids: form.input_ids.clone(),
@@ -89,21 +94,6 @@ impl Manifest {
     /// The vocabulary's token for what it lacks.
     pub(super) fn unknown_token(&self) -> &str {
         &self.form.unknown_token
-    }
-
-    /// Where the tokenizer lies.
-    pub(super) fn tokenizer_path(&self) -> PathBuf {
-        self.folder.join(&self.form.tokenizer)
-    }
-
-    /// The tokenizer's bytes, once their checksum fits.
-    pub(super) fn read_tokenizer(&self) -> Result<Vec<u8>, EmbedError> {
-        files::verified(self.tokenizer_path(), &self.form.tokenizer_sha256)
-    }
-
-    /// Where the graph lies, once its checksum fits.
-    pub(in crate::embed) fn verified_model(&self) -> Result<PathBuf, EmbedError> {
-        files::verified_in_place(self.folder.join(&self.form.model), &self.form.model_sha256)
     }
 
     /// Log-odds that one answer serves both, from the graph's output.

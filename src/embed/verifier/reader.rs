@@ -29,8 +29,8 @@ pub(super) struct Reader {
 impl Reader {
     /// Loads the manifest's tokenizer.
     pub(super) fn new(manifest: &Manifest) -> Result<Self, EmbedError> {
-        let path = manifest.tokenizer_path();
-        let tokenizer = tokens::tokenizer(&path, &manifest.read_tokenizer()?)?;
+        let path = manifest.files.tokenizer_path();
+        let tokenizer = tokens::tokenizer(&path, &manifest.files.read_tokenizer()?)?;
         let reader = Self {
             unknown: tokens::id_of(&tokenizer, &path, manifest.unknown_token())?,
             tokenizer,

@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use ort::environment::Environment;
-use ort::session::{Session, SessionInputValue};
-use ort::value::Tensor;
+use ort::session::Session;
 
 use super::manifest::Manifest;
 use super::reader::Row;
 use crate::embed::EmbedError;
-use crate::embed::model::{RunError, build};
+use crate::embed::feed::Feed;
+use crate::embed::model::{RunError, build, output};
 
 /// What a thread runs: the log-odds that one answer serves both, for each pair in order, none of it checked.
 pub(in crate::embed) trait Scorer: Send {
@@ -21,7 +21,7 @@ pub(in crate::embed) trait Scorer: Send {
 pub(in crate::embed) struct OrtScorer {
     session: Session,
     manifest: Manifest,
-    wants_types: bool,
+    feed: Feed,
 }
 
 impl OrtScorer {
@@ -36,14 +36,10 @@ impl OrtScorer {
             reason,
         };
         let session = build(environment, graph).map_err(|error| unfit(error.to_string()))?;
-        let wants_types = session
-            .inputs()
-            .iter()
-            .any(|input| input.name() == manifest.names.types);
         let mut scorer = Self {
+            feed: Feed::of(&session, &manifest.names),
             session,
             manifest: manifest.clone(),
-            wants_types,
         };
         let first = Row {
             ids: vec![0; 5],
@@ -54,42 +50,14 @@ impl OrtScorer {
             .map_err(|error| unfit(error.to_string()))?;
         Ok(scorer)
     }
-
-    fn inputs(&self, rows: &[Row]) -> ort::Result<Vec<(String, SessionInputValue<'static>)>> {
-        let width = rows.iter().map(|row| row.ids.len()).max().unwrap_or(0);
-        let padded = |cells: fn(&Row) -> Vec<i64>| {
-            let mut all = vec![0i64; rows.len() * width];
-            for (slot, row) in all.chunks_mut(width.max(1)).zip(rows) {
-                let cells = cells(row);
-                slot[..cells.len()].copy_from_slice(&cells);
-            }
-            Tensor::from_array(([rows.len(), width], all)).map(SessionInputValue::from)
-        };
-        let names = &self.manifest.names;
-        let mut inputs = vec![
-            (names.ids.clone(), padded(|row| numbers(&row.ids))?),
-            (names.mask.clone(), padded(|row| vec![1; row.ids.len()])?),
-        ];
-        if self.wants_types {
-            inputs.push((names.types.clone(), padded(|row| numbers(&row.types))?));
-        }
-        Ok(inputs)
-    }
-}
-
-fn numbers(ids: &[u32]) -> Vec<i64> {
-    ids.iter().map(|id| i64::from(*id)).collect()
 }
 
 impl Scorer for OrtScorer {
     fn run(&mut self, rows: &[Row]) -> Result<Vec<f32>, RunError> {
-        let inputs = self.inputs(rows)?;
-        let outputs = self.session.run(inputs)?;
-        let output = outputs
-            .get(self.manifest.names.output.as_str())
-            .ok_or_else(|| {
-                ort::Error::new(format!("no output {:?}", self.manifest.names.output))
-            })?;
+        let ids: Vec<&[u32]> = rows.iter().map(|row| row.ids.as_slice()).collect();
+        let types: Vec<&[u32]> = rows.iter().map(|row| row.types.as_slice()).collect();
+        let outputs = self.session.run(self.feed.inputs(&ids, Some(&types))?)?;
+        let output = output(&outputs, &self.feed)?;
         let (shape, numbers) = output.try_extract_tensor::<f32>()?;
         // One number per pair, in whatever dimensions of 1.
         let pairs = shape.first().and_then(|size| usize::try_from(*size).ok());

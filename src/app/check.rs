@@ -96,12 +96,12 @@ pub fn refusal(first: &StartError, reading: &Reading, environment: &Environment)
 /// What is wrong with the encoder that is to take the place of the one in use.
 fn next_faults(settings: &Config) -> Vec<StartError> {
     let next = match embed_config(settings) {
-        Ok(None) => None,
+        Ok(None) => Ok(None),
         Ok(Some(first)) => next_config(settings, Some(&first)),
         Err(_) => next_config(settings, None),
     };
     // The verifier is the same beside both, and is told of with the first.
-    let next = next.map(|next| EmbedConfig {
+    let next = next.ok().flatten().map(|next| EmbedConfig {
         verifier: None,
         ..next
     });

@@ -63,9 +63,18 @@ fn verifier_config(config: &Config) -> Result<Option<VerifierConfig>, StartError
 }
 
 /// What the model is started with that the settings name as the next one.
-pub(super) fn next_config(config: &Config, first: Option<&EmbedConfig>) -> Option<EmbedConfig> {
+///
+/// # Errors
+/// The cross-encoder's folder is not there.
+pub(super) fn next_config(
+    config: &Config,
+    first: Option<&EmbedConfig>,
+) -> Result<Option<EmbedConfig>, StartError> {
     let settings = &config.embedding;
-    let folder = Some(&settings.next_model_dir).filter(|folder| !folder.is_empty())?;
+    let folder = &settings.next_model_dir;
+    if folder.is_empty() {
+        return Ok(None);
+    }
     let model_dir = PathBuf::from(folder);
     // One library runs them all; it need not lie beside each.
     let runtime_lib = Some(&settings.runtime_lib)
@@ -73,15 +82,15 @@ pub(super) fn next_config(config: &Config, first: Option<&EmbedConfig>) -> Optio
         .map(PathBuf::from)
         .or_else(|| embed::runtime_beside(&model_dir))
         .or_else(|| embed::runtime_beside(&first?.model_dir));
-    Some(EmbedConfig {
+    Ok(Some(EmbedConfig {
         runtime_lib,
         threads: settings.threads,
         queue: settings.queue,
         max_batch: settings.max_batch,
         // It reads texts and not vectors: the same one stays beside the next model.
-        verifier: verifier_config(config).ok().flatten(),
+        verifier: verifier_config(config)?,
         model_dir,
-    })
+    }))
 }
 
 /// Opens the store with `open` and starts the model whose vectors are in it.
@@ -92,8 +101,8 @@ pub(super) fn open_with(
     let first = embed_config(config);
     let next = match &first {
         Ok(None) => None,
-        Ok(Some(first)) => next_config(config, Some(first)),
-        Err(_) => next_config(config, None),
+        Ok(Some(first)) => next_config(config, Some(first))?,
+        Err(_) => next_config(config, None)?,
     };
     match (first, next) {
         (Ok(None), _) => open_without(open),

@@ -15,6 +15,7 @@ use self::gateway::trial;
 use super::StartError;
 use super::default_policy::configured;
 use crate::cache::policy::{Policy, PolicyDraft, PolicyKind};
+use crate::cache::verdict::Verify;
 use crate::chat::number::shortest;
 use crate::chat::unix_ms;
 use crate::config::Config;
@@ -133,6 +134,8 @@ pub enum EvalError {
     Policy { path: PathBuf, why: String },
     #[error("--wrong: {} is what is measured on; name another file", .0.display())]
     Input(PathBuf),
+    #[error("--verifier on: {0}")]
+    NeverAsked(&'static str),
     #[error("--budget: {0}")]
     Budget(String),
     #[error("{path}: {source}")]
@@ -146,6 +149,24 @@ pub enum EvalError {
     Json(#[from] serde_json::Error),
 }
 
+/// Nobody is to take figures for the verifier's that it had no part in.
+fn asks(config: &Config, policy: Option<&Policy>) -> Result<(), EvalError> {
+    let rule = match policy {
+        Some(policy) => policy.rule(None),
+        None => configured(config).rule(None),
+    };
+    let compared = config.cache.enabled && config.cache.semantic && config.embedding.enabled;
+    let why = match () {
+        () if !compared => "meaning is not compared",
+        () if rule.probability.is_none() => {
+            "the policy decides by `threshold`, where it is not asked"
+        }
+        () if rule.verify == Verify::Never => "the policy asks it of nothing (`verifier`: `never`)",
+        () => return Ok(()),
+    };
+    Err(EvalError::NeverAsked(why))
+}
+
 /// Measures, and prints the figures on stdout.
 ///
 /// # Errors
@@ -157,6 +178,9 @@ pub async fn eval(command: EvalCommand, mut config: Config) -> Result<(), EvalEr
     }
     let policy = args.policy.as_deref();
     let policy = policy.map(|path| read_policy(path, &config)).transpose()?;
+    if args.verifier == Some(Switch::On) {
+        asks(&config, policy.as_ref())?;
+    }
     let (json, picture, wrong) = (args.json, args.plot.clone(), args.wrong.clone());
     let inputs = command.files();
     if let Some(path) = wrong.as_ref().filter(|path| is_one_of(path, &inputs)) {

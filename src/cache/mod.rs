@@ -19,7 +19,7 @@ pub mod hygiene;
 pub mod invalidation;
 pub mod memory;
 pub mod near_flight;
-mod pairs;
+pub mod pairs;
 pub mod policy;
 pub mod reach;
 pub mod reembed;
@@ -314,11 +314,7 @@ impl Cache {
         let memory = self.memory.clone();
         let (scope, asked, vector) = (lookup.clone(), question.to_owned(), embedded.clone());
         let (candidates, tier) = (self.limits.candidates, semantic.clone());
-        // Where nobody can be asked, nothing waits for an answer.
-        let rule = match semantic.verifier() {
-            Some(_) => lookup.rule,
-            None => lookup.rule.unverified(),
-        };
+        let rule = lookup.rule;
         let asking = Asking {
             question,
             rule: &rule,

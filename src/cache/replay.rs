@@ -33,10 +33,11 @@ pub struct Past<'a, P> {
 }
 
 impl Cache {
-    /// Which of `past`, in the order of their time, an earlier one of the same place would have answered;
-    /// by their positions. Those without a vector are not compared.
+    /// Which of `past`, requests of a namespace in the order of their time, an earlier one of the same place would have
+    /// answered; by their positions. Those without a vector are not compared.
     pub async fn answered_by<P: Copy + Eq + Hash>(
         &self,
+        namespace: &str,
         past: &[Past<'_, P>],
     ) -> Vec<(usize, usize)> {
         let vectors: Vec<Option<Embedded>> = stream::iter(past)
@@ -46,7 +47,7 @@ impl Cache {
             .await;
         let mut answered = Vec::new();
         for at in (0..past.len()).filter(|at| past[*at].missed) {
-            if let Some(earlier) = self.earlier(past, &vectors, at).await {
+            if let Some(earlier) = self.earlier(namespace, past, &vectors, at).await {
                 answered.push((at, earlier));
             }
         }
@@ -55,6 +56,7 @@ impl Cache {
 
     async fn earlier<P: Copy + Eq>(
         &self,
+        namespace: &str,
         past: &[Past<'_, P>],
         vectors: &[Option<Embedded>],
         at: usize,
@@ -72,8 +74,9 @@ impl Cache {
             let stored = past[other].text;
             let judged =
                 Self::judged_between((stored, vectors[other].as_ref()?), (asked.text, vector));
-            let rules = [asked.rule];
-            let read = self.read_between(stored, asked.text, judged, &rules).await;
+            let (both, rules) = ((stored, asked.text), [asked.rule]);
+            let read = self.read_between(namespace, both, judged, &rules).await;
+            let Ok(read) = read else { continue };
             if asked.rule.call(&read.facts).0 == Call::Serve {
                 return Some(other);
             }

@@ -90,10 +90,13 @@ impl Nearest {
         judged.into_iter().reduce(Self::better)
     }
 
-    /// The better of two, with the other behind it: one that serves before one that does not, then the
-    /// more likely one.
+    /// The better of two, with the other behind it: one that serves before one that does not, one that was looked at
+    /// before one that was passed over, then the more likely one.
     fn better(mut self, mut other: Self) -> Self {
-        let rank = |n: &Self| (n.serves(), n.judgement.score);
+        let rank = |n: &Self| {
+            let judged = &n.judgement;
+            (n.serves(), !judged.passed_over(), judged.score)
+        };
         // In the order of likeness, so that the first stays where they are equal.
         if rank(&other) > rank(&self) {
             std::mem::swap(&mut self, &mut other);

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use super::Cache;
 use super::semantic::Semantic;
+use super::verdict::Rule;
 use crate::embed::{Embedded, Embedder, Outcome};
 use crate::telemetry::Stage;
 
@@ -14,6 +15,15 @@ impl Cache {
     #[must_use]
     pub fn semantic(&self) -> Arc<Semantic> {
         self.semantic.load_full()
+    }
+
+    /// A rule as it decides here: where no verifier runs, none is asked.
+    #[must_use]
+    pub fn ruled(&self, rule: Rule) -> Rule {
+        match self.semantic().verifier() {
+            Some(_) => rule,
+            None => rule.unverified(),
+        }
     }
 
     /// The encoder in use, if there is one.

@@ -45,7 +45,15 @@ impl Asking<'_> {
 pub(super) struct Verifying {
     known: Moka<PairKey, f32>,
     limits: VerifyLimits,
+    /// Held by whoever is in no hurry, while it is asked.
+    patient: tokio::sync::Mutex<()>,
 }
+
+/// Pairs that whoever is in no hurry asks of at once.
+const AT_ONCE: usize = 4;
+/// The longest that one waits, and between two tries.
+const PATIENCE: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// First half of a hash over the model, the place and both texts.
 type PairKey = [u8; 16];
@@ -57,11 +65,11 @@ impl Verifying {
         Self {
             known: Moka::new(limits.remembered),
             limits,
+            patient: tokio::sync::Mutex::new(()),
         }
     }
 
-    /// The candidates with what the verifier says of those that are open. What is open and could not be read is judged as
-    /// such.
+    /// The candidates with what the verifier says of those that are open. What is open and was not read is judged as such.
     pub(super) async fn heard(
         &self,
         verifier: &Verifier,
@@ -83,11 +91,9 @@ impl Verifying {
             Some(pairs) if !pairs.is_empty() => self.said(verifier, &place, pairs).await,
             _ => Vec::new(),
         };
-        let mut said = said.into_iter();
         let mut words = vec![None; near.len()];
-        for at in open {
-            // Those beyond the most that are read have been looked at by nobody either.
-            words[at] = Some(said.next().flatten());
+        for (at, said) in open.into_iter().zip(said) {
+            words[at] = Some(said.ok());
         }
         let judged = near.into_iter().zip(words);
         judged
@@ -98,33 +104,79 @@ impl Verifying {
             .collect()
     }
 
-    /// Log-odds of each pair, in order; none where nothing was said. What was read in one place is read anew in another:
-    /// how quickly an answer comes tells nobody what others asked.
-    pub(super) async fn said(
+    /// Log-odds of each pair, in order, or why nothing was said. What was read in one place is read anew in another: how
+    /// quickly an answer comes tells nobody what others asked.
+    async fn said(&self, verifier: &Verifier, place: &[u8], pairs: Vec<Pair>) -> Vec<Said> {
+        self.within(self.limits.deadline, verifier, place, pairs)
+            .await
+    }
+
+    /// The same for whoever is in no hurry: a few at a time, one caller after the other, and again where the queue is full,
+    /// so that it is kept free for requests.
+    pub(super) async fn said_in_time(
         &self,
         verifier: &Verifier,
         place: &[u8],
+        pairs: &[Pair],
+    ) -> Vec<Said> {
+        let until = Instant::now() + PATIENCE;
+        let mut all = Vec::with_capacity(pairs.len());
+        for some in pairs.chunks(AT_ONCE) {
+            let _turn = self.patient.lock().await;
+            loop {
+                let said = self.within(PATIENCE, verifier, place, some.to_vec()).await;
+                let full = said.contains(&Err(Unread::QueueFull));
+                if !full || Instant::now() >= until {
+                    all.extend(said);
+                    break;
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+        all
+    }
+
+    async fn within(
+        &self,
+        time: Duration,
+        verifier: &Verifier,
+        place: &[u8],
         pairs: Vec<Pair>,
-    ) -> Vec<Option<f32>> {
+    ) -> Vec<Said> {
         let of = |pair| key(verifier, place, pair);
         let keys: Vec<_> = pairs.iter().map(of).collect();
-        let mut said: Vec<_> = keys.iter().map(|key| self.known.get(key)).collect();
-        let new: Vec<_> = (0..pairs.len()).filter(|at| said[*at].is_none()).collect();
+        let known: Vec<_> = keys.iter().map(|key| self.known.get(key)).collect();
+        let new: Vec<_> = (0..pairs.len()).filter(|at| known[*at].is_none()).collect();
+        let mut said: Vec<Said> = known.into_iter().map(|k| k.ok_or(Unread::Failed)).collect();
         count("remembered", pairs.len() - new.len());
         if new.is_empty() {
             return said;
         }
         let unread = new.iter().map(|at| pairs[*at].clone()).collect();
-        let deadline = Instant::now() + self.limits.deadline;
-        let told = verifier.verify(unread, deadline).await;
+        let their_keys: Vec<_> = new.iter().map(|at| keys[*at]).collect();
+        let (readings, late_keys) = (self.known.clone(), their_keys.clone());
+        // Whoever asks again is not to wait for the same once more.
+        let late = move |told: Vec<Said>| keep(&readings, &late_keys, &told);
+        let told = verifier
+            .verify_or_later(unread, Instant::now() + time, late)
+            .await;
+        keep(&self.known, &their_keys, &told);
         for (at, told) in new.into_iter().zip(told) {
             count(told.map_or_else(Unread::as_str, |_| "read"), 1);
-            if let Ok(log_odds) = told {
-                self.known.insert(keys[at], log_odds);
-                said[at] = Some(log_odds);
-            }
+            said[at] = told;
         }
         said
+    }
+}
+
+/// What the verifier says of a pair.
+type Said = Result<f32, Unread>;
+
+fn keep(known: &Moka<PairKey, f32>, keys: &[PairKey], told: &[Said]) {
+    for (key, told) in keys.iter().zip(told) {
+        if let Ok(log_odds) = told {
+            known.insert(*key, *log_odds);
+        }
     }
 }
 

@@ -59,6 +59,12 @@ pub enum Unread {
 }
 
 impl Unread {
+    /// Whether the same pair may be read another time.
+    #[must_use]
+    pub fn is_of_the_moment(self) -> bool {
+        matches!(self, Self::QueueFull | Self::Deadline | Self::Failed)
+    }
+
     /// The reason as logs and metrics show it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -84,7 +90,17 @@ impl Verifier {
     /// Log-odds that one answer serves both questions of each pair, in order, or why nothing is said of it. All are run
     /// together. Resolves at `deadline` at the latest. Needs a tokio runtime with its timer on.
     pub async fn verify(&self, pairs: Vec<Pair>, deadline: Instant) -> Vec<Result<f32, Unread>> {
-        lane::ask(&self.queue, pairs, deadline).await
+        self.verify_or_later(pairs, deadline, |_| {}).await
+    }
+
+    /// The same; where the deadline comes first while a thread is at it, `late` hears what it says in the end.
+    pub(crate) async fn verify_or_later(
+        &self,
+        pairs: Vec<Pair>,
+        deadline: Instant,
+        late: impl FnOnce(Vec<Result<f32, Unread>>) + Send + 'static,
+    ) -> Vec<Result<f32, Unread>> {
+        lane::ask(&self.queue, pairs, deadline, late).await
     }
 
     /// Names the model: two of one version say the same of a pair.

@@ -136,16 +136,21 @@ pub fn served_from(facts: &Facts, rule: &Rule) -> Option<f32> {
 }
 
 impl Observation {
-    /// What a label tells under a rule that decides by probability; none where chance did not choose it.
+    /// What a label tells under a rule that decides by probability; none where chance did not choose it, or where the
+    /// verifier was not asked that this rule asks.
     #[must_use]
     pub fn of(label: &Label, rule: &Rule, judge: &JudgeErrors) -> Option<Self> {
         let by_chance = Some(label).filter(|l| l.sampled)?;
+        let facts = by_chance.candidate.facts();
+        if rule.unheard(&facts) {
+            return None;
+        }
         let seen = match label.source {
             Source::Judge | Source::Refresh => 1.0 - judge.missed_at_most(),
             Source::App | Source::Analyst => 1.0,
         };
         Some(Self {
-            score: served_from(&by_chance.candidate.facts(), rule)?,
+            score: served_from(&facts, rule)?,
             wrong: label.verdict == Opinion::Wrong,
             share: label.share.unwrap_or(1.0),
             seen,

@@ -43,13 +43,26 @@ pub fn otherwise(decision: &Decision) -> Vec<Otherwise> {
 /// What would have refused a candidate that was served.
 fn refused(candidate: &Candidate, rule: &Rule) -> Otherwise {
     let change = match rule.probability {
-        Some(_) => json!({"probability": above(candidate.score)}),
+        Some(_) => json!({"probability": above(reach(candidate, rule))}),
         None => json!({"threshold": above(candidate.score)}),
     };
     Otherwise {
         change,
         then: DecisionOutcome::NearMiss,
         entry: None,
+    }
+}
+
+/// The greatest probability that a policy may ask for and still serve: twice as far from certainty as its own where it had to
+/// be surer.
+fn reach(candidate: &Candidate, rule: &Rule) -> f32 {
+    let just_above = Rule {
+        probability: Some((2.0 * candidate.score - 1.0).max(0.0) + 1e-4),
+        ..*rule
+    };
+    match just_above.call(&candidate.facts()).0 {
+        Call::Serve => candidate.score,
+        _ => 2.0 * candidate.score - 1.0,
     }
 }
 
@@ -85,6 +98,11 @@ fn served(candidate: &Candidate, rule: &Rule) -> Option<Otherwise> {
             Call::BelowProbability if score >= PROBABILITY_MIN => {
                 change["probability"] = json!(below(score));
                 bold.probability = Some(score);
+            }
+            // The verifier's own refusal, where without it there would have been none.
+            Call::BelowProbability if bold.open(&facts) => {
+                change["verifier"] = json!(Verify::Never);
+                bold.verify = Verify::Never;
             }
             Call::BelowThreshold => {
                 let similarity = facts.history.widen(facts.similarity).max(0.0);

@@ -12,9 +12,10 @@ use serde::Serialize;
 use super::decision::{Decision, DecisionOutcome};
 use super::estimate::{Estimate, JudgeErrors, Stratum, estimate};
 use super::label::{Label, Opinion, Source};
+use crate::cache::pairs::Unheard;
 use crate::cache::policy::Rules;
 use crate::cache::verdict::Rule;
-use crate::cache::verdict::facts::{Call, Facts};
+use crate::cache::verdict::facts::{Call, Facts, Verified};
 use crate::chat::number::{short, usd};
 
 /// A decision by meaning, ready to be decided again.
@@ -75,6 +76,30 @@ impl Case {
             label,
             facts,
         }
+    }
+
+    /// Candidates of which one of some rules would ask the verifier where nobody did, by their places.
+    #[must_use]
+    pub fn unheard(&self, rules: &[Rule]) -> Vec<usize> {
+        let open = |place: &usize| rules.iter().any(|r| r.unheard(&self.facts[*place]));
+        (0..self.facts.len()).filter(open).collect()
+    }
+
+    /// A candidate's question and the one asked, where both texts are kept.
+    #[must_use]
+    pub fn pair(&self, place: usize) -> Option<Unheard> {
+        let candidate = &self.decision.candidates[place];
+        Some(Unheard {
+            stored: candidate.question.clone()?,
+            asked: self.decision.question.clone()?,
+            similarity: candidate.similarity,
+            gap: candidate.gap,
+        })
+    }
+
+    /// What the verifier says of a candidate.
+    pub fn hear(&mut self, place: usize, said: Verified) {
+        self.facts[place].verified = said;
     }
 
     /// The candidate that a rule would serve, by its place.

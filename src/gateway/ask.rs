@@ -177,8 +177,8 @@ impl Gateway {
             key,
             read: access.read,
             question: access.question,
-            rule: policy.rule(controls.threshold),
-            beside: decider.beside(ask.request.model(), controls.threshold),
+            rule: self.cache.ruled(policy.rule(controls.threshold)),
+            beside: decider.beside(&self.cache, ask.request.model(), controls.threshold),
             freshness,
             earlier: history.earlier.clone(),
         };

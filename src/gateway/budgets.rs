@@ -70,7 +70,7 @@ impl Gateway {
             return self.reckon(own);
         };
         let judge = self.evidence.judge_errors(|n| self.pooled(own, n));
-        if let Some(told) = Observation::of(label, &policy.rule(None), &judge) {
+        if let Some(told) = Observation::of(label, &self.cache.ruled(policy.rule(None)), &judge) {
             kept.ladder.hear(&told);
             self.settle((own, pattern), kept.version, &kept.ladder);
         }
@@ -118,7 +118,7 @@ impl Gateway {
         // Newest first is how they are listed, and of one request the most trusted counts.
         labels.reverse();
         let counted = labels.iter().filter(|l| self.evidence.counts(l));
-        let rule = policy.rule(None);
+        let rule = self.cache.ruled(policy.rule(None));
         let told = counted.filter_map(|l| Observation::of(l, &rule, &judge));
         Ladder::of(shortest(policy.budget), told)
     }

@@ -142,7 +142,8 @@ impl Gateway {
             care: Care {
                 guards: plan.policy.guards.clone(),
                 when_unsure: plan.policy.when_unsure,
-                verifier: Some(plan.policy.verifier),
+                // Which is never where none runs.
+                verifier: Some(rule.verify),
                 grey: Some(plan.policy.grey),
             },
             policy_version: plan.policy.version,

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::Gateway;
 use super::ask::Plan;
+use crate::cache::Cache;
 use crate::cache::policy::{Policy, Stage, Trial};
 use crate::cache::semantic::Nearest;
 use crate::cache::verdict::Rule;
@@ -33,9 +34,9 @@ pub(super) struct Decider {
 
 impl Decider {
     /// The rule of the change under way, for a model.
-    pub(super) fn beside(&self, model: &str, at_least: Option<f32>) -> Option<Rule> {
+    pub(super) fn beside(&self, cache: &Cache, model: &str, at_least: Option<f32>) -> Option<Rule> {
         let trial = self.trial.as_ref()?;
-        Some(trial.policy.of(model).rule(at_least))
+        Some(cache.ruled(trial.policy.of(model).rule(at_least)))
     }
 }
 
@@ -61,8 +62,7 @@ impl Gateway {
     /// What the change under way makes of a request by its candidates.
     pub(super) fn on_trial(plan: &Plan, nearest: &Nearest) -> Option<OnTrial> {
         let trial = plan.trial.as_ref()?;
-        let policy = trial.policy.of(plan.ask.request.model());
-        let rule = policy.rule(plan.ask.controls.threshold);
+        let rule = plan.lookup.beside?;
         let mut candidates = std::iter::once(nearest).chain(&nearest.others);
         let serves = candidates.any(|n| rule.call(&n.judgement.facts).0 == Call::Serve);
         Some(OnTrial {

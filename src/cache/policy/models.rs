@@ -211,6 +211,15 @@ impl Rules {
         }
     }
 
+    /// Each of them as `of` makes it.
+    #[must_use]
+    pub fn map(&self, of: impl Fn(Rule) -> Rule) -> Self {
+        Self {
+            all: of(self.all),
+            models: self.models.map(|rule| of(*rule)),
+        }
+    }
+
     /// The rule of a model.
     #[must_use]
     pub fn of(&self, model: &str) -> &Rule {

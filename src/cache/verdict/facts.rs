@@ -1,7 +1,9 @@
 //! What is known of a candidate whatever a policy makes of it, and what a rule makes of that. The same
 //! facts decide a request now and tell later what another rule would have decided. Pure.
 
+use super::features::Features;
 use super::guards::{COUNT, Finding};
+use super::model::Model;
 use super::rule::{Rule, WhenUnsure, halfway};
 
 /// What is known of a candidate.
@@ -34,6 +36,18 @@ pub enum Verified {
         /// The probability that the answer serves, by all that is known.
         probability: f32,
     },
+}
+
+impl Verified {
+    /// What was said of a pair with these features.
+    #[must_use]
+    pub fn said(log_odds: f32, features: &Features) -> Self {
+        let model = Model::with_verifier();
+        Self::Said {
+            log_odds,
+            probability: model.map_or(0.0, |m| m.probability(&features.verified(log_odds))),
+        }
+    }
 }
 
 /// How far two questions could be compared.
@@ -152,12 +166,35 @@ impl Rule {
         }
     }
 
-    /// By what the verifier said, where this rule asks it; more strictly where it should have said something.
+    /// Whether the verifier is to be asked of a candidate under this rule: the words were read, no guard vetoes, it is open
+    /// whether it serves, and it may.
+    #[must_use]
+    pub fn open(&self, facts: &Facts) -> bool {
+        let Standing::Compared {
+            probability,
+            readable,
+        } = facts.standing
+        else {
+            return false;
+        };
+        self.asks(probability)
+            && self.guards.first_of(facts.different).is_none()
+            && facts.history.widen(facts.similarity) >= self.cosine
+            && (readable || self.when_unsure != WhenUnsure::Miss)
+    }
+
+    /// Whether this rule would have asked the verifier of a candidate of which it was not asked: what the rule makes of it
+    /// is not known.
+    #[must_use]
+    pub fn unheard(&self, facts: &Facts) -> bool {
+        facts.verified == Verified::Unasked && self.open(facts)
+    }
+
+    /// By what the verifier said, where this rule asks it; more strictly where it has said nothing.
     fn weigh(&self, facts: &Facts, similarity: f32, alone: f32, readable: bool) -> (Call, f32) {
         let (probability, heard) = match facts.verified {
-            Verified::Said { probability, .. } if self.asks(alone) => (probability, true),
-            Verified::Silent if self.asks(alone) => (alone, false),
-            _ => (alone, true),
+            Verified::Said { probability, .. } if self.open(facts) => (probability, true),
+            _ => (alone, !self.open(facts)),
         };
         let bar = match readable || self.when_unsure == WhenUnsure::Serve {
             false => Bar::Unreadable,
@@ -325,7 +362,33 @@ mod tests {
         assert_eq!(call(0.86, Verified::Silent), Call::Serve);
         assert_eq!(call(0.95, Verified::Silent), Call::Serve);
         assert_eq!(call(0.1, Verified::Silent), Call::BelowProbability);
-        assert_eq!(call(0.8, Verified::Unasked), Call::Serve);
+        // What nobody asked of is not known either.
+        assert_eq!(call(0.8, Verified::Unasked), Call::Unverified);
+        let asked = |alone, verdict| asking(Verify::Grey).unheard(&verified(alone, verdict));
+        assert!(asked(0.8, Verified::Unasked));
+        assert!(!asked(0.8, Verified::Silent) && !asked(0.95, Verified::Unasked));
+    }
+
+    #[test]
+    fn it_is_not_asked_of_what_cannot_serve() {
+        let near = verified(0.5, Verified::Unasked);
+        let far = Rule {
+            cosine: 0.97,
+            ..asking(Verify::Always)
+        };
+        assert!(asking(Verify::Always).open(&near) && !far.open(&near));
+        let foreign = Facts {
+            standing: Standing::Compared {
+                probability: 0.5,
+                readable: false,
+            },
+            ..near
+        };
+        let careful = Rule {
+            when_unsure: WhenUnsure::Miss,
+            ..asking(Verify::Always)
+        };
+        assert!(asking(Verify::Always).open(&foreign) && !careful.open(&foreign));
     }
 
     #[test]

@@ -42,8 +42,18 @@ impl Features {
     /// What is seen of a stored question and the one asked.
     #[must_use]
     pub fn of(evidence: &Evidence<'_>, pair: &Pair<'_>, findings: &[Finding; COUNT]) -> Self {
+        Self::between((evidence.similarity, evidence.gap), pair, findings)
+    }
+
+    /// The same of two questions of a cosine, and of a gap to the best of the others.
+    #[must_use]
+    pub fn between(
+        alike: (f32, Option<f32>),
+        pair: &Pair<'_>,
+        findings: &[Finding; COUNT],
+    ) -> Self {
         let mut all = [f32::NAN; BASE.len() + COUNT];
-        let base = base(evidence, pair);
+        let base = base(alike, pair);
         all[..BASE.len()].copy_from_slice(&base);
         for (slot, finding) in all[BASE.len()..].iter_mut().zip(findings) {
             *slot = match finding {
@@ -98,14 +108,14 @@ impl Features {
     }
 }
 
-fn base(evidence: &Evidence<'_>, pair: &Pair<'_>) -> [f32; BASE.len()] {
+fn base((similarity, gap): (f32, Option<f32>), pair: &Pair<'_>) -> [f32; BASE.len()] {
     let (stored, asked) = (pair.a, pair.b);
     let ((only_stored, only_asked), common) = (pair.strays(), pair.common());
     let (a, b): (Vec<u64>, Vec<u64>) = (spellings(stored), spellings(asked));
     let (fewer, more) = (a.len().min(b.len()), a.len().max(b.len()));
     [
-        evidence.similarity,
-        evidence.gap.unwrap_or(f32::NAN),
+        similarity,
+        gap.unwrap_or(f32::NAN),
         share(common, common + only_stored + only_asked),
         share(common, common + only_stored.min(only_asked)),
         number(only_stored),

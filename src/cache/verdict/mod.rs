@@ -138,15 +138,16 @@ pub fn judge(evidence: &Evidence<'_>, rule: &Rule) -> Judgement {
 }
 
 impl Judgement {
-    /// Whether the verifier is to be asked under `rule`: the words were read, no guard vetoes, and it is open.
+    /// Whether the verifier is to be asked under `rule`.
     #[must_use]
     pub fn asks(&self, rule: &Rule) -> bool {
-        match self.facts.standing {
-            Standing::Compared { probability, .. } => {
-                rule.guards.first_of(self.facts.different).is_none() && rule.asks(probability)
-            }
-            _ => false,
-        }
+        rule.open(&self.facts)
+    }
+
+    /// Whether it is left at that nobody asked the verifier, for want of time or because others were likelier.
+    #[must_use]
+    pub fn passed_over(&self) -> bool {
+        self.verdict == Verdict::Unverified && self.facts.verified == Verified::Unasked
     }
 
     /// The judgement after the verifier was asked: with its log-odds, or none where it said nothing.
@@ -155,11 +156,7 @@ impl Judgement {
         self.facts.verified = match (log_odds, self.read.as_mut()) {
             (Some(log_odds), Some(read)) => {
                 read.features = read.features.verified(log_odds);
-                let model = Model::with_verifier();
-                Verified::Said {
-                    log_odds,
-                    probability: model.map_or(0.0, |m| m.probability(&read.features)),
-                }
+                Verified::said(log_odds, &read.features)
             }
             _ => Verified::Silent,
         };

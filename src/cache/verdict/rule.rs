@@ -1,8 +1,11 @@
 //! What a policy asks of a candidate, in the form that [`super::judge`] works with. Pure.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::features::Features;
 use super::guards::GUARDS;
@@ -36,8 +39,7 @@ pub enum Verify {
 }
 
 /// Probabilities, without the verifier, between which it is open whether a candidate serves.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Grey {
     /// Below this it is a miss, whatever the verifier would say.
     #[serde(serialize_with = "short")]
@@ -45,6 +47,34 @@ pub struct Grey {
     /// Above this it is as good as certain.
     #[serde(serialize_with = "short")]
     pub to: f32,
+}
+
+/// An object alone: derived readers take a list of its values as well.
+impl<'de> Deserialize<'de> for Grey {
+    fn deserialize<D: Deserializer<'de>>(value: D) -> Result<Self, D::Error> {
+        value.deserialize_map(Members)
+    }
+}
+
+struct Members;
+
+impl<'de> Visitor<'de> for Members {
+    type Value = Grey;
+
+    fn expecting(&self, told: &mut fmt::Formatter<'_>) -> fmt::Result {
+        told.write_str("`grey` as an object with `from` and `to`")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Grey, A::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Band {
+            from: f32,
+            to: f32,
+        }
+        let Band { from, to } = Band::deserialize(MapAccessDeserializer::new(members))?;
+        Ok(Grey { from, to })
+    }
 }
 
 impl Default for Grey {
@@ -126,10 +156,9 @@ impl Rule {
         }
     }
 
-    /// Whether the verifier is asked of a candidate that no guard of this rule vetoes and that has this probability
-    /// without it.
+    /// Whether the verifier is asked of a candidate that may serve and has this probability without it.
     #[must_use]
-    pub fn asks(&self, probability: f32) -> bool {
+    pub(super) fn asks(&self, probability: f32) -> bool {
         let open = match self.verify {
             Verify::Never => false,
             Verify::Grey => (self.grey.from..=self.grey.to).contains(&probability),

@@ -32,11 +32,16 @@ pub(in crate::embed) struct Lane {
     pub(in crate::embed) waiting: Receiver<Job>,
 }
 
-/// Queues pairs and waits for what is said of them, until `deadline` at most.
-pub(super) async fn ask(queue: &Sender<Job>, pairs: Vec<Pair>, deadline: Instant) -> Told {
+/// Queues pairs and waits for what is said of them, until `deadline` at most; `late` hears what is said behind it.
+pub(super) async fn ask(
+    queue: &Sender<Job>,
+    pairs: Vec<Pair>,
+    deadline: Instant,
+    late: impl FnOnce(Told) + Send + 'static,
+) -> Told {
     let all = |why: Unread, count: usize| vec![Err(why); count];
     let count = pairs.len();
-    let (reply, answer) = oneshot::channel();
+    let (reply, mut answer) = oneshot::channel();
     let job = Job {
         pairs,
         deadline,
@@ -47,11 +52,18 @@ pub(super) async fn ask(queue: &Sender<Job>, pairs: Vec<Pair>, deadline: Instant
         Err(TrySendError::Full(_)) => return all(Unread::QueueFull, count),
         Err(TrySendError::Disconnected(_)) => return all(Unread::Failed, count),
     }
-    match tokio::time::timeout_at(deadline.into(), answer).await {
+    match tokio::time::timeout_at(deadline.into(), &mut answer).await {
         Ok(Ok(told)) => told,
         // The thread that held the job is gone.
         Ok(Err(_)) => all(Unread::Failed, count),
-        Err(_) => all(Unread::Deadline, count),
+        Err(_) => {
+            tokio::spawn(async move {
+                if let Ok(told) = answer.await {
+                    late(told);
+                }
+            });
+            all(Unread::Deadline, count)
+        }
     }
 }
 

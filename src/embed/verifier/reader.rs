@@ -43,14 +43,22 @@ impl Reader {
 
     /// A tokenizer that does not say where the second question begins is one for single texts.
     fn tells_apart(&self, path: &Path) -> Result<(), EmbedError> {
-        let row = self.read("a", "a");
-        if row.is_ok_and(|row| row.types.contains(&0) && row.types.contains(&1)) {
-            return Ok(());
-        }
-        Err(EmbedError::Tokenizer {
+        let bad = |reason: String| EmbedError::Tokenizer {
             path: path.to_owned(),
-            reason: "it has no form for two texts".to_owned(),
-        })
+            reason,
+        };
+        let pair = self.tokenizer.encode_fast(("1", "1"), true);
+        let pair = pair.map_err(|error| bad(error.to_string()))?;
+        if ![0, 1].iter().all(|side| pair.get_type_ids().contains(side)) {
+            return Err(bad("it has no form for two texts".to_owned()));
+        }
+        let shortest = pair.get_ids().len();
+        if shortest > self.window {
+            return Err(bad(format!(
+                "it makes {shortest} tokens of the shortest pair, more than `window`"
+            )));
+        }
+        Ok(())
     }
 
     /// A stored question and the one asked as one row.

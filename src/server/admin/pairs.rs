@@ -78,15 +78,17 @@ async fn tried(door: &Door, draft: &Draft, pairs: Pairs) -> Reply {
     let after = policy.changed(&draft.policy, unix_ms())?;
     let after = door.gateway.at_its_points(&after);
     let model = draft.model.as_ref().map(Pattern::as_str);
+    let cache = door.gateway.cache();
     let rule = |of: &ByModel| match model {
-        Some(model) => of.of_pattern(model).rule(None),
-        None => of.whole().rule(None),
+        Some(model) => cache.ruled(of.of_pattern(model).rule(None)),
+        None => cache.ruled(of.whole().rule(None)),
     };
     let (before, after) = (rule(&policies), rule(&after));
-    let cache = door.gateway.cache();
+    let namespace = draft.namespace.as_str();
     let looked: Vec<_> = stream::iter(pairs)
         .map(|(line, pair)| async move {
-            match cache.facts_of(&pair.a, &pair.b, &[before, after]).await {
+            let both = (pair.a.as_str(), pair.b.as_str());
+            match cache.facts_of(namespace, both, &[before, after]).await {
                 Ok(facts) => Ok(Looked { line, pair, facts }),
                 Err(why) => Err(json!({"line": line, "reason": why})),
             }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::evidence::shown;
 use super::scopes::effect;
 use super::{Door, Reply, blocking, body, caller, finish, must_see, query};
-use crate::cache::policy::{ByModel, Policy, PolicyDraft, PolicyKind, Stage};
+use crate::cache::policy::{ByModel, Policy, PolicyDraft, PolicyKind, Rules, Stage};
 use crate::chat::number::{shortest, usd};
 use crate::chat::{RequestId, unix_ms};
 use crate::config::Pattern;
@@ -21,6 +21,9 @@ use crate::evidence::whatif::{Case, compare, curve, nearest_boundary};
 use crate::gateway::error::{ApiError, Code};
 use crate::identity::Role;
 use crate::telemetry::QualityGauge;
+
+/// Pairs that are read for one answer, the newest: about ten seconds on a small machine.
+const MOST_REREAD: usize = 2000;
 
 /// Decisions that a preview names as worth a label.
 const TO_LABEL: usize = 20;
@@ -169,12 +172,14 @@ fn points(door: &Door, query: &CurveQuery) -> Reply {
         None => policies.whole(),
     };
     let kind = query.kind.unwrap_or(policy.kind);
-    let rule = policy.of_kind(kind).rule(None);
+    let rule = door.gateway.cache().ruled(policy.of_kind(kind).rule(None));
     let mut cases = door.gateway.evidence().cases(&query.namespace);
     cases.retain(|c| match &query.model {
         Some(model) => model.matches(&c.decision.model),
         None => policies.deciding(&c.decision.model).is_none(),
     });
+    let rules = Rules::one(rule);
+    let unread = reread(door, &query.namespace, &mut cases, &[&rules]);
     let judge = door
         .gateway
         .evidence()
@@ -186,6 +191,7 @@ fn points(door: &Door, query: &CurveQuery) -> Reply {
         "kind": kind,
         "now": shortest(rule.probability.unwrap_or(rule.cosine)),
         "decisions": cases.len(),
+        "unread": unread,
         "points": curve(&cases, &rule, &judge),
     }))
 }
@@ -230,6 +236,32 @@ fn tried(door: &Door, draft: &Draft) -> Reply {
     Ok(told)
 }
 
+/// Has the verifier read what some rules ask of it and nobody asked then; how many decisions are left of which that is not
+/// known, because their text was not kept or it did not come to them. Blocks.
+fn reread(door: &Door, namespace: &str, cases: &mut [Case], rules: &[&Rules]) -> usize {
+    let rules_of = |case: &Case| {
+        rules
+            .iter()
+            .map(|r| *r.of(&case.decision.model))
+            .collect::<Vec<_>>()
+    };
+    let mut asked = Vec::new();
+    for (at, case) in cases.iter().enumerate() {
+        let open = case.unheard(&rules_of(case)).into_iter();
+        asked.extend(open.filter_map(|place| Some(((at, place), case.pair(place)?))));
+    }
+    asked.truncate(MOST_REREAD);
+    let (places, pairs): (Vec<_>, Vec<_>) = asked.into_iter().unzip();
+    let heard = door.gateway.cache().hear(namespace, &pairs);
+    // This is a thread that may wait; the model runs on its own.
+    let heard = tokio::runtime::Handle::current().block_on(heard);
+    for ((at, place), said) in places.into_iter().zip(heard) {
+        cases[at].hear(place, said);
+    }
+    let unknown = |case: &&Case| !case.unheard(&rules_of(case)).is_empty();
+    cases.iter().filter(unknown).count()
+}
+
 /// What another policy would make of what is remembered, of the models that fit.
 pub(super) fn comparison(
     door: &Door,
@@ -238,12 +270,14 @@ pub(super) fn comparison(
     model: Option<&Pattern>,
 ) -> Value {
     let gateway = &door.gateway;
-    let before = gateway.policies().by_model(namespace).rules();
+    let ruled = |rule| gateway.cache().ruled(rule);
+    let before = gateway.policies().by_model(namespace).rules().map(ruled);
     let system_ignore = effect(door, namespace, after);
     let placed = gateway.at_its_points(after);
-    let after = placed.rules();
+    let after = placed.rules().map(ruled);
     let mut cases = gateway.evidence().cases(namespace);
     cases.retain(|c| model.is_none_or(|m| m.matches(&c.decision.model)));
+    let unread = reread(door, namespace, &mut cases, &[&before, &after]);
     let judge = gateway.evidence().judge_errors(|n| n == namespace);
     let to_label = nearest_boundary(&cases, &after, TO_LABEL);
     let to_label: Vec<_> = to_label.iter().map(|c| shown(door, &c.decision)).collect();
@@ -251,6 +285,7 @@ pub(super) fn comparison(
         "budget": gateway.budget_standing(&placed, None),
         "budgets_by_model": budgets_by_model(door, &placed),
         "comparison": compare(&cases, (&before, &after), &judge),
+        "unread": unread,
         "to_label": to_label,
         "system_ignore": system_ignore,
     })

@@ -143,11 +143,12 @@ fn lost(
             place: requests[*at].place,
             under: before(&requests[*at]),
             text: requests[*at].decision.question.as_deref().unwrap_or(""),
-            rule: of(&requests[*at]).rule(None),
+            rule: door.gateway.cache().ruled(of(&requests[*at]).rule(None)),
             missed: requests[*at].missed() && !found.contains(at),
         })
         .collect();
-    let answered = door.gateway.cache().answered_by(&past);
+    let cache = door.gateway.cache();
+    let answered = cache.answered_by(&policy.namespace, &past);
     // This is a thread that may wait; the model runs on its own.
     let answered = tokio::runtime::Handle::current().block_on(answered);
     let by_meaning = answered

@@ -122,6 +122,15 @@ fn pairs_are_measured_with_the_verifier_and_without_it() {
         figures(&place, "pairs", &file, &more)["all"]["served0"].clone()
     };
     assert_eq!((served("off"), served("on")), (json!(1), json!(0)));
+    let never = written(&place, "never.json", &[json!({"verifier": "never"})]);
+    let files = [never.to_str().unwrap(), file.to_str().unwrap()];
+    let ended = eval(
+        &place,
+        &[&["pairs", "--verifier", "on", "--policy"][..], &files].concat(),
+    );
+    let told = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert!(!ended.status.success() && ended.stdout.is_empty());
+    assert!(told.contains("asks it of nothing"), "{told}");
 }
 
 #[test]

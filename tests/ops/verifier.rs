@@ -165,6 +165,7 @@ fn a_policy_says_when_it_is_asked() {
         (json!({"verifier": "sometimes"}), "`sometimes`"),
         (json!({"grey": {"from": 0.9, "to": 0.2}}), "`grey`"),
         (json!({"grey": {"from": 0.1}}), "to"),
+        (json!({"grey": [0.1, 0.9]}), "`from`"),
     ] {
         let refused = admin.put("acme", Some("\"4\""), &policy);
         let told = refused.json()["error"]["message"].to_string();
@@ -256,6 +257,86 @@ fn a_model_that_does_not_fit_keeps_the_gateway_from_starting_and_check_says_why(
     fs::write(folder.join("model.onnx"), "no model").unwrap();
     let told = place.refusal(&["check"]).join("\n");
     assert!(told.contains("checksum"), "{told}");
+}
+
+#[test]
+fn a_model_of_another_script_starts_and_one_for_no_pair_at_all_does_not() {
+    let mock = Mock::start().unwrap();
+    let (place, key) = place(&mock);
+    let folder = another(&place, "scripts", "scripts = [\"Cyrillic\"]");
+    let place = place.with("REPRISE_VERIFIER__MODEL_DIR", folder.to_str().unwrap());
+    let gateway = place.start();
+    stored(&gateway, &key);
+    only(&gateway, &key, OTHER);
+    assert_eq!(pairs(&gateway, &key, "unsupported_language"), 1);
+    drop(gateway);
+    let manifest = folder.join("MANIFEST.toml");
+    let text = fs::read_to_string(&manifest).unwrap();
+    fs::write(&manifest, text.replace("window = 128", "window = 5")).unwrap();
+    let told = place.refusal(&["check"]).join("\n");
+    assert!(told.contains("more than `window`"), "{told}");
+}
+
+#[test]
+fn a_folder_that_is_not_there_stops_the_start_whichever_embedding_model_is_next() {
+    let mock = Mock::start().unwrap();
+    let (place, _) = place(&mock);
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/all-MiniLM-L6-v2");
+    let place = place
+        .with("REPRISE_VERIFIER__MODEL_DIR", "/nowhere")
+        .with("REPRISE_EMBEDDING__NEXT_MODEL_DIR", own.to_str().unwrap());
+    for arguments in [["serve"].as_slice(), &["check"]] {
+        let told = place.refusal(arguments).join("\n");
+        assert!(told.contains("verifier.model_dir"), "{told}");
+    }
+}
+
+#[test]
+fn a_candidate_that_others_were_likelier_than_decides_nothing() {
+    let mock = Mock::start().unwrap();
+    let (place, key) = place(&mock);
+    let place = place.with("REPRISE_VERIFIER__CANDIDATES", "1");
+    let gateway = place.start();
+    let admin = Admin::new(&gateway, &key);
+    for what in ["swim", "sing", "draw"] {
+        let question = format!("How do I teach my child to {what}?");
+        gateway.ask(&question, Some(&key));
+        gateway.ask_until("hit-exact", &question, Some(&key));
+    }
+    let before = pairs(&gateway, &key, "read");
+    let other = only(&gateway, &key, OTHER);
+    assert_eq!(pairs(&gateway, &key, "read"), before + 1);
+    let seen = candidate(&admin, &other);
+    assert!(seen["verifier"]["says"].is_number(), "{seen}");
+    let reason = other.header("x-reprise-reason");
+    assert_eq!(reason, Some("below_probability"), "{other:?}");
+}
+
+#[test]
+fn a_preview_has_it_read_what_nobody_asked_it_of() {
+    let mock = Mock::start().unwrap();
+    let (place, key) = place(&mock);
+    let gateway = place.start();
+    let admin = Admin::new(&gateway, &key);
+    stored(&gateway, &key);
+    let off = admin.put("acme", Some("\"0\""), &json!({"verifier": "never"}));
+    assert_eq!(off.status, 200, "{off:?}");
+    for question in [OTHER_WORDS, OTHER] {
+        candidate(&admin, &only(&gateway, &key, question));
+    }
+    let draft = json!({"namespace": "acme", "policy": {"verifier": "grey"}});
+    let told = admin.post("/admin/v1/preview", &draft).json();
+    let (comparison, unread) = (&told["comparison"], &told["unread"]);
+    assert_eq!(
+        (&comparison["gained"], &comparison["lost"]),
+        (&json!(1), &json!(1)),
+        "{told}"
+    );
+    assert_eq!(
+        (unread, pairs(&gateway, &key, "read")),
+        (&json!(0), 2),
+        "{told}"
+    );
 }
 
 #[test]

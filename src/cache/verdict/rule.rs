@@ -78,8 +78,8 @@ impl<'de> Visitor<'de> for Members {
 }
 
 impl Default for Grey {
-    /// Chosen on questions that the verdict was not trained on: below it one in a hundred is worth serving, and above
-    /// it one in a hundred is not.
+    /// Chosen on questions that neither model was trained on: below it three in a hundred would be served if the verifier were
+    /// asked, and above it nothing else than without it.
     fn default() -> Self {
         Self {
             from: 0.1,

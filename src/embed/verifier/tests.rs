@@ -119,6 +119,21 @@ async fn a_full_queue_is_said_at_once_and_a_deadline_ends_the_wait() {
 }
 
 #[tokio::test]
+async fn what_is_said_behind_the_deadline_is_heard_as_well() {
+    let mut bench = Bench::new(1);
+    let (hears, heard) = tokio::sync::oneshot::channel();
+    let soon = Instant::now() + Duration::from_millis(20);
+    let late = |told| hears.send(told).unwrap();
+    let asked = bench.verifier.verify_or_later(pairs(&["fine"]), soon, late);
+    assert_eq!(asked.await, [Err(Unread::Deadline)]);
+    let mut job = bench.lane.waiting.try_recv().unwrap();
+    // As if a thread had taken it in time.
+    job.deadline = later();
+    bench.lane.serve(job);
+    assert_eq!(heard.await.unwrap(), [Ok(2.5)]);
+}
+
+#[tokio::test]
 async fn what_nobody_waits_for_or_is_too_late_is_not_run() {
     let mut bench = Bench::new(4);
     let mut left = Box::pin(bench.verifier.verify(pairs(&["fine"]), later()));
@@ -203,5 +218,6 @@ async fn a_pair_says_the_same_whatever_it_is_run_with() {
     let both = verifier
         .verify(vec![pair("What is a dog?"), pair(long)], later())
         .await;
+    assert!(both[1].is_ok(), "{both:?}");
     assert!((alone[0].unwrap() - both[0].unwrap()).abs() < 0.01);
 }

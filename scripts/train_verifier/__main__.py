@@ -11,7 +11,7 @@ import pathlib
 
 from safetensors.torch import load_file, save_file
 
-from . import batches, calibrate, encoder, export, figures, generate, mine, rows, sets, train
+from . import batches, calibrate, encoder, export, figures, generate, labels, mine, rows, sets, train
 
 HERE = pathlib.Path(__file__).resolve().parents[2]
 EPOCHS = 2
@@ -53,8 +53,9 @@ def data(options, reader):
     else:
         quora = not options.without_quora
         bases = generate.bases(options.data, shared, quora)
-        made = generate.edits(options.data, shared, quora) + generate.from_templates() + list(sets.pairs())
-        made += mine.pairs(options.encoder, bases, shared, reader)
+        natural = list(labels.pairs(bases))
+        made = generate.edits(options.data, shared, quora) + generate.from_templates() + list(sets.pairs()) + natural
+        made += mine.pairs(options.encoder, bases, shared + natural, reader)
         path.write_text(json.dumps(made))
     made = batches.fitting(made, reader)
     say(f"{len(shared)} labelled pairs, {len(made)} made")
@@ -113,7 +114,7 @@ def training(options, known):
     counts = collections.Counter(row["file"] for row in used)
     digest = hashlib.sha256()
     for path in sorted(pathlib.Path(__file__).parent.rglob("*")):
-        if path.suffix in (".py", ".txt", ".toml"):
+        if path.suffix in (".py", ".txt", ".toml", ".jsonl", ".tsv"):
             digest.update(path.read_bytes())
     return [
         f"seed = {SEED}",

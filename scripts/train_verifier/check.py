@@ -11,7 +11,7 @@ import random
 import string
 import sys
 
-from . import differences, rewordings, sets, templates, words
+from . import differences, labels, rewordings, sets, templates, words
 from .rows import fold_of, normal
 
 HERE = pathlib.Path(__file__).resolve().parents[2]
@@ -28,8 +28,10 @@ QUESTIONS = [
 
 
 def main():
-    faults = [*of_sets(), *of_templates(), *of_edits(), *of_words()]
+    faults = [*of_sets(), *of_templates(), *of_edits(), *of_words(), *of_labels()]
     seen = {normal(json.loads(line)[side]) for line in open(MEASURES, encoding="utf-8") for side in "ab"}
+    marks = {mark for one, other, _ in labels.load() for mark in (one, other)}
+    faults += [f"measured on and labelled: {text}" for text in sorted(seen) if labels.mark(text) in marks]
     made = [text for _, one in sets.load() for text in one["same"] + one["other"]]
     chance = random.Random(1)
     for family in templates.families():
@@ -39,8 +41,8 @@ def main():
     faults += [f"measured on and trained on: {text}" for text in both]
     for fault in faults:
         print(fault)
-    families, known = len(templates.families()), len(list(sets.load()))
-    print(f"{known} sets, {families} templates, {len(rewordings.ALL)} rewordings, {len(differences.ALL)} differences: {len(faults)} faults")
+    families, known, judged = len(templates.families()), len(list(sets.load())), len(list(labels.load()))
+    print(f"{judged} natural pairs, {known} sets, {families} templates, {len(rewordings.ALL)} rewordings, {len(differences.ALL)} differences: {len(faults)} faults")
     sys.exit(bool(faults))
 
 
@@ -85,6 +87,17 @@ def of_edits():
             yield f"{edit.__name__} fits none of the questions"
         if any(made is not None and not made.strip() for made in tries if isinstance(made, str)):
             yield f"{edit.__name__} leaves nothing"
+
+
+def of_labels():
+    known = list(labels.load())
+    if known != sorted(known):
+        yield "labels: not in order"
+    if len({pair[:2] for pair in known}) < len(known):
+        yield "labels: a pair twice"
+    for one, other, label in known:
+        if one >= other or label not in (0, 1):
+            yield f"labels: {one} {other} {label}"
 
 
 # What these need is in none of the questions.

@@ -323,6 +323,10 @@ fn mean<const N: usize>(of: &[f64; N]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cache::verdict::Verify;
+    use crate::evidence::candidate::Candidate;
+    use crate::evidence::decision::sample;
+    use crate::evidence::label::Opined;
 
     fn label(score: f32, wrong: bool) -> Observation {
         Observation {
@@ -332,6 +336,34 @@ mod tests {
             seen: 1.0,
             from: 0.0,
         }
+    }
+
+    #[test]
+    fn a_label_of_what_the_verifier_was_not_asked_of_proves_nothing_where_it_is() {
+        let mut decision = sample("who?");
+        decision.candidates = vec![Candidate {
+            standing: "compared".into(),
+            model_probability: Some(0.8),
+            ..Candidate::same_request(7, 1)
+        }];
+        let opined = Opined {
+            time_ms: 1,
+            verdict: Opinion::Wrong,
+            source: Source::Analyst,
+            by: None,
+            note: None,
+            sampled: true,
+            share: None,
+        };
+        let label = Label::of(&decision, opined).unwrap();
+        let asking = Rule {
+            probability: Some(0.7),
+            verify: Verify::Grey,
+            ..Rule::by_cosine(0.0)
+        };
+        let told = |rule: &Rule| Observation::of(&label, rule, &JudgeErrors::default());
+        assert_eq!(told(&asking), None);
+        assert!(told(&asking.unverified()).is_some());
     }
 
     /// A number from 0 to 1 that depends on nothing but its place.

@@ -51,9 +51,9 @@ pub(super) struct Verifying {
 
 /// Pairs that whoever is in no hurry asks of at once.
 const AT_ONCE: usize = 4;
-/// The longest that one waits, and between two tries.
+/// The longest that one waits for all, and between two tries.
 const PATIENCE: Duration = Duration::from_secs(60);
-const PAUSE: Duration = Duration::from_millis(5);
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// First half of a hash over the model, the place and both texts.
 type PairKey = [u8; 16];
@@ -123,15 +123,18 @@ impl Verifying {
         let mut all = Vec::with_capacity(pairs.len());
         for some in pairs.chunks(AT_ONCE) {
             let _turn = self.patient.lock().await;
-            loop {
-                let said = self.within(PATIENCE, verifier, place, some.to_vec()).await;
-                let full = said.contains(&Err(Unread::QueueFull));
-                if !full || Instant::now() >= until {
-                    all.extend(said);
-                    break;
+            let said = loop {
+                let left = until.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    break vec![Err(Unread::Deadline); some.len()];
+                }
+                let said = self.within(left, verifier, place, some.to_vec()).await;
+                if !said.contains(&Err(Unread::QueueFull)) {
+                    break said;
                 }
                 tokio::time::sleep(PAUSE).await;
-            }
+            };
+            all.extend(said);
         }
         all
     }

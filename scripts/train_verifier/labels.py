@@ -9,6 +9,8 @@ import pathlib
 
 from .rows import normal
 
+# What the gateway meets is like these more than like anything that is written or made.
+WEIGHT = 2.0
 PATH = pathlib.Path(__file__).resolve().parent / "labels" / "natural.tsv"
 
 
@@ -31,4 +33,4 @@ def pairs(bases):
         if one in known and other in known:
             (a, one_folds), (b, other_folds) = known[one], known[other]
             folds = sorted({*one_folds, *other_folds})
-            yield {"a": a, "b": b, "label": label, "file": "natural", "tag": "natural", "folds": folds, "held": False, "weight": 1.0}
+            yield {"a": a, "b": b, "label": label, "file": "natural", "tag": "natural", "folds": folds, "held": False, "weight": WEIGHT}

@@ -5,6 +5,7 @@ use crate::Fault;
 use crate::load::{Connection, chat};
 use crate::ort_run::Ort;
 use crate::report::Row;
+use crate::process::Server;
 use crate::setup::{Contestant, Setup, median};
 
 /// Time of a semantic hit in terms of the bare run's.
@@ -54,26 +55,48 @@ pub(crate) fn run(setup: &Setup) -> Result<Vec<Row>, Fault> {
     Ok(rows)
 }
 
-/// Remembers each subject in one wording.
-fn remembered(connection: &mut Connection) -> Result<(), Fault> {
-    for subject in SUBJECTS {
-        // But not out of a neighbour's answer.
-        let question = format!("How do I {subject}?");
-        connection.ask(&chat(&question, false, "x-reprise-threshold: 1\r\n"))?;
+/// A gateway that remembers each subject in one wording, and the wordings that hit there by meaning.
+struct Scene {
+    gateway: Server,
+    texts: Vec<String>,
+    // Goes when all that uses it has ended.
+    _data: tempfile::TempDir,
+}
+
+impl Scene {
+    fn open(setup: &Setup, settings: &[(&str, &str)]) -> Result<Self, Fault> {
+        let data = tempfile::tempdir()?;
+        let gateway = setup.gateway(data.path(), settings)?;
+        let mut connection = Connection::open(gateway.address())?;
+        for subject in SUBJECTS {
+            // But not out of a neighbour's answer.
+            let question = format!("How do I {subject}?");
+            connection.ask(&chat(&question, false, "x-reprise-threshold: 1\r\n"))?;
+        }
+        let texts = hits(&mut connection)?;
+        Ok(Self {
+            gateway,
+            texts,
+            _data: data,
+        })
     }
-    Ok(())
+
+    /// Whoever asks for hits there.
+    fn contestant(&self) -> Contestant<'_> {
+        Contestant::new(&self.gateway, 1, Some("hit-semantic"))
+    }
+
+    /// Its wordings as requests, again and again.
+    fn requests(&self) -> impl FnMut() -> Vec<u8> {
+        let mut turn = self.texts.iter().cycle();
+        move || chat(turn.next().map_or("", String::as_str), false, "")
+    }
 }
 
 /// Hits for which both questions are read, with as many candidates as are open.
 fn read(setup: &Setup) -> Result<Vec<Row>, Fault> {
-    let data = tempfile::tempdir()?;
-    let gateway = setup.gateway(data.path(), &READING)?;
-    let mut connection = Connection::open(gateway.address())?;
-    remembered(&mut connection)?;
-    let texts = hits(&mut connection)?;
-    let mut turn = texts.iter().cycle();
-    let mut next = || chat(turn.next().map_or("", String::as_str), false, "");
-    let mut hit = Contestant::new(&gateway, 1, Some("hit-semantic"));
+    let scene = Scene::open(setup, &READING)?;
+    let (mut hit, mut next) = (scene.contestant(), scene.requests());
     for _ in 0..setup.rounds {
         hit.run(setup.timed, &mut next)?;
     }
@@ -81,7 +104,7 @@ fn read(setup: &Setup) -> Result<Vec<Row>, Fault> {
     Ok(vec![Row::at_most(
         format!(
             "p50 of a semantic hit that the verifier reads, 1 connection, {} wordings",
-            texts.len()
+            scene.texts.len()
         ),
         (took, READ_MS),
         format!("{took:.2} ms"),
@@ -90,21 +113,16 @@ fn read(setup: &Setup) -> Result<Vec<Row>, Fault> {
 }
 
 fn compared(setup: &Setup) -> Result<Vec<Row>, Fault> {
-    let data = tempfile::tempdir()?;
-    let gateway = setup.gateway(data.path(), &[])?;
-    let mut connection = Connection::open(gateway.address())?;
-    remembered(&mut connection)?;
-    let texts = hits(&mut connection)?;
-    let mut turn = texts.iter().cycle();
-    let mut next = || chat(turn.next().map_or("", String::as_str), false, "");
-    let mut hit = Contestant::new(&gateway, 1, Some("hit-semantic"));
+    // The bare run reads one text, so must the gateway.
+    let scene = Scene::open(setup, &[("REPRISE_VERIFIER__ENABLED", "false")])?;
+    let (mut hit, mut next) = (scene.contestant(), scene.requests());
     let mut ort = Ort::start()?;
     let mut runs = Vec::new();
-    hit.run(texts.len(), &mut next)?;
+    hit.run(scene.texts.len(), &mut next)?;
     hit.forget();
     // A multiple, so that both contestants run each text equally often.
-    let times = setup.timed.div_ceil(texts.len());
-    let again: Vec<String> = (0..times).flat_map(|_| texts.clone()).collect();
+    let times = setup.timed.div_ceil(scene.texts.len());
+    let again: Vec<String> = (0..times).flat_map(|_| scene.texts.clone()).collect();
     for _ in 0..setup.rounds {
         hit.run(again.len(), &mut next)?;
         runs.push(ort.p50_us(&again)?);
@@ -114,7 +132,7 @@ fn compared(setup: &Setup) -> Result<Vec<Row>, Fault> {
     Ok(vec![Row::at_most(
         format!(
             "p50 of a semantic hit, 1 connection, {} wordings",
-            texts.len()
+            scene.texts.len()
         ),
         (ratio, RATIO),
         format!("{hit:.0} µs, bare `ort` run {bare:.0} µs: {ratio:.2} ×"),

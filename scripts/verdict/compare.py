@@ -13,12 +13,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 SHARES = (0.03, 0.10)
+# Trees of the verdict without the verifier.
+ROUNDS = 150
 
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     arguments.add_argument("features", nargs="+", help="JSONL of verdict_features")
-    arguments.add_argument("--rounds", type=int, default=150)
+    arguments.add_argument("--rounds", type=int, default=0, help="trees of the verdict with the verifier")
     arguments.add_argument("--without", nargs="*", default=[], help="files that are left out of training")
     arguments.add_argument("--grey", nargs=2, type=float, default=(0.0, 1.0), help="probabilities by cosine and guards between which the verifier is asked")
     options = arguments.parse_args()
@@ -31,7 +33,7 @@ def columns(data, options):
     left_out = train.MEASURE_ONLY | set(options.without)
     chosen = ~data.weak & numpy.array([file not in left_out for file in data.file])
     cosine, verifier = (data.x[:, data.used.index(name)] for name in ("cosine", "verifier"))
-    before = train.out_of_fold(blind(data), chosen & ~data.vetoed, options.rounds)[0]
+    before = train.out_of_fold(blind(data), chosen & ~data.vetoed, ROUNDS)[0]
     whole = train.out_of_fold(data, chosen & ~data.vetoed, options.rounds)[0]
     low, high = options.grey
     whole = numpy.where((before < low) | (before > high), before, whole)

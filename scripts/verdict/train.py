@@ -51,7 +51,7 @@ def main():
     arguments.add_argument("features", nargs="+", help="JSONL of verdict_features")
     arguments.add_argument("--model", help="write the model here")
     arguments.add_argument("--report", help="write the figures here, as JSON")
-    arguments.add_argument("--rounds", type=int, default=150)
+    arguments.add_argument("--rounds", type=int, default=150, help="trees; 0: the line alone")
     arguments.add_argument("--serve", type=float, default=0.9, help="probability from which a row counts as served")
     arguments.add_argument("--verifier", action="store_true", help="look at what the verifier says as well; for rows that it was not trained on")
     arguments.add_argument("--without", nargs="*", default=[], help="files that are left out of training")
@@ -164,13 +164,13 @@ class Fitted:
         self.slopes, self.base = line.coef_[0].astype(float), float(line.intercept_[0])
         parameters = {**PARAMETERS, "monotone_constraints": constraints}
         rows = lightgbm.Dataset(x, y, weight=weight, init_score=self.line(x))
-        self.trees = lightgbm.train(parameters, rows, rounds)
+        self.trees = lightgbm.train(parameters, rows, rounds) if rounds else None
 
     def line(self, x):
         return self.base + x[:, self.at] @ self.slopes
 
     def score(self, x):
-        return self.line(x) + self.trees.predict(x, raw_score=True)
+        return self.line(x) + (self.trees.predict(x, raw_score=True) if self.trees else 0.0)
 
 
 def calibrate(score, y, weight):
@@ -224,7 +224,7 @@ def report(data, probability, serve):
 
 
 def write(path, names, fitted, curve, inputs):
-    trees = [flat(tree["tree_structure"]) for tree in fitted.trees.dump_model()["tree_info"]]
+    trees = [flat(tree["tree_structure"]) for tree in fitted.trees.dump_model()["tree_info"]] if fitted.trees else []
     digest = hashlib.sha256()
     for name in inputs:
         with open(name, "rb") as file:

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use super::Environment;
 use super::build::webhooks;
-use super::encoder::{embed_config, next_config};
+use super::encoder::{embed_config, encoder_config, next_config};
 use super::error::{Lines, StartError};
 use super::router::{build_providers, build_router};
 use crate::config::{Config, Reading};
-use crate::embed::{self, EmbedConfig, EmbedError};
+use crate::embed::{self, EmbedError};
 use crate::identity::bootstrap_key;
 use crate::ledger::LiveCatalogue;
 use crate::ledger::Prices;
@@ -95,16 +95,12 @@ pub fn refusal(first: &StartError, reading: &Reading, environment: &Environment)
 
 /// What is wrong with the encoder that is to take the place of the one in use.
 fn next_faults(settings: &Config) -> Vec<StartError> {
-    let next = match embed_config(settings) {
-        Ok(None) => Ok(None),
+    // The verifier is the same beside both, and is told of with the first.
+    let next = match encoder_config(settings) {
+        Ok(None) => None,
         Ok(Some(first)) => next_config(settings, Some(&first)),
         Err(_) => next_config(settings, None),
     };
-    // The verifier is the same beside both, and is told of with the first.
-    let next = next.ok().flatten().map(|next| EmbedConfig {
-        verifier: None,
-        ..next
-    });
     let faults = next.map_or_else(Vec::new, |next| embed::faults(&next));
     let next = |fault| StartError::Next(Box::new(StartError::Embed(fault)));
     faults.into_iter().map(next).collect()

@@ -29,6 +29,15 @@ pub(super) struct Opened {
 
 /// What the encoder is started with; none where meaning is not compared.
 pub(super) fn embed_config(config: &Config) -> Result<Option<EmbedConfig>, StartError> {
+    let Some(alone) = encoder_config(config)? else {
+        return Ok(None);
+    };
+    let verifier = verifier_config(config)?;
+    Ok(Some(EmbedConfig { verifier, ..alone }))
+}
+
+/// The same without the cross-encoder beside it.
+pub(super) fn encoder_config(config: &Config) -> Result<Option<EmbedConfig>, StartError> {
     let wanted = config.cache.enabled && config.cache.semantic && config.embedding.enabled;
     if !wanted {
         return Ok(None);
@@ -38,14 +47,13 @@ pub(super) fn embed_config(config: &Config) -> Result<Option<EmbedConfig>, Start
     let runtime_lib = Some(&settings.runtime_lib)
         .filter(|path| !path.is_empty())
         .map(PathBuf::from);
-    let verifier = verifier_config(config)?;
     Ok(Some(EmbedConfig {
         model_dir,
         runtime_lib,
         threads: settings.threads,
         queue: settings.queue,
         max_batch: settings.max_batch,
-        verifier,
+        verifier: None,
     }))
 }
 
@@ -62,18 +70,12 @@ fn verifier_config(config: &Config) -> Result<Option<VerifierConfig>, StartError
     }))
 }
 
-/// What the model is started with that the settings name as the next one.
-///
-/// # Errors
-/// The cross-encoder's folder is not there.
-pub(super) fn next_config(
-    config: &Config,
-    first: Option<&EmbedConfig>,
-) -> Result<Option<EmbedConfig>, StartError> {
+/// What the model is started with that the settings name as the next one, without the cross-encoder beside it.
+pub(super) fn next_config(config: &Config, first: Option<&EmbedConfig>) -> Option<EmbedConfig> {
     let settings = &config.embedding;
     let folder = &settings.next_model_dir;
     if folder.is_empty() {
-        return Ok(None);
+        return None;
     }
     let model_dir = PathBuf::from(folder);
     // One library runs them all; it need not lie beside each.
@@ -82,15 +84,14 @@ pub(super) fn next_config(
         .map(PathBuf::from)
         .or_else(|| embed::runtime_beside(&model_dir))
         .or_else(|| embed::runtime_beside(&first?.model_dir));
-    Ok(Some(EmbedConfig {
+    Some(EmbedConfig {
         runtime_lib,
         threads: settings.threads,
         queue: settings.queue,
         max_batch: settings.max_batch,
-        // It reads texts and not vectors: the same one stays beside the next model.
-        verifier: verifier_config(config)?,
+        verifier: None,
         model_dir,
-    }))
+    })
 }
 
 /// Opens the store with `open` and starts the model whose vectors are in it.
@@ -101,8 +102,16 @@ pub(super) fn open_with(
     let first = embed_config(config);
     let next = match &first {
         Ok(None) => None,
-        Ok(Some(first)) => next_config(config, Some(first))?,
-        Err(_) => next_config(config, None)?,
+        Ok(Some(first)) => next_config(config, Some(first)),
+        Err(_) => next_config(config, None),
+    };
+    // The cross-encoder reads texts and not vectors: the same one stays beside the next model.
+    let next = match next {
+        Some(alone) => Some(EmbedConfig {
+            verifier: verifier_config(config)?,
+            ..alone
+        }),
+        None => None,
     };
     match (first, next) {
         (Ok(None), _) => open_without(open),

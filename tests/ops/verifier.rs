@@ -289,6 +289,11 @@ fn a_folder_that_is_not_there_stops_the_start_whichever_embedding_model_is_next(
         let told = place.refusal(arguments).join("\n");
         assert!(told.contains("verifier.model_dir"), "{told}");
     }
+    // `check` tells what is wrong with the next one in the same go.
+    let place = place.with("REPRISE_EMBEDDING__NEXT_MODEL_DIR", "/nowhere-either");
+    let told = place.refusal(&["check"]).join("\n");
+    let both = told.contains("verifier.model_dir") && told.contains("/nowhere-either");
+    assert!(both, "{told}");
 }
 
 #[test]
@@ -335,6 +340,29 @@ fn a_preview_has_it_read_what_nobody_asked_it_of() {
     assert_eq!(
         (unread, pairs(&gateway, &key, "read")),
         (&json!(0), 2),
+        "{told}"
+    );
+}
+
+#[test]
+fn what_a_preview_has_no_text_of_it_tells_as_unread() {
+    let mock = Mock::start().unwrap();
+    let (place, key) = place(&mock);
+    let gateway = place.start();
+    let admin = Admin::new(&gateway, &key);
+    stored(&gateway, &key);
+    // What is remembered has its text, what is decided from now on has none.
+    let silent = json!({"verifier": "never", "keep_text": false});
+    let off = admin.put("acme", Some("\"0\""), &silent);
+    assert_eq!(off.status, 200, "{off:?}");
+    for question in [OTHER_WORDS, OTHER] {
+        candidate(&admin, &only(&gateway, &key, question));
+    }
+    let draft = json!({"namespace": "acme", "policy": {"verifier": "grey"}});
+    let told = admin.post("/admin/v1/preview", &draft).json();
+    assert_eq!(
+        (&told["unread"], pairs(&gateway, &key, "read")),
+        (&json!(2), 0),
         "{told}"
     );
 }

@@ -54,6 +54,7 @@ def main():
     arguments.add_argument("--rounds", type=int, default=150, help="trees; 0: the line alone")
     arguments.add_argument("--serve", type=float, default=0.9, help="probability from which a row counts as served")
     arguments.add_argument("--verifier", action="store_true", help="look at what the verifier says as well; for rows that it was not trained on")
+    arguments.add_argument("--calibrate", nargs="*", default=[], help="files whose rows, as often as they are, make probabilities; all that was trained on, each file and label alike, if none is named")
     arguments.add_argument("--without", nargs="*", default=[], help="files that are left out of training")
     options = arguments.parse_args()
 
@@ -62,7 +63,7 @@ def main():
     # What a guard vetoes is decided already; the model is for the rest.
     left_out = MEASURE_ONLY | set(options.without)
     train = ~data.vetoed & ~data.weak & numpy.array([f not in left_out for f in data.file])
-    probability, final, curve = out_of_fold(data, train, options.rounds)
+    probability, final, curve = out_of_fold(data, train, options.rounds, options.calibrate)
     probability[data.vetoed] = 0
     figures = report(data, probability, options.serve)
     if options.report:
@@ -73,9 +74,9 @@ def main():
         manifest(options.model, data, train, options, figures)
 
 
-def out_of_fold(data, train, rounds):
+def out_of_fold(data, train, rounds, calibrated=()):
     """The probability of each row, by a model fitted without its fold where it was trained on, the model of all, and the curve that
-    makes probabilities of its sums."""
+    makes probabilities of its sums, fitted to the rows of the files `calibrated`."""
     folds = data.folds()
     outside = numpy.full(len(data.rows), numpy.nan)
     for fold in range(FOLDS):
@@ -84,7 +85,8 @@ def out_of_fold(data, train, rounds):
             outside[held] = Fitted(data, train & (folds != fold), rounds).score(data.x[held])
     final = Fitted(data, train, rounds)
     outside[~train] = final.score(data.x[~train])
-    curve = calibrate(outside[train], data.y[train], data.weight[train])
+    known = train & numpy.isin(data.file, calibrated) if calibrated else train
+    curve = calibrate(outside[known], data.y[known], numpy.ones(known.sum()) if calibrated else data.weight[known])
     return numpy.interp(outside, [x for x, _ in curve], [p for _, p in curve]), final, curve
 
 

@@ -4,8 +4,8 @@
 use crate::Fault;
 use crate::load::{Connection, chat};
 use crate::ort_run::Ort;
-use crate::report::Row;
 use crate::process::Server;
+use crate::report::Row;
 use crate::setup::{Contestant, Setup, median};
 
 /// Time of a semantic hit in terms of the bare run's.

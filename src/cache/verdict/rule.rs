@@ -78,8 +78,8 @@ impl<'de> Visitor<'de> for Members {
 }
 
 impl Default for Grey {
-    /// Chosen on questions that neither model was trained on: below it three in a hundred would be served if the verifier were
-    /// asked, and above it nothing else than without it.
+    /// Chosen on questions that neither model was trained on: of what is served where the verifier is always asked, one in two
+    /// hundred lies below, and of what lies above it would refuse one in twenty, two thirds of those wrongly.
     fn default() -> Self {
         Self {
             from: 0.1,

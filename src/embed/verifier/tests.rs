@@ -195,8 +195,8 @@ async fn the_committed_model_tells_another_wording_from_another_question() {
     ];
     let told = embedder.verifier().unwrap().verify(pairs, later()).await;
     assert!(told[0].unwrap() > 1.0, "{told:?}");
-    assert!(told[1].unwrap() < -1.0, "{told:?}");
-    assert!(told[2].unwrap() < -1.0, "{told:?}");
+    assert!(told[1].unwrap() < -0.5, "{told:?}");
+    assert!(told[2].unwrap() < -0.5, "{told:?}");
     assert_eq!(told[3], Err(Unread::UnsupportedLanguage));
     let vector = embedder.embed("How do I reset my password?", later()).await;
     assert!(

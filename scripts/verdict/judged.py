@@ -1,5 +1,5 @@
 """Counts the wrong hits of a replayed trace anew: two groups of a trace may ask the same, so its wrong hits were read, pair by
-pair, by readers who did not know which run served them.
+pair, by readers who did not know which run served them. Nor do all pairs of one group ask the same: that is not counted here.
 
 Input: runs by name, NAME.json and NAME.jsonl of `reprise eval trace FILE --json --wrong NAME.jsonl > NAME.json`. What was read
 is in trace.tsv, hashes in place of texts, and 1 where one answer serves both; --unread lists what nobody has read yet.
